@@ -1,0 +1,70 @@
+"""Batch: the fields every network sees, and their sizes.
+
+A batch is a plain dict of tensors, so that anything may read it and a missing input is a mask,
+never a fake value. N samples, K looks, Y and X cells of 100 m, y and x cells of a coarser level.
+
+=================  ==================  =======================================================
+field              shape               content
+=================  ==================  =======================================================
+``sentinel2``      (N, K, 13, Y, X)    reflectance of the K latest clear looks, newest first
+``age``            (N, K, Y, X)        days from each look to T
+``clear``          (N, K, Y, X)        1 where there is a look, else 0
+``modis``          (N, Tm, V, y, x)    500 m cells, oldest first
+``modis_mask``     (N, Tm, V, y, x)    1 where good
+``weather``        (N, S, V, y, x)     days at 1 km cells, bilinear from 10 km; past, then horizon
+``weather_mask``   (N, S, V)           1 where known at T
+``fire``           (N, F, Y, X)        active and burnt as known at T
+``static``         (N, S0, Y, X)       terrain, water, roads, fuel classes one by one
+``season``         (N, 2)              sine and cosine of the day of the year
+``label``          (N, L, Y, X)        1 burns, 0 does not, in (T, T + horizon]; heads as `HEADS`
+``valid``          (N, L, Y, X)        1 where the label is known and the cell at risk and burnable
+``weight``         (N,)                1 / inclusion probability of the chip
+=================  ==================  =======================================================
+"""
+
+from dataclasses import dataclass
+
+HEADS = ("growth", "new")
+"""Fires that had started by T, and fires that start after it: two processes, kept apart."""
+
+INPUTS = ("sentinel2", "modis", "weather", "fire", "static", "season")
+"""Fields that a network may read; `masks` names what tells missing from present."""
+
+MASKS = {"sentinel2": "clear", "modis": "modis_mask", "weather": "weather_mask"}
+"""Input field to the field that is 1 where it is present."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """Sizes that a network is built for, known from the chips.
+
+    Parameters
+    ----------
+    looks : int
+        K, Sentinel-2 looks.
+    sentinel2 : int
+        Sentinel-2 bands.
+    modis_steps, modis : int
+        MODIS time steps and variables.
+    weather_steps, weather : int
+        Weather days and variables.
+    fire : int
+        As-of fire layers.
+    static : int
+        Static layers.
+    heads : int
+        L, maps to forecast.
+    size : int
+        Y and X, cells of a chip's side.
+    """
+
+    looks: int
+    sentinel2: int
+    modis_steps: int
+    modis: int
+    weather_steps: int
+    weather: int
+    fire: int
+    static: int
+    heads: int = len(HEADS)
+    size: int = 80

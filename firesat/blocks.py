@@ -1,0 +1,196 @@
+"""Blocks: what one task fetches, one write holds and one receipt vouches for.
+
+A :class:`Layout` says how a group of the cube is stored; a :class:`Block` is one piece of it.
+Blocks never share a file, so two tasks never write into one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from firesat.grid import TILE_SIZE, Bounds, Grid, Tile, geobox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """How one array of a group is stored.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array; of the lexicon where it has no `bands`.
+    dtype : str
+        NumPy type on disk. Floats keep NaN for missing; integers keep `fill`.
+    bands : tuple of str
+        Names along the array's band dimension; empty = the array has none.
+    scale : float
+        Value of one integer step; 1 for floats.
+    fill : int
+        Integer that means missing; unused for floats.
+    """
+
+    name: str
+    dtype: str = "float32"
+    bands: tuple[str, ...] = ()
+    scale: float = 1.0
+    fill: int = 0
+
+    @property
+    def packed(self) -> bool:
+        """Whether values are stored as scaled integers.
+
+        Returns
+        -------
+        bool
+            False for floats.
+        """
+        return np.dtype(self.dtype).kind in "iu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a source's group is stored.
+
+    Parameters
+    ----------
+    group : str
+        Name in the cube.
+    level : int
+        Cell size in metres, one of `grid.LEVELS`.
+    variables : tuple of Variable
+        Its arrays.
+    steps : int
+        Time steps in a block.
+    whole_box : bool
+        Whether a block spans the region's box, as for weather, or one tile.
+    attrs : dict
+        Attributes of the group: source, provider, licence, latency.
+    """
+
+    group: str
+    level: int
+    variables: tuple[Variable, ...]
+    steps: int = 1
+    whole_box: bool = False
+    attrs: dict[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One piece of a group: some time steps of one tile, or of the whole box.
+
+    Parameters
+    ----------
+    group : str
+        Name of the group.
+    index : tuple of int
+        Number of the block along time, y and x.
+    times : tuple of np.datetime64
+        Its time steps, UTC.
+    geobox : GeoBox
+        Its cells.
+    extent : tuple of float
+        The part of it that lies in the project's region: x0, y0, x1, y1 in metres. Nothing else is
+        fetched.
+    """
+
+    group: str
+    index: tuple[int, int, int]
+    times: tuple[np.datetime64, ...]
+    geobox: GeoBox
+    extent: Bounds
+
+    @property
+    def key(self) -> str:
+        """Its name in manifests and reports.
+
+        Returns
+        -------
+        str
+            Such as "sentinel2/0012/0/0".
+        """
+        step, row, column = self.index
+        return f"{self.group}/{step:04d}/{row}/{column}"
+
+    @property
+    def region(self) -> GeoBox:
+        """Its cells inside the project's region.
+
+        Returns
+        -------
+        GeoBox
+            At most `geobox`, on the same lines.
+        """
+        return geobox(self.extent, str(self.geobox.crs), round(self.geobox.resolution.x))
+
+
+def cut(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[Block]:
+    """Cut a group into its blocks.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the group is stored.
+    grid : Grid
+        The project's grid and region.
+    times : ndarray of datetime64
+        The group's time axis.
+
+    Yields
+    ------
+    Block
+        Time outermost, then rows, then columns.
+    """
+    places = list(_places(layout, grid))
+    for step in range(0, len(times), layout.steps):
+        chosen = tuple(times[step : step + layout.steps])
+        for row, column, cells in places:
+            yield Block(
+                group=layout.group,
+                index=(step // layout.steps, row, column),
+                times=chosen,
+                geobox=cells,
+                extent=_intersection(cells, grid.extent),
+            )
+
+
+def _places(layout: Layout, grid: Grid) -> Iterator[tuple[int, int, GeoBox]]:
+    """Row, column and cells of each block of one time step."""
+    if layout.whole_box:
+        yield 0, 0, grid.box(layout.level)
+        return
+    tiles = grid.tiles()
+    first = Tile(min(t.column for t in tiles), min(t.row for t in tiles))
+    for tile in tiles:
+        cells = grid.tile_geobox(tile, layout.level)
+        yield tile.row - first.row, tile.column - first.column, cells
+
+
+def _intersection(cells: GeoBox, extent: Bounds) -> Bounds:
+    """Common part of a block's cells and the region."""
+    box = cells.boundingbox
+    return (
+        max(box.left, extent[0]),
+        max(box.bottom, extent[1]),
+        min(box.right, extent[2]),
+        min(box.top, extent[3]),
+    )
+
+
+def cells_per_tile(layout: Layout) -> int:
+    """Count the cells along a tile's side at the layout's level.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the group is stored.
+
+    Returns
+    -------
+    int
+        Such as 1000 at 100 m.
+    """
+    return TILE_SIZE // layout.level

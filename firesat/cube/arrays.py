@@ -1,0 +1,191 @@
+"""How a group is laid out on disk: coordinates, arrays, attributes."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from zarr.codecs import BloscCodec
+
+from firesat.bands import BANDS
+from firesat.blocks import Layout, Variable, cells_per_tile
+from firesat.errors import CubeError
+from firesat.grid import Grid, crs_of
+
+INNER_CHUNK = 250  # cells: small enough for a chip, large enough to compress
+NEVER = int(np.iinfo("int64").min)  # the integer that xarray decodes as NaT
+Attrs = dict[str, Any]  # whatever JSON can hold
+_SECONDS = "seconds since 1970-01-01T00:00:00"
+
+
+def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
+    """What must not change once a group has been made."""
+    days = times.astype("datetime64[s]").astype(np.int64)
+    return {
+        "level": layout.level,
+        "steps": layout.steps,
+        "whole_box": layout.whole_box,
+        "variables": {v.name: [v.dtype, v.scale, v.fill, list(v.bands)] for v in layout.variables},
+        "times": hashlib.sha256(days.tobytes()).hexdigest()[:16],
+    }
+
+
+def check_same(group: str, attrs: Attrs, wanted: Attrs) -> None:
+    """Refuse another layout under an old name, saying what differs."""
+    found = attrs["firesat_layout"]
+    if not isinstance(found, dict):
+        raise CubeError(f"{group} was not made by firesat: take another cube.path")
+    changed = [
+        f"{key}: {found.get(key)} there, {wanted[key]} now"
+        for key in wanted
+        if found.get(key) != wanted[key]
+    ]
+    if changed:
+        raise CubeError(
+            f"the cube's group {group} was made with other settings ({'; '.join(changed)}): take "
+            "another cube.path, or put the settings back"
+        )
+
+
+def create(
+    root: zarr.Group,
+    layout: Layout,
+    grid: Grid,
+    times: NDArray[np.datetime64],
+    record: Attrs,
+) -> None:
+    """Make a group: its coordinates, then its empty arrays; its attributes last."""
+    cells = grid.box(layout.level)
+    group = root.create_group(layout.group)
+    _coordinates(group, cells, times)
+    tiles = (1, 1) if layout.whole_box else _tile_counts(layout, cells)
+    _plain(
+        group,
+        "available_time",
+        np.full((len(times), *tiles), NEVER, dtype="int64"),
+        ("time", "tile_y", "tile_x"),
+        {"units": _SECONDS, "calendar": "proleptic_gregorian", "long_name": "available since"},
+        fill=NEVER,
+    )
+    for variable in layout.variables:
+        _data(group, layout, variable, cells, len(times))
+    group.attrs.update({**_geo_attrs(cells), **layout.attrs, "firesat_layout": record})
+
+
+def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
+    """Rows and columns of tiles."""
+    side = cells_per_tile(layout)
+    return cells.shape[0] // side, cells.shape[1] // side
+
+
+def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]) -> None:
+    """Write time, y, x and spatial_ref."""
+    _plain(
+        group,
+        "time",
+        times.astype("datetime64[s]").astype(np.int64),
+        ("time",),
+        {
+            "units": _SECONDS,
+            "calendar": "proleptic_gregorian",
+            "standard_name": "time",
+            "comment": "fire day: begins at 12:00 UTC of this date",
+        },
+    )
+    for dim in ("y", "x"):
+        _plain(
+            group,
+            dim,
+            np.asarray(cells.coordinates[dim].values, dtype="float64"),
+            (dim,),
+            {"units": "m", "standard_name": f"projection_{dim}_coordinate", "axis": dim.upper()},
+        )
+    a = cells.affine
+    _plain(
+        group,
+        "spatial_ref",
+        np.asarray(0, dtype="int32"),
+        (),
+        {
+            **crs_of(cells).proj.to_cf(),
+            "GeoTransform": f"{a.c} {a.a} {a.b} {a.f} {a.d} {a.e}",
+        },
+    )
+
+
+def _geo_attrs(cells: GeoBox) -> Attrs:
+    """GeoZarr's proj: and spatial: attributes."""
+    box, a = cells.boundingbox, cells.affine
+    return {
+        "proj:code": str(cells.crs),
+        "spatial:dimensions": ["y", "x"],
+        "spatial:transform": [a.a, a.b, a.c, a.d, a.e, a.f],
+        "spatial:bbox": [box.left, box.bottom, box.right, box.top],
+        "spatial:shape": list(cells.shape),
+        "spatial:registration": "pixel",
+    }
+
+
+def _plain(
+    group: zarr.Group,
+    name: str,
+    values: NDArray[np.generic],
+    dims: Sequence[str],
+    attrs: Attrs,
+    fill: int | None = None,
+) -> None:
+    """Write a small array in one chunk."""
+    array = group.create_array(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=values.shape or "auto",
+        dimension_names=list(dims),
+        fill_value=0 if fill is None else fill,
+        attributes=dict(attrs),
+    )
+    array[...] = values
+
+
+def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, steps: int) -> None:
+    """Make an empty array whose shard is one block."""
+    side = cells.shape if layout.whole_box else (cells_per_tile(layout),) * 2
+    bands = (len(variable.bands),) if variable.bands else ()
+    block = (layout.steps, *bands, *side)
+    chunk = (*block[:-2], *(min(INNER_CHUNK, n) for n in side))
+    group.create_array(
+        variable.name,
+        shape=(steps, *bands, *cells.shape),
+        dtype=variable.dtype,
+        chunks=chunk,
+        shards=block,
+        dimension_names=["time", *(["band"] if bands else []), "y", "x"],
+        fill_value=variable.fill if variable.packed else float("nan"),
+        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+        attributes=_cf_attrs(variable),
+    )
+    if variable.bands and "band" not in group:
+        _plain(
+            group,
+            "band",
+            np.arange(len(variable.bands), dtype="int32"),
+            ("band",),
+            {"band_names": list(variable.bands)},
+        )
+
+
+def _cf_attrs(variable: Variable) -> Attrs:
+    """CF attributes of an array on disk."""
+    described = BANDS.get(variable.name) or (BANDS[variable.bands[0]] if variable.bands else None)
+    attrs: Attrs = dict(described.attrs) if described else {}
+    attrs.pop("valid_range", None)  # CF reads it in packed units, where it would mislead
+    if variable.bands:
+        attrs["band_names"] = list(variable.bands)
+        attrs["long_name"] = variable.name
+    if variable.packed:
+        attrs["scale_factor"] = variable.scale
+        attrs["_FillValue"] = variable.fill
+    return {**attrs, "grid_mapping": "spatial_ref"}

@@ -1,0 +1,201 @@
+"""Reading a cube: what it holds, a group of it, its hash."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  registers the .odc accessor
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from firesat.errors import CubeError
+from firesat.grid import Grid
+from firesat.manifest import Manifest
+
+
+def grid_of(path: Path) -> Grid:
+    """Read the grid of a cube.
+
+    Parameters
+    ----------
+    path : Path
+        A cube.
+
+    Returns
+    -------
+    Grid
+        With its region.
+
+    Raises
+    ------
+    CubeError
+        If there is no cube.
+    """
+    attrs = dict(_root(path).attrs)
+    record = attrs.get("firesat_grid")
+    if not isinstance(record, dict):
+        raise CubeError(f"{path} is a Zarr store, but no firesat cube")
+    return Grid(crs=record["crs"], bounds=tuple(record["bounds"]), region=tuple(record["extent"]))
+
+
+def groups(path: Path) -> list[str]:
+    """List the groups of a cube.
+
+    Parameters
+    ----------
+    path : Path
+        A cube.
+
+    Returns
+    -------
+    list of str
+        Sorted names.
+    """
+    return sorted(name for name, _ in _root(path).groups())
+
+
+def open_cube(path: Path, group: str, *, packed: bool = False) -> xr.Dataset:
+    """Open one group lazily.
+
+    Parameters
+    ----------
+    path : Path
+        A cube.
+    group : str
+        Name of the group.
+    packed : bool
+        Leave scaled integers as they are stored, ten times faster to read; `scale_factor` and
+        `_FillValue` are then attributes of each variable.
+
+    Returns
+    -------
+    xr.Dataset
+        Variables in physical units with dims ``(time, [band,] y, x)``, NaN where missing;
+        coordinate ``available_time (time, tile_y, tile_x)``, NaT where nothing is. No dask: slice,
+        then load.
+
+    Raises
+    ------
+    CubeError
+        If there is no such cube or group.
+    """
+    names = groups(path)
+    if group not in names:
+        raise CubeError(f"{path} has no group {group!r}, only {', '.join(names) or 'none'}: ingest")
+    dataset: xr.Dataset = xr.open_zarr(
+        path, group=group, consolidated=False, chunks=None, mask_and_scale=not packed
+    )
+    return dataset.set_coords(["available_time", "spatial_ref"])
+
+
+def cells_of(dataset: xr.Dataset) -> GeoBox:
+    """Give the cells of an opened group.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        A result of :func:`open_cube`.
+
+    Returns
+    -------
+    GeoBox
+        Of its y and x.
+    """
+    cells: GeoBox = dataset.odc.geobox
+    return cells
+
+
+def cube_hash(path: Path) -> str:
+    """Hash the decoded content of a cube.
+
+    Independent of the order of writing, the number of workers, chunks and codec.
+
+    Parameters
+    ----------
+    path : Path
+        A cube.
+
+    Returns
+    -------
+    str
+        SHA-256 over every array's stored values and attributes, in the order of their names.
+    """
+    digest = hashlib.sha256()
+    root = _root(path)
+    digest.update(json.dumps(dict(root.attrs), sort_keys=True).encode())
+    for name, member in sorted(root.members(max_depth=None)):
+        digest.update(name.encode())
+        digest.update(json.dumps(dict(member.attrs), sort_keys=True).encode())
+        if isinstance(member, zarr.Array):
+            digest.update(f"{member.dtype}{member.shape}".encode())
+            for part in _steps(member):
+                digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def _steps(array: zarr.Array) -> Iterator[NDArray[np.generic]]:  # type: ignore[type-arg]
+    """The array in bounded pieces along its first axis."""
+    if array.ndim == 0:
+        yield np.asarray(array[()])
+        return
+    step = max(1, (array.shards or array.chunks)[0])
+    for start in range(0, array.shape[0], step):
+        yield np.asarray(array[start : start + step])
+
+
+def _root(path: Path) -> zarr.Group:
+    """The hierarchy, for reading."""
+    if not (path / "zarr.json").is_file():
+        raise CubeError(f"there is no cube at {path}: make one with firesat ingest")
+    return zarr.open_group(path, mode="r", zarr_format=3)
+
+
+def cube_info(path: Path) -> dict[str, Any]:
+    """Describe a cube.
+
+    Parameters
+    ----------
+    path : Path
+        A cube.
+
+    Returns
+    -------
+    dict
+        ``crs``, ``extent`` (x0, y0, x1, y1 in metres) and ``groups``: for each its level in metres,
+        variables, first and last day, time steps, blocks by status and completeness (finished
+        blocks as a share of all).
+    """
+    grid = grid_of(path)
+    counts = Manifest(path.with_suffix(".ledger")).counts()
+    described = {name: _describe(path, name, counts.get(name, Counter())) for name in groups(path)}
+    return {
+        "path": str(path),
+        "crs": grid.crs,
+        "extent": list(grid.extent),
+        "tiles": [tile.name for tile in grid.tiles()],
+        "groups": described,
+    }
+
+
+def _describe(path: Path, name: str, blocks: Counter[str]) -> dict[str, Any]:
+    """One group's entry."""
+    dataset = open_cube(path, name)
+    layout = dataset.attrs["firesat_layout"]
+    days = dataset["time"].values.astype("datetime64[D]")
+    tiles = int(np.prod(dataset["available_time"].shape[1:]))
+    total = -(-len(days) // layout["steps"]) * tiles
+    return {
+        "level_m": layout["level"],
+        "variables": sorted(str(variable) for variable in dataset.data_vars),
+        "first_day": str(days[0]),
+        "last_day": str(days[-1]),
+        "steps": len(days),
+        "blocks": {"total": total, **blocks},
+        "completeness": round((blocks["done"] + blocks["empty"]) / total, 4),
+    }

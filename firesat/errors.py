@@ -1,0 +1,81 @@
+"""What can go wrong, as one family.
+
+::
+
+    FiresatError
+    ├── ConfigError          a setting is wrong, misspelt or impossible       exit 2
+    │   ├── BandError        an unknown band, or one in other units
+    │   └── WindowError      a window or a period that cannot be
+    ├── CredentialsError     a provider wants a key that was not found        exit 2
+    ├── GridError            pixels cannot be placed on the Canada grid
+    ├── CubeError            the cube lacks, or refuses, what was asked
+    ├── SourceError          a provider or a file did not deliver
+    │   ├── CorruptFileError     a file is not what its name says
+    │   ├── ProviderError        a provider refused, failed or timed out
+    │   └── LicenceError         a licence must be accepted on a web page first
+    ├── SampleError          no training sample, or an impossible one
+    ├── CheckpointError      a checkpoint that does not fit
+    └── ProductError         a map cannot be written as promised
+"""
+
+
+class FiresatError(Exception):
+    """Base of everything firesat raises on purpose: one line that says what to do next."""
+
+    exit_code = 1
+
+
+class ConfigError(FiresatError):
+    """A setting is wrong, misspelt or impossible."""
+
+    exit_code = 2
+
+
+class BandError(ConfigError):
+    """A band is unknown, or comes in other units than its definition says."""
+
+
+class WindowError(ConfigError):
+    """A window, a period or a reference time that cannot be."""
+
+
+class CredentialsError(FiresatError):
+    """A provider wants a key that was not found."""
+
+    exit_code = 2
+
+
+class GridError(FiresatError):
+    """Pixels cannot be placed on the Canada grid."""
+
+
+class CubeError(FiresatError):
+    """The cube lacks, or refuses, what was asked."""
+
+
+class SourceError(FiresatError):
+    """A provider or a file did not deliver."""
+
+
+class CorruptFileError(SourceError):
+    """A file is not what its name says: truncated, damaged, or a login page."""
+
+
+class ProviderError(SourceError):
+    """A provider refused, failed or did not answer in time."""
+
+
+class LicenceError(SourceError):
+    """A licence must be accepted on the provider's web page before the download."""
+
+
+class SampleError(FiresatError):
+    """There is no training sample to take, or an impossible one was asked for."""
+
+
+class CheckpointError(FiresatError):
+    """A checkpoint does not fit the network, the bands or the grid."""
+
+
+class ProductError(FiresatError):
+    """A map cannot be written as promised."""

@@ -1,0 +1,30 @@
+"""The Canadian Fire Weather Index System on arrays, day by day and resumable.
+
+Equations carry their numbers in Van Wagner (1987), Development and Structure of the Canadian Forest
+Fire Weather Index System, Forestry Technical Report 35 (the program is Van Wagner and Pickett
+1985, Report 33). Two constants follow today's official implementation instead of the older texts:
+the moisture conversion of eqs 1 and 10 (`moisture.FFMC_SCALE`), and the day lengths by latitude.
+
+Inputs are those of noon local standard time: temperature in degC, relative humidity in percent,
+10 m wind in km/h, rain of the 24 h to noon in mm. All functions broadcast, work in float64, and
+give NaN where an input is NaN.
+"""
+
+from firesat.fwi.behaviour import bui, dsr, fwi, isi
+from firesat.fwi.days import Codes, State, series, start, step
+from firesat.fwi.moisture import dc, dmc, ffmc
+
+__all__ = [
+    "Codes",
+    "State",
+    "bui",
+    "dc",
+    "dmc",
+    "dsr",
+    "ffmc",
+    "fwi",
+    "isi",
+    "series",
+    "start",
+    "step",
+]

@@ -1,0 +1,375 @@
+"""The Canada grid: one CRS, nested levels, tiles with names that sort.
+
+Levels share the tile edges, so every coarser cell is a whole number of finer ones::
+
+    tile 100 km = 10 000 x 10 m = 1 000 x 100 m = 200 x 500 m = 100 x 1 km = 10 x 10 km
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from pyproj import Proj, Transformer
+from scipy.ndimage import map_coordinates
+
+from firesat.errors import GridError
+
+LEVELS = (10, 20, 50, 100, 500, 1000, 10_000)
+TILE_SIZE = 100_000  # metres
+
+Bounds = tuple[float, float, float, float]
+
+_NAME = re.compile(r"x(\d{2})y(\d{2})")
+
+
+@dataclass(frozen=True, order=True)
+class Tile:
+    """A square of 100 km, counted from the grid's upper left corner.
+
+    Parameters
+    ----------
+    column : int
+        From the left, 0 or more.
+    row : int
+        From the top, 0 or more.
+
+    Examples
+    --------
+    >>> Tile(23, 17)
+    Tile(x23y17)
+    """
+
+    column: int
+    row: int
+
+    @property
+    def name(self) -> str:
+        """The tile's name.
+
+        Returns
+        -------
+        str
+            Such as "x23y17".
+        """
+        return f"x{self.column:02d}y{self.row:02d}"
+
+    def __repr__(self) -> str:
+        return f"Tile({self.name})"
+
+    @classmethod
+    def parse(cls, name: str) -> "Tile":
+        """Read a tile's name.
+
+        Parameters
+        ----------
+        name : str
+            Such as "x23y17".
+
+        Returns
+        -------
+        Tile
+            The tile.
+
+        Raises
+        ------
+        GridError
+            If the name has another form.
+        """
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise GridError(f"{name!r} is not a tile: write it as x23y17")
+        return cls(int(match[1]), int(match[2]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The national grid and the region of it that a project covers.
+
+    Parameters
+    ----------
+    crs : str
+        EPSG:3979 (NAD83(CSRS) / Canada Atlas Lambert, conformal) or another metric CRS, such as
+        ESRI:102001 (equal area).
+    bounds : tuple of float
+        x0, y0, x1, y1 of the national box in metres, multiples of 100 km.
+    region : tuple of float, optional
+        x0, y0, x1, y1 in the same CRS, multiples of 10 km; None = the whole box.
+    bbox : tuple of float, optional
+        West, south, east, north in degrees, instead of `region`; grown to whole 10 km cells.
+
+    Raises
+    ------
+    GridError
+        If the region is empty, off the 10 km lines, or outside the box.
+    """
+
+    crs: str = "EPSG:3979"
+    bounds: Bounds = (-2_600_000.0, -900_000.0, 3_100_000.0, 4_000_000.0)
+    region: Bounds | None = None
+    bbox: Bounds | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse regions that the grid cannot hold."""
+        if self.region is not None and self.bbox is not None:
+            raise GridError("both grid.region and grid.bbox are given: keep one")
+        _check_region(self.extent, self.bounds)
+
+    @property
+    def extent(self) -> Bounds:
+        """The region in the grid's CRS.
+
+        Returns
+        -------
+        tuple of float
+            x0, y0, x1, y1 in metres, multiples of 10 km.
+        """
+        if self.region is not None:
+            return self.region
+        if self.bbox is None:
+            return self.bounds
+        return _grow_to_10_km(self.bbox, self.crs)
+
+    def tiles(self) -> list[Tile]:
+        """List the tiles that the region touches.
+
+        Returns
+        -------
+        list of Tile
+            Row by row from the top left.
+        """
+        columns, rows = self._tile_ranges()
+        return [Tile(column, row) for row in rows for column in columns]
+
+    def _tile_ranges(self) -> tuple[range, range]:
+        """Columns and rows of tiles that the region touches."""
+        x0, y0, x1, y1 = self.extent
+        left, top = self.bounds[0], self.bounds[3]
+        columns = range(math.floor((x0 - left) / TILE_SIZE), math.ceil((x1 - left) / TILE_SIZE))
+        rows = range(math.floor((top - y1) / TILE_SIZE), math.ceil((top - y0) / TILE_SIZE))
+        return columns, rows
+
+    def tile_geobox(self, tile: Tile, resolution: int) -> GeoBox:
+        """Give a tile's cells at a level.
+
+        Parameters
+        ----------
+        tile : Tile
+            A tile of the national box.
+        resolution : int
+            Cell size in metres, one of `LEVELS`.
+
+        Returns
+        -------
+        GeoBox
+            North up, cells from the upper left.
+
+        Raises
+        ------
+        GridError
+            If the level does not exist or the tile lies outside the box.
+        """
+        x0 = self.bounds[0] + tile.column * TILE_SIZE
+        y1 = self.bounds[3] - tile.row * TILE_SIZE
+        inside = x0 < self.bounds[2] and y1 > self.bounds[1]
+        if not inside:
+            raise GridError(f"tile {tile.name} lies outside the grid's box {self.bounds}")
+        return geobox((x0, y1 - TILE_SIZE, x0 + TILE_SIZE, y1), self.crs, resolution)
+
+    def box(self, resolution: int) -> GeoBox:
+        """Give the cells of all the region's tiles together.
+
+        Parameters
+        ----------
+        resolution : int
+            Cell size in metres, one of `LEVELS`.
+
+        Returns
+        -------
+        GeoBox
+            Starts and ends on tile edges.
+        """
+        columns, rows = self._tile_ranges()
+        left, top = self.bounds[0], self.bounds[3]
+        return geobox(
+            (
+                left + columns.start * TILE_SIZE,
+                top - rows.stop * TILE_SIZE,
+                left + columns.stop * TILE_SIZE,
+                top - rows.start * TILE_SIZE,
+            ),
+            self.crs,
+            resolution,
+        )
+
+    def region_geobox(self, resolution: int) -> GeoBox:
+        """Give the cells of the region alone.
+
+        Parameters
+        ----------
+        resolution : int
+            Cell size in metres, one of `LEVELS`.
+
+        Returns
+        -------
+        GeoBox
+            A part of :meth:`box`, on the same lines.
+        """
+        return geobox(self.extent, self.crs, resolution)
+
+
+def _check_region(extent: Bounds, bounds: Bounds) -> None:
+    """Refuse an empty region, one off the 10 km lines, or one outside the box."""
+    x0, y0, x1, y1 = extent
+    if x1 <= x0 or y1 <= y0:
+        raise GridError(f"the region {extent} is empty: write it as [x0, y0, x1, y1], x0 < x1")
+    if any(value % LEVELS[-1] for value in extent):
+        snapped = [round(value / LEVELS[-1]) * LEVELS[-1] for value in extent]
+        raise GridError(
+            f"the region {list(extent)} is off the 10 km lines: the nearest is {snapped}"
+        )
+    if x0 < bounds[0] or y0 < bounds[1] or x1 > bounds[2] or y1 > bounds[3]:
+        raise GridError(f"the region {list(extent)} leaves Canada's box {list(bounds)}")
+
+
+def _grow_to_10_km(bbox: Bounds, crs: str) -> Bounds:
+    """Project degrees to metres and grow to whole 10 km cells."""
+    west, south, east, north = bbox
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise GridError(f"the bbox {list(bbox)} is not [west, south, east, north] in degrees")
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    x0, y0, x1, y1 = to_metres.transform_bounds(west, south, east, north)
+    step = LEVELS[-1]
+    return (
+        math.floor(x0 / step) * step,
+        math.floor(y0 / step) * step,
+        math.ceil(x1 / step) * step,
+        math.ceil(y1 / step) * step,
+    )
+
+
+def geobox(extent: Bounds, crs: str, resolution: int) -> GeoBox:
+    """Cut an extent into cells, north up.
+
+    Parameters
+    ----------
+    extent : tuple of float
+        x0, y0, x1, y1 in metres, multiples of `resolution`.
+    crs : str
+        Metric CRS.
+    resolution : int
+        Cell size in metres, one of `LEVELS`.
+
+    Returns
+    -------
+    GeoBox
+        Cells from the upper left corner.
+
+    Raises
+    ------
+    GridError
+        If the level does not exist.
+    """
+    if resolution not in LEVELS:
+        raise GridError(f"no level of {resolution} m: choose one of {', '.join(map(str, LEVELS))}")
+    return GeoBox.from_bbox(extent, crs, resolution=resolution, tight=True)
+
+
+def cell_area(cells: GeoBox) -> NDArray[np.float64]:
+    """Compute the true ground area of each cell.
+
+    A conformal grid is not equal-area: over Canada a "100 m" cell of EPSG:3979 has 0.94 to 1.11 of
+    its nominal hectare. The areal scale factor is PROJ's, taken on a lattice of at most 65 points
+    a side and interpolated linearly (it varies smoothly; the error is below 1e-6).
+
+    Parameters
+    ----------
+    cells : GeoBox
+        Cells of a metric CRS.
+
+    Returns
+    -------
+    ndarray of float, shape (Y, X)
+        Square metres.
+    """
+    height, width = cells.shape
+    rows = np.linspace(0, height - 1, min(height, 65))
+    columns = np.linspace(0, width - 1, min(width, 65))
+    column, row = np.meshgrid(columns + 0.5, rows + 0.5)
+    a = cells.affine
+    x, y = a.c + a.a * column, a.f + a.e * row
+    projection = Proj(crs_of(cells).to_wkt())
+    longitude, latitude = projection(x, y, inverse=True)
+    scale = projection.get_factors(longitude, latitude).areal_scale
+    nominal = abs(cells.resolution.x * cells.resolution.y)
+    steps = [_fractional_index(height, len(rows)), _fractional_index(width, len(columns))]
+    where = np.stack(np.meshgrid(*steps, indexing="ij"))
+    area: NDArray[np.float64] = map_coordinates(nominal / scale, where, order=1, mode="nearest")
+    return area
+
+
+def crs_of(cells: GeoBox) -> CRS:
+    """Give the CRS of cells that must have one.
+
+    Parameters
+    ----------
+    cells : GeoBox
+        Any cells.
+
+    Returns
+    -------
+    CRS
+        Their CRS.
+
+    Raises
+    ------
+    GridError
+        If they have none.
+    """
+    if cells.crs is None:
+        raise GridError(f"cells {cells.boundingbox} have no CRS: give one with assign_crs(...)")
+    return cells.crs
+
+
+def _fractional_index(cells: int, points: int) -> NDArray[np.float64]:
+    """Position of each cell on a lattice of `points` spread over `cells`."""
+    return np.linspace(0, points - 1, cells)
+
+
+def chip_origins(height: int, width: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Walk over chips that together cover every cell.
+
+    Parameters
+    ----------
+    height, width : int
+        Cells of the area.
+    size : int
+        Cells of a chip's side.
+    stride : int
+        Step between chips, at most `size`.
+
+    Yields
+    ------
+    tuple of int
+        Row and column of the upper left cell; the last chip of a line is moved back so that it
+        ends on the edge.
+
+    Raises
+    ------
+    GridError
+        If the area is smaller than a chip or the stride would leave gaps.
+    """
+    if size > height or size > width or not 0 < stride <= size:
+        raise GridError(
+            f"chips of {size} cells with stride {stride} do not cover {height} x {width} cells: "
+            "take smaller chips, or a stride of at most the chip"
+        )
+    rows = [*range(0, height - size, stride), height - size]
+    columns = [*range(0, width - size, stride), width - size]
+    for row in rows:
+        for column in columns:
+            yield row, column

@@ -1,0 +1,1 @@
+"""The verbs of the house: each job is one module, and none knows another."""

@@ -1,0 +1,99 @@
+"""What is missing: known from the ledger alone, before anything is fetched."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firesat.blocks import Block, cut
+from firesat.cube import Cube
+from firesat.errors import CubeError
+from firesat.jobs.ingest.block import config_hash
+from firesat.manifest import Manifest
+from firesat.project import Project
+from firesat.sources.base import Source
+from firesat.window import all_days
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupPlan:
+    """What one source still has to bring.
+
+    Parameters
+    ----------
+    source : Source
+        Where from.
+    missing : list of Block
+        Blocks that are neither done nor empty.
+    total : int
+        All blocks of the group.
+    """
+
+    source: Source
+    missing: list[Block]
+    total: int
+
+    @property
+    def summary(self) -> dict[str, str | int]:
+        """One row of the plan.
+
+        Returns
+        -------
+        dict
+            Group, provider, level in metres, blocks in all and missing.
+        """
+        layout = self.source.layout
+        return {
+            "group": layout.group,
+            "provider": self.source.provider or "local files",
+            "level_m": layout.level,
+            "blocks": self.total,
+            "missing": len(self.missing),
+        }
+
+
+def plan(project: Project) -> list[GroupPlan]:
+    """List what is missing, without fetching anything.
+
+    Parameters
+    ----------
+    project : Project
+        Its grid, cube and sources.
+
+    Returns
+    -------
+    list of GroupPlan
+        One for each source.
+
+    Raises
+    ------
+    CubeError
+        If the cube on disk was made with other settings.
+    """
+    days = all_days(project.cube.periods)
+    return [_plan_source(source, project, days) for source in project.ingest.sources]
+
+
+def _plan_source(source: Source, project: Project, days: NDArray[np.datetime64]) -> GroupPlan:
+    """What one source still has to bring."""
+    layout = source.layout
+    blocks = list(cut(layout, project.grid, source.times(days)))
+    ledger = Cube(project.cube.path, project.grid).ledger
+    finished: set[str] = set()
+    if ledger.exists():
+        manifest = Manifest(ledger)
+        _check_config(manifest, source)
+        finished = manifest.finished(layout.group) | manifest.unfolded(layout.group)
+    missing = [block for block in blocks if block.key not in finished]
+    return GroupPlan(source=source, missing=missing, total=len(blocks))
+
+
+def _check_config(manifest: Manifest, source: Source) -> None:
+    """Refuse to mix blocks made with different settings in one group."""
+    group, wanted = source.layout.group, config_hash(source)
+    other = {row.config for row in manifest.rows(group) if row.status == "done"} - {wanted, ""}
+    if other:
+        raise CubeError(
+            f"the cube's group {group} was made with other settings of its source (config "
+            f"{', '.join(sorted(other))}, now {wanted}): take another cube.path, or put them back"
+        )

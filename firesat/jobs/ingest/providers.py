@@ -1,0 +1,56 @@
+"""Which servers the sources talk to: the providers', or the sandbox's in their stead."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from firesat.project import Project
+from firesat.sources.base import Source
+
+
+@contextmanager
+def providers(project: Project) -> Iterator[dict[str, str]]:
+    """Run the sandbox's servers while a project of the sandbox fetches.
+
+    Parameters
+    ----------
+    project : Project
+        With or without a `sandbox` section.
+
+    Yields
+    ------
+    dict
+        Provider to the root of its addresses; empty for the real providers.
+    """
+    if project.sandbox is None:
+        yield {}
+        return
+    from firesat.sandbox.serve import Servers  # only who has a sandbox pays for it
+
+    world = project.cube.path.parent / "world"
+    with Servers(project.sandbox, world) as servers, _environment(servers.environment()):
+        yield servers.base_urls()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while, for the workers that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def at_provider(source: Source, base_urls: dict[str, str]) -> Source:
+    """The source, pointed at the server that stands in for its provider."""
+    url = base_urls.get(source.provider)
+    moved: Any = source
+    return replace(moved, base_url=url) if url else source

@@ -1,0 +1,63 @@
+"""Settings of a forecast run: the `predict` section of a project."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firesat.errors import ConfigError
+from firesat.products.base import Product
+from firesat.products.probability import Probability
+from firesat.window import parse_day
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings:
+    """Which days are forecast, by what, into which products.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the maps.
+    days : tuple of str
+        Issue days, ISO 8601.
+    checkpoint : Path, optional
+        A trained forecaster.
+    stride : int, optional
+        Cells between chips, a multiple of 10; default the chip without its halo. Smaller is slower
+        and smoother.
+    halo : int, optional
+        Cells dropped along a chip's side; default what the network declares.
+    batch_size : int
+        Chips at once.
+    min_looks : int
+        Clear Sentinel-2 looks under which the forecaster abstains from a cell; 0 = never.
+    products : list of Product
+        What is written for each day.
+
+    Raises
+    ------
+    ConfigError
+        If a day is no day, or there is nothing to write.
+    """
+
+    output: Path
+    days: tuple[str, ...] = ()
+    checkpoint: Path | None = None
+    stride: int | None = None
+    halo: int | None = None
+    batch_size: int = 16
+    min_looks: int = 1
+    products: list[Product] = field(default_factory=lambda: [Probability()])
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work."""
+        for day in self.days:
+            parse_day(day)
+        if self.batch_size < 1 or self.min_looks < 0:
+            raise ConfigError(
+                "predict needs batch_size >= 1 and min_looks >= 0, "
+                f"got {self.batch_size} and {self.min_looks}"
+            )
+        if not self.products:
+            raise ConfigError(
+                "predict.products is empty: leave it out for the probability map alone"
+            )

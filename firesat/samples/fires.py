@@ -1,0 +1,90 @@
+"""Fires as they were known at T, from the hotspots published by then and nothing else."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, minimum_filter
+
+REACH = 3.0  # km over which nearness falls by 1/e
+FARTHEST = 20.0  # km: beyond, nearness is 0, so that no cell depends on how much map was loaded
+ACTIVE_DAYS = 10  # days for which a hotspot counts as an active fire
+FADES = 5.0  # days over which newness falls by 1/e
+CELL = 0.5  # km, side of the cells of the hotspots
+AROUND = 2  # cells, 1 km
+
+
+def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe the fires that were known at T.
+
+    Parameters
+    ----------
+    hot : ndarray of bool, shape (n, y, x)
+        Hotspots of the season known at T, 500 m cells.
+    ages : ndarray of int, shape (n,)
+        Days from each fire day to the issue day, 1 or more.
+
+    Returns
+    -------
+    ndarray of float32, shape (3, y, x)
+        As `samples.FIRE_LAYERS`, each 0 to 1: ``exp(-distance / 3 km)`` to the nearest hotspot of
+        the last 10 days, 0 beyond 20 km; ``exp(-age / 5 d)`` of the latest hotspot within the
+        square of 1 km around; 1 where there was any hotspot this season.
+    """
+    age = np.where(hot, ages[:, None, None].astype(np.float32), np.float32(np.inf))
+    latest = age.min(axis=0, initial=np.inf)
+    nearby = minimum_filter(latest, size=2 * AROUND + 1, mode="nearest")
+    layers = [nearness(distance_to(latest <= ACTIVE_DAYS)), np.exp(-nearby / FADES), latest < np.inf]
+    return np.stack(layers).astype(np.float32)
+
+
+def distance_to(active: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Measure how far the nearest active cell is.
+
+    Parameters
+    ----------
+    active : ndarray of bool, shape (y, x)
+        500 m cells.
+
+    Returns
+    -------
+    ndarray of float, shape (y, x)
+        Kilometres between centres, infinite where there is none.
+    """
+    if not active.any():
+        return np.full(active.shape, np.inf)
+    distance: NDArray[np.float64] = distance_transform_edt(~active, sampling=CELL)
+    return distance
+
+
+def nearness(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn kilometres to the nearest active fire into the layer "proximity".
+
+    Parameters
+    ----------
+    distance : ndarray of float
+        Kilometres.
+
+    Returns
+    -------
+    ndarray of float
+        1 at the fire, 0 from 20 km on.
+    """
+    near: NDArray[np.float64] = np.where(distance < FARTHEST, np.exp(-distance / REACH), 0.0)
+    return near
+
+
+def within(proximity: NDArray[np.float32], kilometres: float) -> NDArray[np.bool_]:
+    """Tell which cells lie near an active fire, from the layer "proximity".
+
+    Parameters
+    ----------
+    proximity : ndarray of float32
+        0 to 1.
+    kilometres : float
+        Less than 20.
+
+    Returns
+    -------
+    ndarray of bool
+        True at `kilometres` or nearer.
+    """
+    return proximity >= np.float32(np.exp(-kilometres / REACH))

@@ -1,0 +1,1 @@
+"""Arrays and tables into the bytes of the file formats that providers deliver."""

@@ -1,0 +1,1 @@
+"""The providers' own protocols, on loopback: one module per provider."""

@@ -1,0 +1,1 @@
+"""Where data enters the house: one module per provider's product; none knows another."""

@@ -1,0 +1,198 @@
+"""What every source offers, and the one way a file gets into the cache."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from firesat.blocks import Block, Layout
+from firesat.errors import SourceError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One file or one request's worth of one source, not yet downloaded.
+
+    Parameters
+    ----------
+    id : str
+        The provider's own name of it, or one made from what was asked.
+    source : str
+        The group it belongs to.
+    observed : np.datetime64
+        End of the observation, UTC.
+    available : np.datetime64
+        When it became available in operation: `observed` plus the source's declared latency, never
+        the archive's production date.
+    request : dict
+        What `fetch` needs: an address, a provider's request, a bounding box.
+    """
+
+    id: str
+    source: str
+    observed: np.datetime64
+    available: np.datetime64
+    request: dict[str, object] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A place that scenes come from. One module each; none knows another."""
+
+    provider: str
+    """Who serves it: "sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files."""
+    base_url: str
+    """Root of the provider's addresses; the sandbox replaces it."""
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored in the cube.
+
+        Returns
+        -------
+        Layout
+            Group, level, variables and block.
+        """
+        ...
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            Ascending time steps of its group.
+        """
+        ...
+
+    def search(self, block: Block) -> list[Scene]:
+        """List what a block is made of.
+
+        Parameters
+        ----------
+        block : Block
+            A piece of its group.
+
+        Returns
+        -------
+        list of Scene
+            Empty where the provider has nothing.
+        """
+        ...
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a scene into the cache, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            A complete file: a half one never has this name.
+        """
+        ...
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a file in its own geometry.
+
+        Parameters
+        ----------
+        path : Path
+            A result of `fetch`.
+
+        Returns
+        -------
+        xr.Dataset
+            Dims ``(..., y, x)`` with a CRS, our names and units; NaN where missing or doubtful.
+        """
+        ...
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Turn aligned scenes into the block's content.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            What `read` gave, aligned to the block's cells.
+        block : Block
+            The piece to fill.
+
+        Returns
+        -------
+        xr.Dataset
+            The layout's variables with dims ``(time, [band,] y, x)``, ``time`` being the block's
+            times, and a coordinate ``available_time (time)``, NaT where there is nothing.
+        """
+        ...
+
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
+
+
+def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
+    """Download into the cache unless it is there already.
+
+    The file appears under its name only when it is complete (temporary file, fsync, rename), and
+    two workers that want it at once fetch it once.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder; made if absent.
+    name : str
+        File name; other characters than letters, digits and ``._=-`` become ``_``.
+    download : callable
+        Writes the whole file to the path it is given.
+
+    Returns
+    -------
+    Path
+        The complete file.
+
+    Raises
+    ------
+    SourceError
+        If `download` wrote nothing.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / _safe_name(name)
+    if path.exists():
+        return path
+    with FileLock(cache / f".{path.name}.lock"):
+        if path.exists():
+            return path
+        part = path.with_name(f".{path.name}.part")
+        part.unlink(missing_ok=True)
+        download(part)
+        if not part.is_file() or part.stat().st_size == 0:
+            raise SourceError(f"{name} came back empty: run the command again, or firesat doctor")
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.rename(path)
+    return path
+
+
+def _safe_name(name: str) -> str:
+    """A file name that cannot leave its folder nor exceed the file system's limit."""
+    safe = _UNSAFE.sub("_", name).lstrip(".")
+    if len(safe) <= 180:
+        return safe
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{safe[:120]}-{digest}{Path(safe).suffix[:12]}"

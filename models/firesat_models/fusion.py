@@ -1,0 +1,162 @@
+"""Every input but the Sentinel-2 looks, brought to the 100 m cells of the map.
+
+Normalisation is by batch statistics, fixed once trained: a norm over the chip itself would make a
+cell's forecast depend on where the chip was cut.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from firesat.batch import Channels
+from firesat_models.temporal import WeatherEncoder, present
+
+
+def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
+    """Build convolution, batch norm and ReLU that keep the size.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    kernel : int
+        Odd side of the convolution, cells.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N, inputs, Y, X)`` to ``(N, outputs, Y, X)``.
+    """
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def enlarge(coarse: Tensor, size: torch.Size) -> Tensor:
+    """Interpolate coarse cells bilinearly to finer ones.
+
+    Parameters
+    ----------
+    coarse : Tensor
+        ``(N, C, y, x)``.
+    size : torch.Size
+        Y and X to reach.
+
+    Returns
+    -------
+    Tensor
+        ``(N, C, Y, X)``; the outer half of the border cells is held constant.
+    """
+    return functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+
+
+def shrink(fine: Tensor, size: torch.Size) -> Tensor:
+    """Average fine cells to coarser ones.
+
+    Parameters
+    ----------
+    fine : Tensor
+        ``(N, C, Y, X)``.
+    size : torch.Size
+        y and x to reach.
+
+    Returns
+    -------
+    Tensor
+        ``(N, C, y, x)``.
+    """
+    if fine.shape[-2:] == size:
+        return fine
+    return functional.adaptive_avg_pool2d(fine, tuple(size))
+
+
+class ModisEncoder(nn.Module):
+    """Mix the steps and variables of MODIS on its own 500 m cells.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    width : int
+        Channels to give.
+    """
+
+    def __init__(self, channels: Channels, width: int) -> None:
+        super().__init__()
+        layers = channels.modis_steps * channels.modis
+        self.mix = nn.Sequential(conv_block(2 * layers, width), nn.Conv2d(width, width, 1))
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Encode one batch.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields ``modis`` and ``modis_mask``.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, y, x)``.
+        """
+        mask = batch["modis_mask"].flatten(1, 2)
+        values = present(batch["modis"].flatten(1, 2), mask)
+        out: Tensor = self.mix(torch.cat([values, mask.to(values.dtype)], dim=1))
+        return out
+
+
+class Context(nn.Module):
+    """Fuse fire, static layers, MODIS, weather and season on the cells of the map.
+
+    An input of zero channels is left out, so that one config key ablates it.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    width : int
+        Channels to give.
+    weather_width : int
+        Hidden channels of the weather encoder, a multiple of 4.
+    """
+
+    def __init__(self, channels: Channels, width: int, weather_width: int) -> None:
+        super().__init__()
+        self.season = nn.Linear(2, width)
+        surface = channels.fire + channels.static
+        self.surface = nn.Conv2d(surface, width, 1, bias=False) if surface else None
+        self.modis = ModisEncoder(channels, width) if channels.modis * channels.modis_steps else None
+        self.weather: WeatherEncoder | None = None
+        if channels.weather * channels.weather_steps:
+            self.weather = WeatherEncoder(channels, weather_width)
+            self.weather_out = nn.Conv2d(weather_width, width, 1, bias=False)
+        self.blend = nn.Sequential(
+            nn.BatchNorm2d(width), nn.ReLU(inplace=True), conv_block(width, width)
+        )
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Encode one batch.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Every field of `firesat.batch` but the Sentinel-2 ones.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, Y, X)``.
+        """
+        size = batch["static"].shape[-2:]
+        total = self.season(batch["season"])[:, :, None, None].expand(-1, -1, *size)
+        # a sum of projections is the projection of the concatenation, without storing it
+        if self.surface is not None:
+            total = total + self.surface(torch.cat([batch["fire"], batch["static"]], dim=1))
+        if self.modis is not None:
+            total = total + enlarge(self.modis(batch), size)
+        if self.weather is not None:
+            total = total + enlarge(self.weather_out(self.weather(batch)), size)
+        out: Tensor = self.blend(total)
+        return out

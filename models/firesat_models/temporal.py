@@ -1,0 +1,149 @@
+"""What happens along time: looks of unequal age, days of weather, and gaps in both."""
+
+import torch
+from torch import Tensor, nn
+
+from firesat.batch import Channels
+
+AGE_SCALE = 64.0  # days; the length of the default history brings ages to 0..1
+_HEADS = 4
+
+
+def present(values: Tensor, mask: Tensor) -> Tensor:
+    """Put 0 wherever an input is missing.
+
+    Parameters
+    ----------
+    values : Tensor
+        Any shape; what stands under the mask may be anything, NaN included.
+    mask : Tensor
+        Broadcasts against `values`; 0 = missing.
+
+    Returns
+    -------
+    Tensor
+        Like `values`, without a trace of what was masked.
+    """
+    # selection, since NaN * 0 is NaN
+    return torch.where(mask > 0, values, torch.zeros((), dtype=values.dtype, device=values.device))
+
+
+def look_frames(batch: dict[str, Tensor]) -> Tensor:
+    """Stack each look's bands with its age and its mask.
+
+    Parameters
+    ----------
+    batch : dict of Tensor
+        Fields ``sentinel2`` (N, K, C, Y, X), ``age`` and ``clear`` (N, K, Y, X).
+
+    Returns
+    -------
+    Tensor
+        ``(N, K, C + 2, Y, X)``; 0 where there is no look.
+    """
+    clear = batch["clear"][:, :, None]
+    bands = present(batch["sentinel2"], clear)
+    age = present(batch["age"][:, :, None], clear) / AGE_SCALE
+    return torch.cat([bands, age.to(bands.dtype), clear.to(bands.dtype)], dim=2)
+
+
+def masked_mean(values: Tensor, score: Tensor, mask: Tensor, dim: int) -> Tensor:
+    """Average along one dimension with learned weights, over what is present.
+
+    Parameters
+    ----------
+    values : Tensor
+        What to average.
+    score : Tensor
+        Logarithm of the weights, broadcasts against `values`.
+    mask : Tensor
+        0..1, the share that is present, broadcasts against `score`.
+    dim : int
+        Dimension to average over.
+
+    Returns
+    -------
+    Tensor
+        `values` without `dim`; 0 where nothing is present.
+    """
+    weight = torch.exp(score - score.amax(dim=dim, keepdim=True).detach()) * mask
+    # the floor is far below any weight of a cell with a look, and 0 / 1e-6 where there is none
+    return (values * weight).sum(dim) / weight.sum(dim).clamp(min=1e-6)
+
+
+class LookPooling(nn.Module):
+    """Weigh the looks of each cell against each other and average them.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Conv2d(width, 1, 1)
+
+    def forward(self, features: Tensor, clear: Tensor) -> Tensor:
+        """Average over the looks.
+
+        Parameters
+        ----------
+        features : Tensor
+            ``(N * K, C, y, x)``.
+        clear : Tensor
+            ``(N, K, y, x)``, 0..1.
+
+        Returns
+        -------
+        Tensor
+            ``(N, C, y, x)``; 0 where no look is clear.
+        """
+        score = self.score(features).unflatten(0, clear.shape[:2])
+        return masked_mean(
+            features.unflatten(0, clear.shape[:2]), score, clear[:, :, None], dim=1
+        )
+
+
+class WeatherEncoder(nn.Module):
+    """Read the days of weather in order, and pool them with several learned weightings.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    width : int
+        Channels to give, a multiple of 4.
+    """
+
+    def __init__(self, channels: Channels, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(2 * channels.weather, width, 3, padding=1)
+        self.second = nn.Conv1d(width, width, 3, padding=1)
+        self.score = nn.Conv1d(width, _HEADS, 1)
+        # which day it is: yesterday's wind and last week's do not mean the same
+        self.day = nn.Parameter(0.02 * torch.randn(width, channels.weather_steps))
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Encode one batch.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields ``weather`` (N, S, V, y, x) and ``weather_mask`` (N, S, V).
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, y, x)``; each cell by itself.
+        """
+        mask = batch["weather_mask"][..., None, None].expand_as(batch["weather"])
+        values = present(batch["weather"], mask)
+        n, _, _, y, x = values.shape
+        series = torch.cat([values, mask.to(values.dtype)], dim=2)
+        series = series.permute(0, 3, 4, 2, 1).flatten(0, 2)  # (N y x, 2 V, S)
+        hidden = torch.relu(self.first(series) + self.day)
+        hidden = torch.relu(self.second(hidden)).unflatten(1, (_HEADS, -1))
+        known = mask.amax(dim=2).permute(0, 2, 3, 1).flatten(0, 2)[:, None, None]
+        pooled = masked_mean(hidden, self.score(hidden.flatten(1, 2))[:, :, None], known, dim=-1)
+        return pooled.reshape(n, y, x, -1).permute(0, 3, 1, 2)

@@ -1,0 +1,119 @@
+"""TemporalCNN: one small CNN for every look, averaged over time, decoded to 100 m."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from firesat.batch import INPUTS, Channels
+from firesat_models.encoders import build_encoder
+from firesat_models.fusion import Context, conv_block, enlarge, shrink
+from firesat_models.temporal import LookPooling, look_frames
+
+
+_SMALL_RESNET: dict[str, Any] = {"channels": (32, 64, 64, 64), "stem_width": 16}
+
+
+class TemporalCNN(nn.Module):
+    """Forecast from looks, weather and fire with convolutions.
+
+    Each look passes the same timm encoder together with its age and mask; at every scale the looks
+    of a cell are averaged with learned weights. A U-Net decoder joins them with the context (fire,
+    terrain, MODIS, weather, season), which enters at every scale.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    width : int
+        Channels at 100 m.
+    weather_width : int
+        Hidden channels of the weather encoder, a multiple of 4.
+    encoder : str
+        timm model that offers ``features_only``.
+    encoder_args : dict, optional
+        Further arguments of the timm model; default a ResNet of 32, 32 and 64 channels.
+    scales : int
+        Features of the encoder to use, finest first.
+    weights : Path, optional
+        Local file of the encoder's weights; default random ones.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = INPUTS
+    halo: ClassVar[int] = 16
+    stride = 8
+
+    def __init__(
+        self,
+        channels: Channels,
+        *,
+        width: int = 16,
+        weather_width: int = 32,
+        encoder: str = "resnet10t",
+        encoder_args: dict[str, Any] | None = None,
+        scales: int = 3,
+        weights: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels, self.width, self.weather_width = channels, width, weather_width
+        self.encoder, self.encoder_args, self.scales = encoder, encoder_args, scales
+        self.weights = weights
+        self.context = Context(channels, width, weather_width)
+        bands = channels.sentinel2 + 2
+        self.frames = build_encoder(
+            encoder,
+            inputs=bands,
+            weights=weights,
+            features_only=True,
+            out_indices=tuple(range(scales)),
+            **(encoder_args or _SMALL_RESNET),
+        )
+        features = self.frames.feature_info
+        self.stride = features.reduction()[-1]
+        depths = [width, *features.channels()]
+        self.pixel = conv_block(bands, width, kernel=1)
+        self.pools = nn.ModuleList(LookPooling(depth) for depth in depths)
+        # the coarsest scale first: what comes up, what comes across, and the context
+        self.bottom = conv_block(depths[-1] + width, depths[-1])
+        self.decoder = nn.ModuleList(
+            conv_block(below + across + width, across)
+            for below, across in pairwise(reversed(depths))
+        )
+        self.head = nn.Conv2d(width, channels.heads, 1)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Forecast one batch.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields of `firesat.batch`, scaled.
+
+        Returns
+        -------
+        Tensor
+            Logits ``(N, L, Y, X)``.
+        """
+        looks = self._looks(batch)
+        fine = self.context(batch)
+        contexts = [fine, *(shrink(fine, look.shape[-2:]) for look in looks[1:])]
+        hidden = self.bottom(torch.cat([looks[-1], contexts[-1]], dim=1))
+        for block, look, context in zip(
+            self.decoder, looks[-2::-1], contexts[-2::-1], strict=True
+        ):
+            up = enlarge(hidden, look.shape[-2:])
+            hidden = block(torch.cat([up, look, context], dim=1))
+        out: Tensor = self.head(hidden)
+        return out
+
+    def _looks(self, batch: dict[str, Tensor]) -> list[Tensor]:
+        """Encode the looks at every scale, finest first, averaged over time."""
+        frames = look_frames(batch).flatten(0, 1)
+        clear = batch["clear"].to(frames.dtype)
+        scales = [self.pixel(frames), *self.frames(frames)]
+        return [
+            pool(features, shrink(clear, features.shape[-2:]))
+            for pool, features in zip(self.pools, scales, strict=True)
+        ]

@@ -1,0 +1,206 @@
+"""TemporalViT: attention over space in each look, then over the looks of each patch."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.nn import functional
+
+from firesat.batch import INPUTS, Channels
+from firesat_models.encoders import build_encoder
+from firesat_models.fusion import Context, conv_block
+from firesat_models.temporal import LookPooling, look_frames
+
+
+class LookAttention(nn.Module):
+    """Let each patch's context ask its looks.
+
+    Parameters
+    ----------
+    dim : int
+        Channels of a token.
+    heads : int
+        Attention heads.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(dim)
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, context: Tensor, looks: Tensor, seen: Tensor) -> Tensor:
+        """Attend over the looks of each patch.
+
+        Parameters
+        ----------
+        context : Tensor
+            ``(N, P, D)``, P patches.
+        looks : Tensor
+            ``(N, K, P, D)``.
+        seen : Tensor
+            Bool ``(N, K, P)``: the patch has a clear cell in that look.
+
+        Returns
+        -------
+        Tensor
+            ``(N, P, D)``.
+        """
+        n, p, d = context.shape
+        # the context stands among the keys, so that a patch without looks attends to something
+        keys = self.norm(torch.cat([context[:, None], looks], dim=1)).transpose(1, 2)
+        mask = functional.pad(seen, (0, 0, 1, 0), value=True).transpose(1, 2)
+        key, value = self._split(self.key_value(keys)).chunk(2, dim=-1)
+        query = self._split(self.query(self.norm(context))[:, :, None])
+        found = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask.reshape(n * p, 1, 1, -1)
+        )
+        out: Tensor = context + self.out(found.transpose(1, 2).reshape(n, p, d))
+        return out
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """(N, P, T, C) to (N P, heads, T, C / heads)."""
+        return tokens.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class TemporalViT(nn.Module):
+    """Forecast from looks, weather and fire with attention.
+
+    Factorised: a timm vision transformer reads each look by itself; the context of each patch
+    (fire, terrain, MODIS, weather, season) then attends to its looks; blocks over space follow.
+    The tokens are unfolded to 100 m and joined with the context and the looks at full resolution.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    patch : int
+        Side of a patch, cells.
+    dim : int
+        Channels of a token.
+    depth : int
+        Transformer blocks in each look.
+    fused_depth : int
+        Transformer blocks after the looks are joined.
+    heads : int
+        Attention heads.
+    width : int
+        Channels at 100 m.
+    weather_width : int
+        Hidden channels of the weather encoder, a multiple of 4.
+    position : str
+        "none": order is known from convolutions only, so that a chip may have any size; "learn":
+        timm's position table, as published weights need it.
+    encoder : str
+        timm vision transformer.
+    weights : Path, optional
+        Local file of the encoder's weights; default random ones.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = INPUTS
+    halo: ClassVar[int] = 16
+    stride = 8
+
+    def __init__(
+        self,
+        channels: Channels,
+        *,
+        patch: int = 8,
+        dim: int = 96,
+        depth: int = 2,
+        fused_depth: int = 2,
+        heads: int = 4,
+        width: int = 16,
+        weather_width: int = 32,
+        position: str = "none",
+        encoder: str = "vit_tiny_patch16_224",
+        weights: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels, self.width, self.weather_width = channels, width, weather_width
+        self.patch, self.dim, self.heads = patch, dim, heads
+        self.depth, self.fused_depth, self.position = depth, fused_depth, position
+        self.encoder, self.weights = encoder, weights
+        self.stride = patch
+        bands = channels.sentinel2 + 2
+        self.frames = build_encoder(
+            encoder,
+            inputs=bands,
+            weights=weights,
+            img_size=channels.size,
+            patch_size=patch,
+            embed_dim=dim,
+            depth=depth,
+            num_heads=heads,
+            pos_embed=position,
+            class_token=False,
+            global_pool="",
+            dynamic_img_size=True,
+        )
+        self.context = Context(channels, width, weather_width)
+        self.context_tokens = nn.Conv2d(width, dim, patch, patch)
+        self.over_looks = LookAttention(dim, heads)
+        # position without a table: neighbours are told apart by a convolution over the tokens
+        self.near = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+        self.over_space = nn.ModuleList(Block(dim, heads, qkv_bias=True) for _ in range(fused_depth))
+        self.unfold = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, width * patch * patch), nn.ReLU(inplace=True)
+        )
+        self.pixel = conv_block(bands, width, kernel=1)
+        self.pool = LookPooling(width)
+        self.decode = conv_block(3 * width, width)
+        self.head = nn.Conv2d(width, channels.heads, 1)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Forecast one batch.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields of `firesat.batch`, scaled; Y and X multiples of `patch`.
+
+        Returns
+        -------
+        Tensor
+            Logits ``(N, L, Y, X)``.
+        """
+        frames = look_frames(batch)
+        clear = batch["clear"].to(frames.dtype)
+        context = self.context(batch)
+        grid = self.context_tokens(context)
+        size = grid.shape[-2:]
+        tokens = self.over_looks(
+            _flatten(grid), self._encode(frames), _touched(clear, self.patch)
+        )
+        grid = _fold(tokens, size)
+        tokens = _flatten(grid + self.near(grid))
+        for block in self.over_space:
+            tokens = block(tokens)
+        wide = functional.pixel_shuffle(_fold(self.unfold(tokens), size), self.patch)
+        pixel = self.pool(self.pixel(frames.flatten(0, 1)), clear)
+        out: Tensor = self.head(self.decode(torch.cat([wide, pixel, context], dim=1)))
+        return out
+
+    def _encode(self, frames: Tensor) -> Tensor:
+        """Attend over space in each look by itself: (N, K, P, D)."""
+        tokens: Tensor = self.frames.forward_features(frames.flatten(0, 1))
+        return tokens.unflatten(0, frames.shape[:2])
+
+
+def _flatten(grid: Tensor) -> Tensor:
+    """(N, D, y, x) to (N, P, D)."""
+    return grid.flatten(2).transpose(1, 2)
+
+
+def _fold(tokens: Tensor, size: torch.Size) -> Tensor:
+    """(N, P, D) to (N, D, y, x)."""
+    return tokens.transpose(1, 2).unflatten(2, tuple(size))
+
+
+def _touched(clear: Tensor, patch: int) -> Tensor:
+    """Bool (N, K, P): a look that shows at least one cell of the patch."""
+    return functional.max_pool2d(clear, patch).flatten(2) > 0

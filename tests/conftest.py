@@ -1,0 +1,17 @@
+"""Fixtures that any test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real public files; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("FIRESAT_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data are not at {folder}: set FIRESAT_REAL_DATA to their folder")
+    return folder
