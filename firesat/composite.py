@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -19,8 +20,8 @@ Mask = NDArray[np.bool_]
 Scene = tuple[float, NDArray[np.generic], NDArray[np.generic]]
 """Age in days, reflectance (band, Y, X) and clear fraction (Y, X) of one acquisition."""
 
-REFLECTANCE_FILL, REFLECTANCE_SCALE = 65535, np.float32(1e-4)
-CLEAR_FILL, CLEAR_SCALE = 255, np.float32(0.01)
+REFLECTANCE_FILL, REFLECTANCE_SCALE = 65535, 1e-4
+CLEAR_FILL, CLEAR_SCALE = 255, 0.01
 
 # Thresholds on top-of-atmosphere reflectance.
 CIRRUS = 0.01  # B10: Zhu, Wang and Woodcock 2015, Remote Sens. Environ. 159, sec. 3.1
@@ -198,9 +199,21 @@ def empty_looks(looks: int, bands: int, height: int, width: int) -> Looks:
 def _clear_enough(clear: NDArray[np.generic], min_clear: float) -> Mask:
     """Where a scene's clear fraction is known and large enough."""
     if clear.dtype == np.uint8:
-        percent = clear.astype("float32") * CLEAR_SCALE
-        return np.asarray((percent >= np.float32(min_clear)) & (clear != CLEAR_FILL))
+        return np.asarray(_enough_percent(min_clear)[clear])
     return np.asarray(clear.astype("float32") >= np.float32(min_clear))
+
+
+def _enough_percent(min_clear: float) -> Mask:
+    """Which stored clear fractions are known and large enough."""
+    fraction = (np.arange(CLEAR_FILL + 1) * CLEAR_SCALE).astype("float32")
+    fraction[CLEAR_FILL] = np.nan
+    return np.asarray(fraction >= np.float32(min_clear))
+
+
+@cache
+def _decoded() -> Floats:
+    """Reflectance of every stored integer, to the bit what xarray's decoding gives as float32."""
+    return (np.arange(REFLECTANCE_FILL + 1) * REFLECTANCE_SCALE).astype("float32")
 
 
 def _whole(reflectance: NDArray[np.generic]) -> Mask:
@@ -221,10 +234,8 @@ def _put(
     age, reflectance = scene
     found.age[place].reshape(-1)[cells] = age
     for into, band in zip(found.reflectance[place], reflectance, strict=True):
-        values = band.reshape(-1)[cells].astype("float32", copy=False)
-        # float32 times float32, as xarray decodes
-        scaled = values * REFLECTANCE_SCALE if band.dtype == np.uint16 else values
-        into.reshape(-1)[cells] = scaled
+        values = band.reshape(-1)[cells]
+        into.reshape(-1)[cells] = _decoded()[values] if band.dtype == np.uint16 else values
 
 
 def recent_looks(

@@ -24,10 +24,10 @@ from jsonargparse import ArgumentError, ArgumentParser
 from firesat.errors import ConfigError, FiresatError
 from firesat.grid import Grid
 from firesat.metrics import EvaluateSettings
+from firesat.products.settings import PredictSettings
 from firesat.samples import SampleSettings
 from firesat.sandbox.config import WorldConfig
 from firesat.sources.base import Source
-from firesat.stitch import PredictSettings
 from firesat.window import Period, all_days
 
 ALLOWED = ("firesat.", "firesat_models.")
@@ -262,11 +262,11 @@ def _check_mapping(kind: Any, content: Mapping[str, object], where: str) -> None
     """Check a mapping against the parameters of a class."""
     known = signature(kind).parameters
     hints = get_type_hints(kind) if is_dataclass(kind) else {}
+    for key in content.keys() - known.keys():
+        near = get_close_matches(str(key), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        raise ConfigError(f"{where}: unknown key {key!r}: {hint}")
     for key, value in content.items():
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
-            raise ConfigError(f"{where}: unknown key {key!r}: {hint}")
         check_keys(hints.get(key), value, f"{where}.{key}")
 
 
@@ -298,7 +298,9 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
     module, _, name = class_path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError):
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not module.startswith(str(error.name)):
+            raise  # the module is there; something that it needs is not
         raise ConfigError(f"there is no class {class_path}: check its spelling") from None
     if not isinstance(found, type):
         raise ConfigError(f"{class_path} is no class")

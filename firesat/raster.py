@@ -130,7 +130,8 @@ def open_raster(path: Path, *, driver: str | None = None) -> rasterio.DatasetRea
     """
     allowed = [driver] if driver else list(SAFE_DRIVERS)
     try:
-        return rasterio.open(path, driver=allowed)
+        with rasterio.Env():  # rasterio.open takes one driver, its reader a list
+            return rasterio.DatasetReader(path, driver=allowed)
     except RasterioError as error:
         start = _first_words(path)
         raise CorruptFileError(

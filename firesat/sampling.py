@@ -66,21 +66,84 @@ def issue_days(periods: Iterable[Period], step: int, window: Window) -> list[str
     return days
 
 
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Chips that are read together: those that begin in one tile.
+
+    Parameters
+    ----------
+    row, col : int
+        Upper left cell of the panel, counted from that of the region.
+    height, width : int
+        Cells that the chips cover together.
+    origins : tuple of tuple of int
+        Row and column of each chip within the panel.
+    """
+
+    row: int
+    col: int
+    height: int
+    width: int
+    origins: tuple[tuple[int, int], ...]
+
+
+def panels(
+    shape: tuple[int, int], offset: tuple[int, int], *, size: int, stride: int, tile: int = 1000
+) -> list[Panel]:
+    """Lay the chips of the frame over a region and group them by tile.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the region.
+    offset : tuple of int
+        Row and column of its upper left cell within its tile.
+    size, stride : int
+        Cells of a chip's side, and between chips.
+    tile : int
+        Cells of a tile's side.
+
+    Returns
+    -------
+    list of Panel
+        From the top left; every cell of the region lies in at least one chip.
+    """
+    groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for row, col in chip_origins(*shape, size, stride):
+        key = (row + offset[0]) // tile, (col + offset[1]) // tile
+        groups.setdefault(key, []).append((row, col))
+    return [_panel(origins, size) for _, origins in sorted(groups.items())]
+
+
+def _panel(origins: list[tuple[int, int]], size: int) -> Panel:
+    """The box around some chips."""
+    (top, left), (bottom, right) = np.min(origins, axis=0), np.max(origins, axis=0)
+    return Panel(
+        row=int(top),
+        col=int(left),
+        height=int(bottom - top) + size,
+        width=int(right - left) + size,
+        origins=tuple((row - int(top), col - int(left)) for row, col in origins),
+    )
+
+
 def frame_of_day(
-    maps: DayMaps, *, split: str, day: str, size: int, stride: int
+    maps: DayMaps, panel: Panel, *, split: str, day: str, size: int
 ) -> Iterator[dict[str, object]]:
-    """Walk over the frame's chips of one issue day.
+    """Walk over a panel's chips of one issue day.
 
     Parameters
     ----------
     maps : DayMaps
-        Of the whole region.
+        Of the panel.
+    panel : Panel
+        Its chips.
     split : str
         Name of the split.
     day : str
         Issue day.
-    size, stride : int
-        Cells of a chip's side, and between chips.
+    size : int
+        Cells of a chip's side.
 
     Yields
     ------
@@ -88,15 +151,14 @@ def frame_of_day(
         One row of the frame, keys as `COLUMNS`; `row` and `col` count from the region's upper left
         cell; `fires` lists the ids in the chip, those with most cells first.
     """
-    height, width = maps.burns.shape
-    for row, col in chip_origins(height, width, size, stride):
+    for row, col in panel.origins:
         inside = np.s_[row : row + size, col : col + size]
         yield {
             "split": split,
             "stratum": _stratum(maps.burns[inside], maps.near[inside]),
             "reference_day": day,
-            "row": row,
-            "col": col,
+            "row": panel.row + row,
+            "col": panel.col + col,
             "fires": _fires(maps.fire_id[inside]),
         }
 

@@ -11,11 +11,12 @@ from firesat.errors import GridError
 class Canvas:
     """A map under construction, of which only the unfinished rows are held.
 
-    Chips come from top to bottom, as :func:`firesat.grid.chip_origins` gives them. The outermost
-    `halo` cells of a chip lack context and are dropped, except on the map's own edge, where no
-    other chip has more. Where chips overlap they are blended with squared-sine weights that fall to
-    almost nothing at the edge of what each is trusted with, so no seam shows. Sums are kept in
-    float64: a constant stays that constant, and equal chips blend to themselves.
+    Chips come from top to bottom, as :func:`firesat.grid.chip_origins` gives them; between two
+    calls of :meth:`finished_rows` they may come in any order. The outermost `halo` cells of a chip
+    lack context and are dropped, except on the map's own edge, where no other chip has more. Where
+    chips overlap they are blended with squared-sine weights that fall to almost nothing at the edge
+    of what each is trusted with, so no seam shows. Sums are kept in float64: a constant stays that
+    constant, and equal chips blend to themselves.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class Canvas:
         self.shape = (bands, height, width)
         self.halo = halo
         self._top = 0  # first row held
-        self._row = 0  # upper row of the lowest chip so far
+        self._row = 0  # of the lowest chip so far
         self._sum = np.zeros((bands, 0, width))
         self._weight = np.zeros((0, width))
 
@@ -59,7 +60,7 @@ class Canvas:
         Raises
         ------
         GridError
-            If the chip has other bands, is all halo, leaves the map, or comes after one below it.
+            If the chip has other bands, is all halo, leaves the map, or touches finished rows.
         """
         self._check(values.shape, row, col)
         rows = _trusted(row, values.shape[1], self.shape[1], self.halo)
@@ -77,7 +78,7 @@ class Canvas:
         )
         self._sum[:, *here] += chip * weight
         self._weight[here] += weight
-        self._row = row
+        self._row = max(self._row, row)
 
     def _check(self, shape: tuple[int, ...], row: int, col: int) -> None:
         """Refuse chips that do not belong here."""
@@ -92,9 +93,9 @@ class Canvas:
                 f"a chip of {shape[1]} x {shape[2]} cells at row {row}, column {col} leaves the "
                 f"canvas of {height} x {width}: take the places of grid.chip_origins(...)"
             )
-        if row < self._row:
+        if row + (self.halo if row else 0) < self._top:
             raise GridError(
-                f"a chip at row {row} comes after one at row {self._row}: "
+                f"a chip at row {row} comes when the rows up to {self._top} are finished: "
                 "add chips from top to bottom"
             )
 
@@ -109,7 +110,7 @@ class Canvas:
     def finished_rows(
         self, *, everything: bool = False
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Hand over the rows that no later chip can touch, and forget them.
+        """Hand over the rows that no chip further down can touch, and forget them.
 
         Parameters
         ----------

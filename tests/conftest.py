@@ -15,3 +15,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data are not at {folder}: set FIRESAT_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cube of tests/tiny_cube.py, written once. Copy it before changing it."""
+    from tests.tiny_cube import write_tiny_cube
+
+    return write_tiny_cube(tmp_path_factory.mktemp("cube") / "tiny.zarr")

@@ -155,8 +155,20 @@ def test_a_chip_that_does_not_belong_is_refused(
         Canvas(30, 30, 1, halo=2).add(np.zeros(shape), row, col)
 
 
-def test_a_chip_out_of_order_is_refused() -> None:
+def test_the_order_of_chips_between_two_calls_does_not_matter() -> None:
+    rng = np.random.default_rng(5)
+    made = [(rng.random((1, 20, 20)), row, col) for row, col in chip_origins(60, 60, 20, 8)]
+    forwards = assemble(Canvas(60, 60, 1, halo=4), iter(made))
+    backwards = Canvas(60, 60, 1, halo=4)
+    for chip, row, col in reversed(made):
+        backwards.add(chip, row, col)
+    ((_, whole),) = backwards.finished_rows(everything=True)
+    np.testing.assert_allclose(whole, forwards, rtol=1e-6)
+
+
+def test_a_chip_that_touches_finished_rows_is_refused() -> None:
     canvas = Canvas(30, 30, 1)
     canvas.add(np.zeros((1, 10, 10)), 10, 0)
+    assert len(list(canvas.finished_rows())) == 1
     with pytest.raises(GridError, match="top to bottom"):
         canvas.add(np.zeros((1, 10, 10)), 0, 0)

@@ -216,7 +216,7 @@ class World:
         season = np.array([first.astype("datetime64[Y]").astype("datetime64[D]")])
         if name == "sentinel2":
             seen = self.axis.astype("datetime64[s]") + 18 * HOUR
-            seen[np.arange(len(seen)) % self.scene_every != 0] = np.datetime64("NaT")
+            seen[np.arange(len(seen)) % self.scene_every != 0] = np.datetime64("NaT", "s")
             return self.axis, self.sentinel2, seen
         if name in ("modis_vi", "modis_lst"):
             length = 16 if name == "modis_vi" else 8
@@ -278,7 +278,9 @@ class World:
             return np.zeros((CELLS, CELLS))
         if variable in ("fraction", "fire_id"):
             return season[variable]
-        days = {f.fire_id: f.start + (f.days if variable.endswith("end") else 0) for f in self.fires}
+        days = {
+            f.fire_id: f.start + (f.days if variable.endswith("end") else 0) for f in self.fires
+        }
         dated = {f.fire_id for f in self.fires if f.slack is not None}
         values = np.full((CELLS, CELLS), np.nan)
         for fire_id, day in days.items():

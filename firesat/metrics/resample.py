@@ -11,7 +11,7 @@ from firesat.metrics.bootstrap import draws
 from firesat.metrics.neighbourhood import FSS_KM, fractions_skill
 from firesat.metrics.scoring import Scoring
 from firesat.metrics.settings import EvaluateSettings
-from firesat.metrics.tally import COARSE, COARSE_BITS, FINE_BITS, TOTALS, Bins, Tally
+from firesat.metrics.tally import COARSE_BITS, FINE_BITS, TOTALS, Bins, Tally, coarsen
 
 REFERENCE = "climatology"
 """The forecast that Brier skill is measured against."""
@@ -71,10 +71,7 @@ def reliability_starts(tally: Tally) -> NDArray[np.int64]:
     ndarray of int64
         First fine bin of each.
     """
-    padded = np.zeros(COARSE << FINER)
-    padded[: tally.fine.shape[1]] = tally.fine[2]
-    coarse = padded.reshape(COARSE, -1).sum(axis=1)
-    return scores.reliability_edges(coarse) << FINER
+    return scores.reliability_edges(coarsen(tally.fine[2])) << FINER
 
 
 def points(zone: Zone, scoring: Scoring) -> dict[str, Table]:

@@ -33,7 +33,7 @@ def average_precision(cells: Floats, burned: Floats) -> Floats:
     """
     found = np.cumsum(burned[..., ::-1], axis=-1)
     warned = np.cumsum(cells[..., ::-1], axis=-1)
-    precision = np.divide(found, warned, out=np.zeros_like(found), where=warned > 0)
+    precision = np.divide(found, warned, out=np.zeros(found.shape), where=warned > 0)
     return ratio((burned[..., ::-1] * precision).sum(axis=-1), found[..., -1])
 
 
@@ -56,15 +56,18 @@ def capture(area: Floats, burned: Floats, shares: tuple[float, ...] = CAPTURE_SH
         0 to 1; NaN where nothing burned.
     """
     sizes, fires = area[..., ::-1], burned[..., ::-1]
-    reached = np.cumsum(sizes, axis=-1)
-    before = reached - sizes
-    total = reached[..., -1:]
-    found = []
+    reached, found = np.cumsum(sizes, axis=-1), np.cumsum(fires, axis=-1)
+    last = reached.shape[-1] - 1
+    taken = []
     for share in shares:
-        inside = np.clip(share * total - before, 0.0, sizes)
-        taken = np.divide(inside, sizes, out=np.zeros_like(sizes), where=sizes > 0)
-        found.append((taken * fires).sum(axis=-1))
-    return ratio(np.stack(found, axis=-1), fires.sum(axis=-1)[..., None])
+        wanted = share * reached[..., -1:]
+        level = np.minimum((reached < wanted).sum(axis=-1, keepdims=True), last)
+        size, here, upto, held = (
+            np.take_along_axis(rows, level, axis=-1) for rows in (sizes, fires, reached, found)
+        )
+        left = np.divide(upto - wanted, size, out=np.zeros(size.shape), where=size > 0)
+        taken.append(held - here * np.clip(left, 0.0, 1.0))
+    return ratio(np.concatenate(taken, axis=-1), found[..., -1:])
 
 
 def brier(totals: Floats) -> Floats:
@@ -133,13 +136,14 @@ def reliability_edges(expected: Floats, least: float = 20.0, most: int = 10) -> 
     Returns
     -------
     ndarray of int64, shape (J,)
-        First histogram bin of each; the first is 0.
+        First histogram bin of each; the first is 0. A histogram bin that holds a whole share by
+        itself, such as a constant forecast's, never joins those below it.
     """
     target = max(least, float(expected.sum()) / most)
     starts, held = [0], 0.0
     for level in np.flatnonzero(expected > 0):
-        if held >= target * (1 - 1e-9):
-            starts.append(int(level))
+        if held >= target * (1 - 1e-9) or expected[level] >= target:
+            starts += [int(level)] if level else []
             held = 0.0
         held += float(expected[level])
     if len(starts) > 1 and held < least:

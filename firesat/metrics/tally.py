@@ -177,23 +177,16 @@ class Tally:
         probability : ndarray of float, shape (N,)
             The forecast for them: 0 to 1, no NaN.
         """
-        if not len(cells.burned):
-            return
-        level = level_of(probability)
-        p = np.asarray(probability, dtype=np.float64)
-        y, area = cells.burned.astype(np.float64), cells.area
-        rows = (None, y, p, area, area * y)
-        for row, weight in zip(self.fine, rows, strict=True):
-            row += np.bincount(level, weight, FINE)
-        coarse = level >> (FINE_BITS - COARSE_BITS)
-        sums = np.stack([np.ones_like(p), y, p, p * p, p * y, area, p * area, y * area])
-        for block in np.unique(cells.block):
+        for block in _distinct(cells.block):
             inside = cells.block == block
-            hit = coarse[inside & cells.burned]
-            part = Bins(_count(coarse[inside]), _count(hit), sums[:, inside].sum(axis=1))
-            self._into(self.blocks, int(block), part)
-        sizes, fires = (np.bincount(coarse, weight, COARSE) for weight in (area, area * y))
-        self._into(self.days, cells.day, Bins(sizes, fires, sums.sum(axis=1)))
+            whole = bool(inside.all())  # most maps lie in one block: spare the copies
+            part = cells if whole else cells.take(inside)
+            fine, totals = _histogram(part, probability if whole else probability[inside])
+            self.fine += fine
+            counts, hits, _, sizes, fires = (coarsen(row) for row in fine)
+            held = Bins(counts.astype(np.int32), hits.astype(np.int32), totals)
+            self._into(self.blocks, int(block), held)
+            self._into(self.days, cells.day, Bins(sizes, fires, totals))
 
     @staticmethod
     def _into[K](shelf: dict[K, Bins], key: K, part: Bins) -> None:
@@ -223,6 +216,42 @@ class Tally:
         return dict(zip(TOTALS, map(float, sums), strict=True))
 
 
-def _count(level: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Cells by coarse bin."""
-    return np.bincount(level, minlength=COARSE).astype(np.int32)
+def _distinct(block: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The blocks of some cells, without sorting where there is only one."""
+    if len(block) and (block == block[0]).all():
+        return block[:1]
+    return np.unique(block)
+
+
+def _histogram(cells: Cells, probability: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Fine histograms and totals of cells."""
+    level = level_of(probability)
+    p = np.asarray(probability, dtype=np.float64)
+    area, hit = cells.area, cells.burned
+    fine = np.zeros((5, FINE))
+    fine[0] = np.bincount(level, minlength=FINE)
+    fine[1] = np.bincount(level[hit], minlength=FINE)
+    fine[2] = np.bincount(level, p, FINE)
+    fine[3] = np.bincount(level, area, FINE)
+    fine[4] = np.bincount(level[hit], area[hit], FINE)
+    n, burned, expected, size, burned_size = fine.sum(axis=1)
+    totals = [n, burned, expected, p @ p, p[hit].sum(), size, p @ area, burned_size]
+    return fine, np.array(totals)
+
+
+def coarsen(fine: Floats) -> Floats:
+    """Sum fine bins into coarse ones.
+
+    Parameters
+    ----------
+    fine : ndarray of float64, shape (FINE,)
+        By fine bin.
+
+    Returns
+    -------
+    ndarray of float64, shape (COARSE,)
+        By coarse bin.
+    """
+    starts = np.arange(COARSE) << (FINE_BITS - COARSE_BITS)
+    summed: Floats = np.add.reduceat(fine, starts)
+    return summed

@@ -12,7 +12,7 @@ from firesat.products.cog import Layer, Raster, Rows, publish
 from firesat.products.strips import State, Strip
 from firesat.products.style import STATE_COLOURS, write_mask_style, write_probability_style
 from firesat.products.tags import forecast_tags
-from firesat.products.wording import PROBABILITIES, STATES
+from firesat.products.wording import LANGUAGES, PROBABILITIES, STATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,7 @@ def _probabilities(strips: Iterable[Strip]) -> Iterator[Rows]:
 
 def _mask_raster(cells: GeoBox, tags: dict[str, str]) -> Raster:
     """The mask's band, with CF flags and a colour table."""
-    meanings = {
-        language: [words[language] for words in STATES.values()] for language in ("en", "fr")
-    }
+    meanings = {language: [words[language] for words in STATES.values()] for language in LANGUAGES}
     flags = {
         "flag_values": ", ".join(str(int(state)) for state in STATES),
         "flag_meanings": " ".join(state.name.lower() for state in STATES),

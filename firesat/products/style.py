@@ -25,15 +25,16 @@ _IN_WORDS: dict[Language, tuple[str, str, str, str]] = {
     "fr": ("moins de", "plus de", "sur", "à"),
 }
 
-STATE_COLOURS: dict[State, tuple[int, int, int, int]] = {
-    State.FORECAST: (255, 255, 255, 0),
-    State.CANNOT_BURN: (190, 200, 205, 255),
-    State.ALREADY_BURNT: (70, 70, 70, 255),
-    State.SNOW_COVERED: (240, 248, 255, 255),
-    State.NOT_EVALUATED: (255, 255, 255, 255),
-    State.ABSTAINED: (222, 214, 190, 255),
+STATE_COLOURS: dict[State, tuple[int, int, int]] = {
+    State.FORECAST: (255, 255, 255),
+    State.CANNOT_BURN: (190, 200, 205),
+    State.ALREADY_BURNT: (70, 70, 70),
+    State.SNOW_COVERED: (230, 240, 250),
+    State.NOT_EVALUATED: (245, 245, 240),
+    State.ABSTAINED: (222, 214, 190),
 }
-"""Red, green, blue, opacity: greys and beige, so that no mask is taken for a probability."""
+"""Red, green, blue: greys and beige, so that no mask is taken for a probability. A TIFF's colour
+table knows no opacity; the QGIS style makes what is forecast transparent."""
 
 
 def labels(language: Language = "en") -> tuple[str, ...]:
@@ -115,12 +116,13 @@ def write_mask_style(path: Path) -> None:
     )
     ET.SubElement(renderer, "rasterTransparency")
     palette = ET.SubElement(renderer, "colorPalette")
-    for state, (red, green, blue, alpha) in STATE_COLOURS.items():
+    for state, colour in STATE_COLOURS.items():
         words: Mapping[Language, str] = STATES[state]
         ET.SubElement(
             palette,
             "paletteEntry",
-            value=str(int(state)), color=f"#{red:02x}{green:02x}{blue:02x}", alpha=str(alpha),
+            value=str(int(state)), color=f"#{bytes(colour).hex()}",
+            alpha="0" if state is State.FORECAST else "255",
             label=f"{words['en']} / {words['fr']}",
         )  # fmt: skip
     _write(path, renderer)

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from math import floor, log10
 from typing import Literal
 
-from firesat.products.base import Issue
 from firesat.products.strips import State
 
 Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
 
 NOTICE: dict[Language, str] = {
     "en": (
@@ -98,13 +98,17 @@ def _clock(time: datetime, language: Language) -> str:
     return f"{time:%H:%M}" if language == "en" else f"{time.hour} h {time:%M}"
 
 
-def notice(issue: Issue, language: Language = "en") -> str:
-    """Give the sentence that stands on every file and page.
+def notice(
+    valid_time: tuple[datetime, datetime], utc_offset: int, language: Language = "en"
+) -> str:
+    """Give the sentences that stand on every file and page.
 
     Parameters
     ----------
-    issue : Issue
-        A forecast.
+    valid_time : tuple of datetime
+        Start and end of the forecast, UTC.
+    utc_offset : int
+        Local standard time minus UTC, whole hours.
     language : {"en", "fr"}
         Language.
 
@@ -113,7 +117,7 @@ def notice(issue: Issue, language: Language = "en") -> str:
     str
         With the start and the end of the forecast filled in.
     """
-    start, end = (moment(time, issue.utc_offset, language) for time in issue.valid_time)
+    start, end = (moment(time, utc_offset, language) for time in valid_time)
     return NOTICE[language].format(start=start, end=end)
 
 

@@ -32,7 +32,11 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
     age = np.where(hot, ages[:, None, None].astype(np.float32), np.float32(np.inf))
     latest = age.min(axis=0, initial=np.inf)
     nearby = minimum_filter(latest, size=2 * AROUND + 1, mode="nearest")
-    layers = [nearness(distance_to(latest <= ACTIVE_DAYS)), np.exp(-nearby / FADES), latest < np.inf]
+    layers = [
+        nearness(distance_to(latest <= ACTIVE_DAYS)),
+        np.exp(-nearby / FADES),
+        latest < np.inf,
+    ]
     return np.stack(layers).astype(np.float32)
 
 

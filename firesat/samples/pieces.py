@@ -48,7 +48,8 @@ class Piece:
         ndarray of datetime64[D]
             Ascending.
         """
-        return self.data.time.values.astype("datetime64[D]")
+        days: NDArray[np.datetime64] = self.data.time.values.astype("datetime64[D]")
+        return days
 
     def known(self, day: str, window: Window, history: int) -> Table:
         """Tell which steps a forecaster had in hand at T.
@@ -81,7 +82,8 @@ class Piece:
         ndarray of bool, shape (time, tile_y, tile_x)
             For weather without latency, and nothing else.
         """
-        return ~np.isnat(self.data.available_time.values)
+        there: Table = ~np.isnat(self.data.available_time.values)
+        return there
 
     def over_cells(self, table: Table) -> Table:
         """Spread a table of tiles over the piece's cells.
@@ -96,6 +98,8 @@ class Piece:
         ndarray of bool, shape (..., y, x)
             The tile's value in each of its cells.
         """
+        if table.shape[-2:] == (1, 1):
+            return np.broadcast_to(table, (*table.shape[:-2], len(self.tile_y), len(self.tile_x)))
         return table[..., self.tile_y[:, None], self.tile_x[None, :]]
 
     def touched(self, table: Table) -> Table:
@@ -195,8 +199,8 @@ def _span(low: float, high: float, level: int, margin: float, size: int) -> slic
     first, last = int(np.floor(low / level)), int(np.ceil(high / level))
     if first < 0 or last > size:
         raise SampleError(
-            f"the cube has cells from 0 to {size * level} m here, wanted are {low:g} to {high:g} m: "
-            "ask for cells inside the config's grid"
+            f"the cube has cells from 0 to {size * level} m here, wanted are {low:g} to {high:g} "
+            "m: ask for cells inside the config's grid"
         )
     extra = int(np.ceil(margin / level))
     return slice(max(0, first - extra), min(size, last + extra))

@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from firesat.bands import SENTINEL2_BANDS, check_names
+from firesat.bands import SENTINEL2_BANDS, band, check_names
 from firesat.batch import Channels
-from firesat.errors import ConfigError
+from firesat.errors import CheckpointError, ConfigError
 from firesat.window import Period, Window, all_days
 
 FIRE_LAYERS = ("proximity", "recency", "burnt")
@@ -84,6 +84,10 @@ class Inputs:
                 f"window only {self.window.history}: raise window.history or lower them"
             )
         check_names(self.modis, sum(_MODIS.values(), ()), "MODIS")
+        for name in (*self.weather, *self.fire_weather, *self.static):
+            band(name)
+        if not (self.modis and (*self.weather, *self.fire_weather) and self.static):
+            raise ConfigError("inputs: name at least one variable of modis, weather and static")
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -141,14 +145,14 @@ class Inputs:
 
         Raises
         ------
-        ConfigError
+        CheckpointError
             If it was made by another version.
         """
         lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
         try:
             return cls(**{**record, **lists, "window": Window(**record["window"])})
         except (TypeError, KeyError) as error:
-            raise ConfigError(
+            raise CheckpointError(
                 f"these inputs are of another version of firesat ({error}): run firesat sample "
                 "and firesat train again"
             ) from None

@@ -1,16 +1,15 @@
 """What burned after T, cell by cell: label, whether it is known, and by which fire."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from firesat.labels import BURNT, window_label
 from firesat.window import Window
 
-BURNT_SHARE = 0.5  # a cell burns when half of it does
-WATER_SHARE = 0.5  # more water cannot burn
-LABELS = ("fraction", "fire_id", "earliest", "latest", "fire_start")
+WATER = 0.5  # share of a cell above which it cannot burn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +31,16 @@ class Truth:
     fire_id: NDArray[np.int64]
 
 
-def truth(
-    season: Mapping[str, NDArray[np.float32]], water: NDArray[np.float32], day: str, window: Window
-) -> Truth:
+def truth(season: xr.Dataset, water: NDArray[np.float32], day: str, window: Window) -> Truth:
     """Say what burns in the window of an issue day.
 
-    A cell burns when its burned fraction is 0.5 or more and its possible days all lie inside the
-    window. When only some of them do, it is unknown. When all lie before, it is no longer at risk.
-    It belongs to the head "growth" if its fire had started by T, else to "new"; in the other head
-    it is 0, as each head counts what its own fires burn. An unknown cell is unknown in both.
+    The event is that of :func:`firesat.labels.window_label`. Here, water is added to what is not
+    valid.
 
     Parameters
     ----------
-    season : mapping of ndarray, shape (Y, X)
-        `LABELS` of the year: fractions, and days since 1970-01-01 that are NaN where nothing burnt.
+    season : xr.Dataset
+        Labels of the year, dims ``(y, x)``.
     water : ndarray of float32, shape (Y, X)
         Water fraction; NaN counts as land.
     day : str
@@ -58,21 +53,24 @@ def truth(
     Truth
         Of every cell.
     """
-    first = int(np.datetime64(day, "D").astype(np.int64))
-    last = first + window.horizon - 1
-    earliest, latest = season["earliest"], season["latest"]
-    burns = season["fraction"] >= BURNT_SHARE
-    dated = np.isfinite(earliest) & np.isfinite(latest) & np.isfinite(season["fire_start"])
-    inside = burns & dated & (earliest >= first) & (latest <= last)
-    before = burns & (latest < first)
-    after = burns & dated & (earliest > last)
-    unknown = (burns & ~inside & ~before & ~after) | np.isnan(season["fraction"])
-    valid = ~(unknown | before | (water > WATER_SHARE))
-    grows = season["fire_start"] < first
-    label = np.stack([inside & grows, inside & ~grows]) & valid
-    touched = inside | (burns & unknown)
+    label, valid = window_label(season, day, window)
+    land = ~(water > WATER)
     return Truth(
-        label=label.astype(np.uint8),
-        valid=np.broadcast_to(valid, label.shape).astype(np.uint8),
-        fire_id=np.where(touched, np.nan_to_num(season["fire_id"]), 0).astype(np.int64),
+        label=(label * land).astype(np.uint8),
+        valid=(valid * land).astype(np.uint8),
+        fire_id=np.where(_may_burn(season, day, window), _numbers(season), 0),
     )
+
+
+def _may_burn(season: xr.Dataset, day: str, window: Window) -> NDArray[np.bool_]:
+    """Burnt cells, save those that surely burned before or after; undated ones are among them."""
+    first, last = window.fire_days(day)[[0, -1]].astype(np.int64)
+    before = season["latest"].values < first
+    after = season["earliest"].values > last
+    burnt = season["fraction"].values >= BURNT
+    return np.asarray(burnt & ~before & ~after)
+
+
+def _numbers(season: xr.Dataset) -> NDArray[np.int64]:
+    """Numbers of the fires, 0 where none."""
+    return np.asarray(np.nan_to_num(season["fire_id"].values), dtype=np.int64)

@@ -27,8 +27,7 @@ def to_fine(coarse: Array, top: float, left: float, shape: tuple[int, int]) -> A
     """
     rows = _weights(coarse.shape[-2], top, shape[0])
     columns = _weights(coarse.shape[-1], left, shape[1])
-    fine: Array = rows @ fill_nearest(coarse) @ columns.T
-    return fine
+    return np.asarray(rows @ fill_nearest(coarse) @ columns.T, dtype=np.float32)
 
 
 def fill_nearest(layers: Array) -> Array:

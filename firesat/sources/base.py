@@ -46,10 +46,27 @@ class Scene:
 class Source(Protocol):
     """A place that scenes come from. One module each; none knows another."""
 
-    provider: str
-    """Who serves it: "sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files."""
-    base_url: str
-    """Root of the provider's addresses; the sandbox replaces it."""
+    @property
+    def provider(self) -> str:
+        """Who serves it.
+
+        Returns
+        -------
+        str
+            "sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files.
+        """
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Root of the provider's addresses; the sandbox replaces it.
+
+        Returns
+        -------
+        str
+            Without a slash at its end.
+        """
+        ...
 
     @property
     def layout(self) -> Layout:
@@ -120,7 +137,8 @@ class Source(Protocol):
         Returns
         -------
         xr.Dataset
-            Dims ``(..., y, x)`` with a CRS, our names and units; NaN where missing or doubtful.
+            Dims ``(..., y, x)`` with a CRS, our names and units; NaN where missing or doubtful. A
+            table, such as one of fires, has neither ``y`` nor ``x`` and is not aligned.
         """
         ...
 
@@ -130,7 +148,7 @@ class Source(Protocol):
         Parameters
         ----------
         scenes : sequence of (Scene, xr.Dataset)
-            What `read` gave, aligned to the block's cells.
+            What `read` gave, aligned to the block's cells unless it is a table.
         block : Block
             The piece to fill.
 

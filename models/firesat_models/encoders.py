@@ -6,13 +6,11 @@ from typing import Any
 import timm
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 
-def build_encoder(
-    name: str, *, inputs: int, weights: Path | None = None, **arguments: object
-) -> nn.Module:
+def build_encoder(name: str, *, inputs: int, weights: Path | None = None, **arguments: Any) -> Any:  # noqa: ANN401  each family of timm has a class of its own
     """Build a timm encoder.
 
     Parameters
@@ -24,7 +22,7 @@ def build_encoder(
     weights : Path, optional
         Local state dict of this encoder, ``.safetensors`` or ``.pth``; default random weights.
         Inputs beyond those it was trained with start at zero weight.
-    **arguments : object
+    **arguments : dict
         Of the timm model.
 
     Returns
@@ -43,14 +41,13 @@ def build_encoder(
         _compare(name, state, arguments, weights)
         # timm would otherwise adapt the first layer from the 3 colours it assumes
         overlay = {"state_dict": state, "input_size": (inputs, 224, 224)}
-    encoder: nn.Module = timm.create_model(
+    return timm.create_model(
         name,
         pretrained=weights is not None,
         pretrained_cfg_overlay=overlay,
         in_chans=inputs,
         **arguments,
     )
-    return encoder
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -70,9 +67,7 @@ def _pad_first(state: dict[str, Tensor], inputs: int) -> dict[str, Tensor]:
     return {**state, first: functional.pad(state[first], (0, 0, 0, 0, 0, missing))}
 
 
-def _compare(
-    name: str, state: dict[str, Tensor], arguments: dict[str, object], weights: Path
-) -> None:
+def _compare(name: str, state: dict[str, Tensor], arguments: dict[str, Any], weights: Path) -> None:
     """Refuse a state dict with other names: timm would leave what it lacks random."""
     plain = {key: value for key, value in arguments.items() if key not in _FEATURE_ARGUMENTS}
     encoder = timm.create_model(name, pretrained=False, num_classes=0, **plain)

@@ -34,6 +34,22 @@ def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
     )
 
 
+def blend(width: int) -> nn.Sequential:
+    """Build what follows a sum of projections: norm, ReLU and one convolution block.
+
+    Parameters
+    ----------
+    width : int
+        Channels, in and out.
+
+    Returns
+    -------
+    nn.Sequential
+        Maps ``(N, width, Y, X)`` to itself.
+    """
+    return nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True), conv_block(width, width))
+
+
 def enlarge(coarse: Tensor, size: torch.Size) -> Tensor:
     """Interpolate coarse cells bilinearly to finer ones.
 
@@ -69,7 +85,51 @@ def shrink(fine: Tensor, size: torch.Size) -> Tensor:
     """
     if fine.shape[-2:] == size:
         return fine
-    return functional.adaptive_avg_pool2d(fine, tuple(size))
+    return functional.adaptive_avg_pool2d(fine, (size[0], size[1]))
+
+
+class Join(nn.Module):
+    """Join what comes up from coarser cells with what comes across.
+
+    A sum of projections is the projection of the concatenation, without storing it, and the coarse
+    part is projected before it is enlarged: at 100 m this halves the time of the whole network.
+
+    Parameters
+    ----------
+    below : int
+        Channels of the coarser cells.
+    across : list of int
+        Channels of each input on the cells to give.
+    width : int
+        Channels to give.
+    """
+
+    def __init__(self, below: int, across: list[int], width: int) -> None:
+        super().__init__()
+        self.up = nn.Conv2d(below, width, 1, bias=False)
+        self.across = nn.ModuleList(nn.Conv2d(size, width, 1, bias=False) for size in across)
+        self.blend = blend(width)
+
+    def forward(self, coarse: Tensor, across: list[Tensor]) -> Tensor:
+        """Join one level.
+
+        Parameters
+        ----------
+        coarse : Tensor
+            ``(N, below, y, x)``.
+        across : list of Tensor
+            ``(N, C, Y, X)`` each.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, Y, X)``.
+        """
+        total = enlarge(self.up(coarse), across[0].shape[-2:])
+        for project, values in zip(self.across, across, strict=True):
+            total = total + project(values)
+        out: Tensor = self.blend(total)
+        return out
 
 
 class ModisEncoder(nn.Module):
@@ -127,14 +187,14 @@ class Context(nn.Module):
         self.season = nn.Linear(2, width)
         surface = channels.fire + channels.static
         self.surface = nn.Conv2d(surface, width, 1, bias=False) if surface else None
-        self.modis = ModisEncoder(channels, width) if channels.modis * channels.modis_steps else None
+        self.modis = (
+            ModisEncoder(channels, width) if channels.modis * channels.modis_steps else None
+        )
         self.weather: WeatherEncoder | None = None
         if channels.weather * channels.weather_steps:
             self.weather = WeatherEncoder(channels, weather_width)
             self.weather_out = nn.Conv2d(weather_width, width, 1, bias=False)
-        self.blend = nn.Sequential(
-            nn.BatchNorm2d(width), nn.ReLU(inplace=True), conv_block(width, width)
-        )
+        self.blend = blend(width)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Encode one batch.
@@ -151,7 +211,6 @@ class Context(nn.Module):
         """
         size = batch["static"].shape[-2:]
         total = self.season(batch["season"])[:, :, None, None].expand(-1, -1, *size)
-        # a sum of projections is the projection of the concatenation, without storing it
         if self.surface is not None:
             total = total + self.surface(torch.cat([batch["fire"], batch["static"]], dim=1))
         if self.modis is not None:

@@ -82,7 +82,7 @@ class LookPooling(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.score = nn.Conv2d(width, 1, 1)
+        self.score = nn.Linear(width, 1)
 
     def forward(self, features: Tensor, clear: Tensor) -> Tensor:
         """Average over the looks.
@@ -99,10 +99,41 @@ class LookPooling(nn.Module):
         Tensor
             ``(N, C, y, x)``; 0 where no look is clear.
         """
-        score = self.score(features).unflatten(0, clear.shape[:2])
+        # a product with one row: the same convolution takes ten times as long to differentiate
+        score = self.score.weight @ features.flatten(2) + self.score.bias
         return masked_mean(
-            features.unflatten(0, clear.shape[:2]), score, clear[:, :, None], dim=1
+            features.reshape(*clear.shape[:2], *features.shape[1:]),
+            score.reshape_as(clear)[:, :, None],
+            clear[:, :, None],
+            dim=1,
         )
+
+
+class LookComposite(nn.Module):
+    """Average the looks cell by cell, the newer the heavier.
+
+    The rate is learned from 16 days on; no convolution runs over single looks at 100 m.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_rate = nn.Parameter(torch.tensor(AGE_SCALE / 16.0).log())
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Average over the looks.
+
+        Parameters
+        ----------
+        frames : Tensor
+            From `look_frames`: ``(N, K, C + 2, Y, X)``, the last two age and clear share.
+
+        Returns
+        -------
+        Tensor
+            ``(N, C + 2, Y, X)``; 0 where no look is clear.
+        """
+        age, clear = frames[:, :, -2:-1], frames[:, :, -1:]
+        return masked_mean(frames, -self.log_rate.exp() * age, clear, dim=1)
 
 
 class WeatherEncoder(nn.Module):
@@ -143,7 +174,9 @@ class WeatherEncoder(nn.Module):
         series = torch.cat([values, mask.to(values.dtype)], dim=2)
         series = series.permute(0, 3, 4, 2, 1).flatten(0, 2)  # (N y x, 2 V, S)
         hidden = torch.relu(self.first(series) + self.day)
-        hidden = torch.relu(self.second(hidden)).unflatten(1, (_HEADS, -1))
+        hidden = torch.relu(self.second(hidden))
         known = mask.amax(dim=2).permute(0, 2, 3, 1).flatten(0, 2)[:, None, None]
-        pooled = masked_mean(hidden, self.score(hidden.flatten(1, 2))[:, :, None], known, dim=-1)
+        score = self.score(hidden)[:, :, None]
+        hidden = hidden.reshape(len(hidden), _HEADS, -1, hidden.shape[-1])
+        pooled = masked_mean(hidden, score, known, dim=-1)
         return pooled.reshape(n, y, x, -1).permute(0, 3, 1, 2)

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.encoders import build_encoder
-from firesat_models.fusion import Context, conv_block, enlarge, shrink
-from firesat_models.temporal import LookPooling, look_frames
-
+from firesat_models.fusion import Context, Join, conv_block, shrink
+from firesat_models.temporal import LookComposite, LookPooling, look_frames
 
 _SMALL_RESNET: dict[str, Any] = {"channels": (32, 64, 64, 64), "stem_width": 16}
 
@@ -68,19 +67,19 @@ class TemporalCNN(nn.Module):
             weights=weights,
             features_only=True,
             out_indices=tuple(range(scales)),
-            **(encoder_args or _SMALL_RESNET),
+            **(_SMALL_RESNET if encoder_args is None else encoder_args),
         )
-        features = self.frames.feature_info
+        features: Any = self.frames.feature_info
         self.stride = features.reduction()[-1]
-        depths = [width, *features.channels()]
-        self.pixel = conv_block(bands, width, kernel=1)
+        depths = features.channels()
         self.pools = nn.ModuleList(LookPooling(depth) for depth in depths)
-        # the coarsest scale first: what comes up, what comes across, and the context
+        self.composite = LookComposite()
         self.bottom = conv_block(depths[-1] + width, depths[-1])
+        # coarsest first: each level joins the looks and the context of its own scale
         self.decoder = nn.ModuleList(
-            conv_block(below + across + width, across)
-            for below, across in pairwise(reversed(depths))
+            Join(below, [across, width], across) for below, across in pairwise(reversed(depths))
         )
+        self.last = Join(depths[0], [bands, width], width)
         self.head = nn.Conv2d(width, channels.heads, 1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -96,24 +95,20 @@ class TemporalCNN(nn.Module):
         Tensor
             Logits ``(N, L, Y, X)``.
         """
-        looks = self._looks(batch)
-        fine = self.context(batch)
-        contexts = [fine, *(shrink(fine, look.shape[-2:]) for look in looks[1:])]
-        hidden = self.bottom(torch.cat([looks[-1], contexts[-1]], dim=1))
-        for block, look, context in zip(
-            self.decoder, looks[-2::-1], contexts[-2::-1], strict=True
-        ):
-            up = enlarge(hidden, look.shape[-2:])
-            hidden = block(torch.cat([up, look, context], dim=1))
-        out: Tensor = self.head(hidden)
+        frames = look_frames(batch)
+        looks = self._looks(frames)
+        context = self.context(batch)
+        scales = [shrink(context, look.shape[-2:]) for look in looks]
+        hidden = self.bottom(torch.cat([looks[-1], scales[-1]], dim=1))
+        for join, look, scale in zip(self.decoder, looks[-2::-1], scales[-2::-1], strict=True):
+            hidden = join(hidden, [look, scale])
+        out: Tensor = self.head(self.last(hidden, [self.composite(frames), context]))
         return out
 
-    def _looks(self, batch: dict[str, Tensor]) -> list[Tensor]:
+    def _looks(self, frames: Tensor) -> list[Tensor]:
         """Encode the looks at every scale, finest first, averaged over time."""
-        frames = look_frames(batch).flatten(0, 1)
-        clear = batch["clear"].to(frames.dtype)
-        scales = [self.pixel(frames), *self.frames(frames)]
+        clear = frames[:, :, -1]
         return [
             pool(features, shrink(clear, features.shape[-2:]))
-            for pool, features in zip(self.pools, scales, strict=True)
+            for pool, features in zip(self.pools, self.frames(frames.flatten(0, 1)), strict=True)
         ]

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.encoders import build_encoder
-from firesat_models.fusion import Context, conv_block
-from firesat_models.temporal import LookPooling, look_frames
+from firesat_models.fusion import Context, blend
+from firesat_models.temporal import LookComposite, look_frames
 
 
 class LookAttention(nn.Module):
@@ -64,7 +64,8 @@ class LookAttention(nn.Module):
 
     def _split(self, tokens: Tensor) -> Tensor:
         """(N, P, T, C) to (N P, heads, T, C / heads)."""
-        return tokens.flatten(0, 1).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        flat = tokens.flatten(0, 1)
+        return flat.reshape(*flat.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class TemporalViT(nn.Module):
@@ -105,7 +106,7 @@ class TemporalViT(nn.Module):
     halo: ClassVar[int] = 16
     stride = 8
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a key of the config
         self,
         channels: Channels,
         *,
@@ -146,13 +147,15 @@ class TemporalViT(nn.Module):
         self.over_looks = LookAttention(dim, heads)
         # position without a table: neighbours are told apart by a convolution over the tokens
         self.near = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
-        self.over_space = nn.ModuleList(Block(dim, heads, qkv_bias=True) for _ in range(fused_depth))
-        self.unfold = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, width * patch * patch), nn.ReLU(inplace=True)
+        self.over_space = nn.ModuleList(
+            Block(dim, heads, qkv_bias=True) for _ in range(fused_depth)
         )
-        self.pixel = conv_block(bands, width, kernel=1)
-        self.pool = LookPooling(width)
-        self.decode = conv_block(3 * width, width)
+        self.unfold = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, width * patch * patch), nn.GELU()
+        )
+        self.composite = LookComposite()
+        self.pixel = nn.Conv2d(bands, width, 1, bias=False)
+        self.decode = blend(width)
         self.head = nn.Conv2d(width, channels.heads, 1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -169,26 +172,23 @@ class TemporalViT(nn.Module):
             Logits ``(N, L, Y, X)``.
         """
         frames = look_frames(batch)
-        clear = batch["clear"].to(frames.dtype)
         context = self.context(batch)
         grid = self.context_tokens(context)
-        size = grid.shape[-2:]
-        tokens = self.over_looks(
-            _flatten(grid), self._encode(frames), _touched(clear, self.patch)
-        )
-        grid = _fold(tokens, size)
+        seen = functional.max_pool2d(frames[:, :, -1], self.patch).flatten(2) > 0
+        tokens = self.over_looks(_flatten(grid), self._encode(frames), seen)
+        grid = _fold(tokens, grid.shape[-2:])
         tokens = _flatten(grid + self.near(grid))
         for block in self.over_space:
             tokens = block(tokens)
-        wide = functional.pixel_shuffle(_fold(self.unfold(tokens), size), self.patch)
-        pixel = self.pool(self.pixel(frames.flatten(0, 1)), clear)
-        out: Tensor = self.head(self.decode(torch.cat([wide, pixel, context], dim=1)))
+        wide = _fold(self.unfold(tokens), grid.shape[-2:])
+        fine = functional.pixel_shuffle(wide, self.patch) + self.pixel(self.composite(frames))
+        out: Tensor = self.head(self.decode(fine + context))
         return out
 
     def _encode(self, frames: Tensor) -> Tensor:
         """Attend over space in each look by itself: (N, K, P, D)."""
         tokens: Tensor = self.frames.forward_features(frames.flatten(0, 1))
-        return tokens.unflatten(0, frames.shape[:2])
+        return tokens.reshape(*frames.shape[:2], *tokens.shape[1:])
 
 
 def _flatten(grid: Tensor) -> Tensor:
@@ -198,9 +198,4 @@ def _flatten(grid: Tensor) -> Tensor:
 
 def _fold(tokens: Tensor, size: torch.Size) -> Tensor:
     """(N, P, D) to (N, D, y, x)."""
-    return tokens.transpose(1, 2).unflatten(2, tuple(size))
-
-
-def _touched(clear: Tensor, patch: int) -> Tensor:
-    """Bool (N, K, P): a look that shows at least one cell of the patch."""
-    return functional.max_pool2d(clear, patch).flatten(2) > 0
+    return tokens.transpose(1, 2).reshape(len(tokens), -1, *size)

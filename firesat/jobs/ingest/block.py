@@ -92,6 +92,8 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     for name in dataset.data_vars:
         if name in BANDS:
             check(dataset[name], str(name))
+    if not {"y", "x"} <= set(dataset.dims):  # a table, which compose() itself puts on cells
+        return dataset
     return align(dataset, block.geobox)
 
 

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Mapping
 
-import eccodes
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +41,10 @@ def encode_grib(
     bytes
         Messages one after the other, parameter by parameter.
     """
+    # Here and not above: loaded before pyproj, ecCodes' own PROJ crashes the interpreter's exit
+    # (github.com/bcgov/wps/pull/5138), and import sorting would put it first.
+    import eccodes
+
     runs, steps = _runs(valid_times) if forecast else (valid_times, np.zeros(len(valid_times), int))
     with _LOCK:
         template = _template(grid, forecast=forecast)
@@ -67,6 +70,8 @@ def _runs(
 
 def _template(grid: LatLonGrid, *, forecast: bool) -> int:
     """A message of the grid, without parameter, time and values."""
+    import eccodes
+
     handle: int = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
     east = grid.longitudes[-1]
     settings: dict[str, str | int | float] = {
@@ -95,6 +100,8 @@ def _messages(
     times: tuple[NDArray[np.datetime64], NDArray[np.int64]],
 ) -> Iterator[bytes]:
     """All messages of one parameter; keys are set only when they change, which is what costs."""
+    import eccodes
+
     handle = eccodes.codes_clone(template)
     try:
         eccodes.codes_set(handle, "paramId", parameter.number)
@@ -118,6 +125,8 @@ def _messages(
 
 def _set_run(handle: int, run: np.datetime64) -> None:
     """Write the date and the hour of a run."""
+    import eccodes
+
     text = str(run.astype("datetime64[h]"))
     eccodes.codes_set(handle, "dataDate", int(text[:10].replace("-", "")))
     eccodes.codes_set(handle, "dataTime", int(text[11:13]) * 100)

@@ -175,7 +175,7 @@ def _go_out(
     duff = site_field(wetting.after[DUFF], setting.landscape.site)[row, column]
     rain = wetting.rain.sum(0)[row // 10, column // 10]
     age = (later.hour - burn.hour[row, column]) / 24
-    alive = (1.0 - 0.55 * duff**1.5) * np.exp(-rain / 7.0) * np.where(age > 4, 0.85, 1.0)
+    alive = (0.8 - 0.45 * duff**1.5) * np.exp(-rain / 7.0) * np.where(age > 4, 0.85, 1.0)
     keep = rng.random(count) < alive
     keep &= has_fuel_around(bed, burn, cells)
     keep &= burn.control[burn.fire[row, column]] > later.hour

@@ -55,7 +55,7 @@ def year_climate(seed: int, year: int) -> YearClimate:
         The same for the same seed and year.
     """
     rng = stream(seed, CLIMATE, year)
-    dry = float(np.clip(rng.normal(0.0, 0.8), -1.3, 1.3))
+    dry = float(np.clip(rng.normal(0.0, 0.6), -1.0, 1.0))
     warmth = 0.8 * dry + float(rng.normal(0.0, 0.7))
     return YearClimate(
         warmth=warmth,

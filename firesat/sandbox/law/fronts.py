@@ -76,7 +76,7 @@ def next_fronts(
             np.radians(rng.normal(-20.0, 25.0, count)),
             rng.uniform(25.0, 55.0, count),
             rng.lognormal(0.0, 0.35, count),
-            np.where(dry, 0.1, rng.gamma(1.5, 1.25, count)),
+            np.where(dry, 0.1, rng.gamma(1.5, 1.4, count)),
             rng.uniform(1.5, 4.5, count),
         ],
         axis=1,

@@ -1,16 +1,20 @@
 """How fast fire can run in what grows on a cell, before weather: the link to what is seen."""
 
+import math
+from typing import NamedTuple
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from firesat.sandbox.law.cover import Cover
 from firesat.sandbox.law.landscape import Landscape
 from firesat.sandbox.law.noise import Floats
 from firesat.sandbox.law.vegetation import Surface
 
 # m/h on the flat without wind in bone-dry litter; set so that a windy dry afternoon drives crown
 # fire in conifers at some 10 m/min, an average one at 1 to 2.
-CONIFER, LEAFLESS, LEAFY, CURED, GREEN, BOG = 190.0, 55.0, 9.0, 260.0, 8.0, 90.0
+CONIFER, LEAFLESS, LEAFY, CURED, GREEN = 138.0, 42.0, 7.5, 190.0, 6.0
+BOG, SHRUBS = 70.0, 14.0
 YOUNG_YEARS = 3.0  # a scar or cut carries no fire before its fuel is back
 
 
@@ -31,40 +35,94 @@ def potential_rate(landscape: Landscape, surface: Surface, year: int) -> Floats:
     ndarray
         float32 (y, x), m/h in bone-dry litter, no wind, no slope; 0 where nothing burns.
     """
-    conifer = _conifer(landscape, surface)
-    leaves = LEAFLESS + (LEAFY - LEAFLESS) * surface.leaf
-    grass = GREEN + (CURED - GREEN) * _carries(surface.curing)
-    dry_peat = np.clip((0.85 - surface.deep) / 0.5, 0.05, 1.0)
-    bog = BOG * dry_peat * (0.4 + 0.6 * _carries(surface.curing))
-    young = surface.regrowth * (0.45 * grass + 0.25 * leaves + 18.0)
-    choices = {
-        Cover.CONIFER: conifer,
-        Cover.DECIDUOUS: leaves,
-        Cover.MIXED: 0.5 * conifer + 0.5 * leaves,
-        Cover.GRASS: grass,
-        Cover.WETLAND: bog,
-        Cover.SCAR: young,
-        Cover.HARVEST: 1.3 * young,
-    }
     rate = np.zeros(landscape.cover.shape, dtype=np.float32)
-    for cover, value in choices.items():
-        np.copyto(rate, value * landscape.load, where=landscape.cover == cover, casting="unsafe")
+    stand = Stand(landscape.cover, landscape.density, landscape.load)
+    fill_rate(stand, surface, rate)
     rate[_fresh(landscape, year)] = 0.0
     return rate
 
 
-def _conifer(landscape: Landscape, surface: Surface) -> Floats:
+class Stand(NamedTuple):
+    """What the compiled kernel reads of the land; (y, x)."""
+
+    cover: NDArray[np.uint8]
+    density: Floats
+    load: Floats
+
+
+@numba.njit(cache=True)
+def fill_rate(stand: Stand, surface: Surface, rate: Floats) -> None:
+    """Fill the potential rate of spread, cell by cell.
+
+    Parameters
+    ----------
+    stand : Stand
+        Cover, canopy closure and load.
+    surface : Surface
+        The plants of the day.
+    rate : ndarray
+        float32 (y, x), m/h, filled.
+    """
+    for row in range(rate.shape[0]):
+        for column in range(rate.shape[1]):
+            cover = stand.cover[row, column]
+            if cover in (1, 3):
+                value = _conifer(stand, surface, row, column)
+                if cover == 3:
+                    value = 0.5 * value + 0.5 * _leaves(surface, row, column)
+            elif cover == 2:
+                value = _leaves(surface, row, column)
+            else:
+                value = _open_land(cover, surface, row, column)
+            rate[row, column] = value * stand.load[row, column]
+
+
+@numba.njit(cache=True)
+def _conifer(stand: Stand, surface: Surface, row: int, column: int) -> float:
     """Rate in conifers: dense, dry or red crowns carry fire, grey ones less."""
-    crown = 0.35 + 0.95 * landscape.density
-    live = np.exp(-2.6 * (surface.live - 1.0))
-    dead = 1.0 + 1.5 * surface.red - 0.35 * surface.grey
-    herbs = 0.75 + 0.35 * surface.curing
-    return np.asarray(CONIFER * crown * live * dead * herbs, dtype=np.float32)
+    crown = 0.35 + 0.95 * stand.density[row, column]
+    live = math.exp(-2.6 * (surface.live[row, column] - 1.0))
+    dead = 1.0 + 1.5 * surface.red[row, column] - 0.35 * surface.grey[row, column]
+    return CONIFER * crown * live * dead * (0.75 + 0.35 * surface.curing[row, column])
 
 
-def _carries(curing: Floats) -> Floats:
-    """Share of the full rate that grass carries: little below half cured (Cheney et al. 1998)."""
-    return np.asarray(1.12 / (1.0 + 59.2 * np.exp(-12.4 * (curing - 0.5))), dtype=np.float32)
+@numba.njit(cache=True)
+def _leaves(surface: Surface, row: int, column: int) -> float:
+    """Rate in broadleaves: fast in the litter of spring and autumn, slow under leaves."""
+    return LEAFLESS + (LEAFY - LEAFLESS) * surface.leaf[row, column]
+
+
+@numba.njit(cache=True)
+def _open_land(cover: int, surface: Surface, row: int, column: int) -> float:
+    """Rate in grass, bogs, scars and cuts; 0 on water, rock and in settlements."""
+    if cover in (0, 6, 9):
+        return 0.0
+    carries = cured_share(surface.curing[row, column])
+    grass = GREEN + (CURED - GREEN) * carries
+    if cover == 4:
+        return grass
+    if cover == 5:
+        dry = min(1.0, max(0.05, (0.85 - surface.deep[row, column]) / 0.5))
+        return BOG * dry * (0.4 + 0.6 * carries)
+    shrubs = 0.45 * grass + 0.25 * _leaves(surface, row, column) + SHRUBS
+    return surface.regrowth[row, column] * shrubs * (1.3 if cover == 8 else 1.0)
+
+
+@numba.njit(cache=True)
+def cured_share(curing: float) -> float:
+    """Share of the full rate that grass carries (Cheney et al. 1998, IJWF 8, eq. 10).
+
+    Parameters
+    ----------
+    curing : float
+        0-1.
+
+    Returns
+    -------
+    float
+        About 0 below half cured, 1 when cured.
+    """
+    return 1.12 / (1.0 + 59.2 * math.exp(-12.4 * (curing - 0.5)))
 
 
 def _fresh(landscape: Landscape, year: int) -> NDArray[np.bool_]:

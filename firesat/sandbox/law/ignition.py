@@ -17,8 +17,8 @@ from firesat.sandbox.law.place import CELL, Place
 
 LIGHTNING, HUMAN = 1, 2  # causes
 HOLDOVER_HOURS = 240.0
-FLASH_CHANCE = 0.35  # of a flash on receptive, bone-dry duff
-HUMAN_PER_DAY = 0.6  # fires on 3 600 km2 on a dry weekday in summer
+FLASH_CHANCE = 0.45  # of a flash on receptive, bone-dry duff
+HUMAN_PER_DAY = 0.85  # fires on 3 600 km2 on a dry weekday in summer
 LOCAL_HOURS = np.array([0.2] + [0.15] * 2 + [0.5] * 3 + [1.0] * 8 + [0.6] * 3 + [0.2] * 7)
 # Share of flashes that meet something which holds an ember, by cover.
 RECEPTIVE = np.zeros(10, dtype=np.float32)

@@ -79,9 +79,9 @@ def damping(litter: Floats) -> Floats:
     Returns
     -------
     ndarray
-        float32 0-1; 0 from 34 %, the moisture of extinction taken here.
+        float32 0-1; 0 from 26 %, the moisture of extinction taken here.
     """
-    left = np.exp(-0.085 * litter) * np.clip(1.0 - litter / 34.0, 0.0, 1.0)
+    left = 1.5 * np.exp(-0.15 * litter) * np.clip(1.0 - litter / 26.0, 0.0, 1.0)
     return np.asarray(left, dtype=np.float32)
 
 

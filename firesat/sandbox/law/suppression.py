@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from firesat.sandbox.law.noise import Floats
 
-MOP_UP = 0.06  # chance per day that an escaped fire of middling reach is brought under control
+MOP_UP = 0.08  # chance per day that an escaped fire of middling reach is brought under control
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def initial_attack(
         One entry per fire.
     """
     remote = np.minimum(road_distance / 10_000.0, 1.5)
-    logit = -3.1 + 0.95 * np.log(np.maximum(head_rate, 5.0) / 100.0) + 1.5 * remote
+    logit = -2.15 + 0.95 * np.log(np.maximum(head_rate, 5.0) / 100.0) + 1.5 * remote
     escaped = rng.random(len(hours)) < 1.0 / (1.0 + np.exp(-(logit + 0.15 * min(busy, 4))))
     small = np.clip(0.5 - 0.2 * np.log(np.maximum(head_rate, 5.0) / 25.0), 0.08, 0.6)
     spots = ~escaped & (rng.random(len(hours)) < small)
@@ -95,5 +95,5 @@ def mop_up(
     ndarray
         bool: young fires are not, large ones seldom.
     """
-    chance = MOP_UP * (age_days > 3) * np.exp(-area / 9000.0)
+    chance = MOP_UP * (age_days > 3) * (1.0 + age_days / 20.0)
     return np.asarray(escaped & (rng.random(len(escaped)) < chance))

@@ -193,7 +193,7 @@ def _bilinear(here: Floats, site: int, down: float, across: float) -> float:
     return upper * (1 - down) + lower * down
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _rise(x: float) -> float:
     """Logistic step from 0 to 1."""
     if x > 9.0:
@@ -201,7 +201,7 @@ def _rise(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x > -9.0 else 0.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def grow(ground: Phenology, deep: Floats, doy: float, out: Floats) -> None:
     """Fill leaf, curing, live, red and grey of a day.
 

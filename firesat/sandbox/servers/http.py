@@ -44,6 +44,18 @@ class SandboxServer(ThreadingHTTPServer):
             for route in service.routes()
         ]
 
+    @property
+    def url(self) -> str:
+        """Scheme, host and port.
+
+        Returns
+        -------
+        str
+            Such as "http://127.0.0.1:8080".
+        """
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
     def find(self, method: str, path: str) -> tuple[Service, Route, tuple[str, ...]] | None:
         """Find who answers an address.
 
@@ -110,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             query=parse_qs(parts.query, keep_blank_values=True),
             headers=self.headers,
             body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
-            base=f"http://{self.headers.get('Host') or self._host()}",
+            base=self._base(),
         )
         found = self.server.find(method, request.path)
         if found is None:
@@ -120,14 +132,16 @@ class _Handler(BaseHTTPRequestHandler):
         response = self._fault(service, route, request) or _handled(service, route, request, groups)
         self._send(response)
 
-    def _host(self) -> str:
-        """Host and port of this server."""
-        host, port = self.server.server_address[:2]
-        return f"{host!s}:{port}"
+    def _base(self) -> str:
+        """The server as the client knows it."""
+        host = self.headers.get("Host")
+        return f"http://{host}" if host else self.server.url
 
     def _fault(self, service: Service, route: Route, request: Request) -> Response | None:
         """A failure on purpose, if the dice say so."""
         faults, dice = self.server.faults, self.server.dice
+        if route.spared:
+            return None
         expirable = route.bearer and "Authorization" in request.headers
         for rate, status, reason in (
             (faults.rate_429, 429, "Too many requests"),

@@ -133,12 +133,15 @@ class Route:
         Gets the request and the pattern's groups.
     bearer : bool
         Whether the address needs a bearer token, which a fault may expire.
+    spared : bool
+        Whether faults leave it alone: logins, which services limit apart from their data.
     """
 
     method: str
     pattern: str
     handle: Callable[[Request, tuple[str, ...]], Response]
     bearer: bool = False
+    spared: bool = False
 
 
 class Service(Protocol):

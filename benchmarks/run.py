@@ -1,0 +1,49 @@
+"""All rows of the suite in one run: `make bench`, or `python -m benchmarks.run B11 B13`.
+
+Rows that a peer wins stay in the table. Ratios are ours against the best peer: above 1 we are
+faster. Every row first checks that both give the same answer.
+"""
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from benchmarks import cube_rows, fwi_rows, start_rows
+from benchmarks.timing import Timing
+
+ROWS: dict[str, Callable[[], list[Timing]]] = {
+    "B4 cube write, /dev/shm": cube_rows.write,
+    "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
+    "B13 start-up": start_rows.start,
+}
+OUTPUT = Path("out/bench.json")
+
+
+def main(chosen: list[str]) -> None:
+    """Run the rows whose names begin with one of `chosen`, or all."""
+    results = {}
+    load = psutil.getloadavg()[0]
+    print(f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores, load {load}")
+    for name, row in ROWS.items():
+        if chosen and name.split()[0] not in chosen:
+            continue
+        timings = row()
+        results[name] = [vars(timing) for timing in timings]
+        print(f"\n{name}")
+        first = timings[0].median
+        for timing in timings:
+            ratio = timing.median / first
+            print(
+                f"  {timing.name:28} {timing.median:9.4f} s  +-{timing.spread:.4f}"
+                f"  {ratio:6.2f} x ours  {timing.note}"
+            )
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
+    OUTPUT.write_text(json.dumps({"load": load, "rows": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,175 @@
+"""What a checkpoint says of itself, and how a network is built again from it.
+
+A checkpoint is data: it is read with ``weights_only=True``, holds plain values and tensors, and may
+name only networks of `firesat_models`.
+"""
+
+import importlib
+import inspect
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from firesat.batch import Channels
+from firesat.errors import CheckpointError
+
+GUESTS = "firesat_models."
+"""Where the class of a network must stand for a checkpoint to name it."""
+
+RECORD = "firesat"
+"""Key of a checkpoint under which firesat's own record stands."""
+
+
+def describe(network: nn.Module) -> dict[str, Any]:
+    """Say how a network was built.
+
+    Parameters
+    ----------
+    network : nn.Module
+        It keeps every argument of its constructor under the argument's own name.
+
+    Returns
+    -------
+    dict
+        ``network_class``, ``network_args`` and ``channels``, plain values all.
+
+    Raises
+    ------
+    CheckpointError
+        If the network has not kept an argument, or one that no checkpoint can hold.
+    """
+    kind = type(network)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    arguments: dict[str, Any] = {}
+    for argument in inspect.signature(kind).parameters:
+        if not hasattr(network, argument):
+            raise CheckpointError(
+                f"{name} does not keep {argument!r}: write self.{argument} = {argument} in its "
+                "constructor, so that a checkpoint can build it again"
+            )
+        arguments[argument] = getattr(network, argument)
+    channels = arguments.pop("channels")
+    # the trained weights stand in the checkpoint; the file they started from may be gone
+    arguments.pop("weights", None)
+    return {
+        "network_class": name,
+        "network_args": plain(arguments, name),
+        "channels": asdict(channels),
+    }
+
+
+def plain(value: Any, where: str) -> Any:  # noqa: ANN401  any value, as YAML would hold it
+    """Turn a value into one that a checkpoint may hold.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, text, arrays, paths, and mappings or sequences of them.
+    where : str
+        Name for messages.
+
+    Returns
+    -------
+    object
+        The same in dict, list, str, int, float, bool and None.
+
+    Raises
+    ------
+    CheckpointError
+        For anything else.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, where) for item in value]
+    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise CheckpointError(f"{where} is a {type(value).__name__}, which no checkpoint may hold")
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read a checkpoint without running anything it may carry.
+
+    Parameters
+    ----------
+    path : Path
+        File written by `firesat train fit`.
+
+    Returns
+    -------
+    record : dict
+        What firesat wrote of the network, its inputs and its training.
+    weights : dict of Tensor
+        State of the forecaster, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, or it is no checkpoint of firesat.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}: run firesat train fit --config FILE, "
+            "or give --checkpoint"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(content[RECORD]), dict(content["state_dict"])
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} holds more than numbers and text, or is damaged: firesat does not open it"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
+        raise CheckpointError(
+            f"{path} is no checkpoint of firesat, or damaged: train again, or give another one"
+        ) from None
+
+
+def rebuild(record: Mapping[str, Any], path: Path) -> nn.Module:
+    """Build the network that a checkpoint describes.
+
+    Parameters
+    ----------
+    record : mapping
+        From `read_checkpoint`.
+    path : Path
+        Of the checkpoint, for messages.
+
+    Returns
+    -------
+    nn.Module
+        With fresh weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the class stands elsewhere than in `firesat_models`, is missing, or takes other
+        arguments.
+    """
+    name = str(record.get("network_class"))
+    if not name.startswith(GUESTS):
+        raise CheckpointError(
+            f"{path} names the network {name}: only those of {GUESTS}* are built from a checkpoint"
+        )
+    module, _, attribute = name.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+            raise CheckpointError(f"{path} names {name}, which is no network")
+        network: nn.Module = kind(Channels(**record["channels"]), **record["network_args"])
+    except (ImportError, AttributeError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} does not fit this firesat, which cannot build its {name} "
+            f"({' '.join(str(error).split())[:120]}): train again"
+        ) from None
+    return network

@@ -1,0 +1,79 @@
+"""Write probability maps: one GeoTIFF for each issue day, with its STAC item and QGIS style.
+
+A map that is already there, made from the same checkpoint and settings, is kept.
+
+Example:
+  firesat predict --config configs/sandbox.yaml
+  firesat predict --config configs/sandbox.yaml --reference_time 2023-07-05 --output maps
+"""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from firesat.cli.console import (
+    add_config,
+    add_dry_run,
+    add_json,
+    print_json,
+    progress_bar,
+    project_of,
+    screen,
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command.
+    """
+    add_config(parser)
+    parser.add_argument(
+        "--reference_time",
+        "--reference-time",
+        action="append",
+        metavar="DAY",
+        help="issue day, such as 2023-07-05 (may be repeated; default the config's)",
+    )
+    parser.add_argument("--output", type=Path, help="folder of the maps (default the config's)")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint (default the best one)")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Predict.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Parsed options.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    project = project_of(arguments)
+    settings = project.section("predict")
+    given = {
+        "days": tuple(arguments.reference_time or settings.days),
+        "output": arguments.output or settings.output,
+        "checkpoint": arguments.checkpoint or settings.checkpoint,
+    }
+    settings = replace(settings, **given)
+    if arguments.dry_run:
+        screen.print(f"would forecast {', '.join(settings.days)} into {settings.output}")
+        return 0
+    from firesat.jobs.predict import predict
+
+    with progress_bar("predict") as advance:
+        paths = predict(settings, project.cube.path, advance)
+    if arguments.json:
+        print_json({"maps": paths})
+    else:
+        screen.print(f"{len(paths)} maps in {settings.output}: drag one into QGIS")
+    return 0

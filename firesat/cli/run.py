@@ -1,0 +1,95 @@
+"""Run a target of the pipeline: ingest, sample, train, forecast, evaluate or demo.
+
+Snakemake orders the same commands that can be typed one by one; what is up to date is not done
+again. `demo` is the whole job on a made world.
+
+Example:
+  firesat run demo
+  firesat run forecast --config my.yaml --dry-run
+"""
+
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
+from pathlib import Path
+
+from firesat.cli.console import screen
+from firesat.errors import ConfigError
+
+TARGETS = ("ingest", "sample", "train", "forecast", "evaluate", "demo")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command.
+    """
+    parser.add_argument("target", choices=TARGETS, help="how far to go")
+    parser.add_argument("--config", "-c", type=Path, help="the project's YAML (demo: the sandbox)")
+    parser.add_argument("--cores", type=int, default=1, help="jobs at once")
+    parser.add_argument("--dry-run", "-n", action="store_true", help="say what would be run")
+
+
+def run(arguments: Namespace) -> int:
+    """Hand the target to Snakemake.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Parsed options.
+
+    Returns
+    -------
+    int
+        Snakemake's exit code.
+
+    Raises
+    ------
+    ConfigError
+        If Snakemake is not installed or the config is missing.
+    """
+    from firesat.project import load, shipped
+
+    if find_spec("snakemake") is None:
+        raise ConfigError("snakemake is not installed: pip install 'firesat[pipeline]'")
+    if arguments.config is None and arguments.target != "demo":
+        raise ConfigError(f"firesat run {arguments.target} needs --config FILE")
+    path = arguments.config or shipped("configs/sandbox.yaml")
+    project = load(path)  # whatever is wrong with it is said now, not an hour into the pipeline
+    command = [
+        *(sys.executable, "-m", "snakemake", arguments.target),
+        *("--snakefile", str(shipped("pipelines/Snakefile"))),
+        *("--cores", str(arguments.cores), "--rerun-triggers", "mtime", "params"),
+        *("--quiet", "rules", "progress", "host"),
+        *(["--dry-run"] if arguments.dry_run else []),
+        *("--config", f"project={path}", f"out={project.cube.path.parent}"),
+    ]
+    code = subprocess.run(command, check=False).returncode
+    if code == 0 and arguments.target == "demo" and not arguments.dry_run:
+        _say_where(project.cube.path.parent, path)
+    return code
+
+
+def _say_where(out: Path, config: Path) -> None:
+    """Tell what the demo left, and what to type next."""
+    lines = {
+        out / "report.html": "open it in a browser: the scores, beside the baselines",
+        out / "quicklook.png": "forecast, what burned, and FWI side by side",
+        out / "forecast": "GeoTIFFs: drag one into QGIS, its style comes along",
+        out / "scores.json": "every number with its interval",
+        out / "checkpoints": "the forecaster",
+        out / "cube.zarr": "everything that was ingested",
+    }
+    screen.print("\n[bold]The demo is done.[/bold] It left:")
+    for path, text in lines.items():
+        screen.print(f"  {path!s:28} {text}", soft_wrap=True)
+    screen.print(
+        f"\nNext:\n  firesat show {out}/forecast/*.tif --row 300 --column 300\n"
+        f"  firesat train fit --config {config} --trainer.max_epochs 40\n"
+        "  firesat doctor            what real data would need",
+        soft_wrap=True,
+    )

@@ -1,0 +1,75 @@
+"""Run the made world's provider servers, to try the real clients against by hand.
+
+Prints the addresses and the environment variables that point sentinelhub, cdsapi, CMR and the
+others at them, then serves until Ctrl-C.
+
+Example:
+  firesat sandbox serve --size 20 --seasons 2021 --port 8765
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from firesat.cli.console import screen
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command.
+    """
+    parser.add_argument("action", choices=["serve"], help="what to do")
+    parser.add_argument("--config", "-c", type=Path, help="a project with a sandbox section")
+    parser.add_argument("--world", type=Path, default=Path("out/world"), help="where it is kept")
+    parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (0 = any)")
+    parser.add_argument("--size", type=int, default=20, help="side of the region in km")
+    parser.add_argument("--seasons", default="2021", help="years, such as 2021,2022")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
+    parser.add_argument("--cloudiness", type=float, default=0.45, help="mean cloud fraction")
+    parser.add_argument("--fire-activity", type=float, default=1.0, help="factor on ignitions")
+
+
+def run(arguments: Namespace) -> int:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Parsed options.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    from firesat.project import load
+    from firesat.sandbox.config import WorldConfig
+    from firesat.sandbox.serve import Servers
+
+    if arguments.config:
+        project = load(arguments.config)
+        config = project.section("sandbox")
+    else:
+        x0, y0 = 10_000.0, 620_000.0
+        side = arguments.size * 1000.0
+        config = WorldConfig(
+            region=(x0, y0, x0 + side, y0 + side),
+            seasons=tuple(int(year) for year in arguments.seasons.split(",")),
+            seed=arguments.seed,
+            cloudiness=arguments.cloudiness,
+            fire_activity=arguments.fire_activity,
+        )
+    screen.print("making the world, or opening the one that is kept ...")
+    with Servers(config, arguments.world, port=arguments.port) as servers:
+        for provider, url in servers.base_urls().items():
+            screen.print(f"{provider:12} {url}", soft_wrap=True)
+        for name, value in servers.environment().items():
+            sys.stdout.write(f"export {name}={value}\n")
+        sys.stdout.flush()
+        screen.print("serving; stop with Ctrl-C")
+        servers.wait()
+    return 0

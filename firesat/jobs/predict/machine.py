@@ -1,0 +1,194 @@
+"""A forecaster ready to work on a cube: what it reads, how large its chips are, what it answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from firesat.errors import CheckpointError, ConfigError
+from firesat.forecast import Forecaster, load_forecaster
+from firesat.jobs.predict.conditions import Snow
+from firesat.jobs.predict.days import check_days
+from firesat.jobs.predict.pieces import Piece
+from firesat.jobs.predict.plan import checkpoint_of
+from firesat.products.settings import PredictSettings
+from firesat.samples import DayFields, Inputs, Reader
+from firesat.scaling import Batch, Scaler
+
+STEP = 10  # cells: chips start on the 1 km lines of the weather
+
+Placed = tuple[Batch, int, int]
+"""A scaled chip with its row and column in the map."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A forecaster, its reader, and the geometry of its chips.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        In evaluation mode, on its device.
+    inputs : Inputs
+        What it reads.
+    scaler : Scaler
+        How that is scaled.
+    reader : Reader
+        Reads it.
+    snow : Snow
+        Reads the snow.
+    chip, halo, stride : int
+        Cells.
+    """
+
+    forecaster: Forecaster
+    inputs: Inputs
+    scaler: Scaler
+    reader: Reader
+    snow: Snow
+    chip: int
+    halo: int
+    stride: int
+
+    @property
+    def model(self) -> str:
+        """Where the network stands.
+
+        Returns
+        -------
+        str
+            Such as "firesat_models.temporal_cnn.TemporalCNN".
+        """
+        network = type(self.forecaster.network)
+        return f"{network.__module__}.{network.__qualname__}"
+
+    def batches(self, fields: DayFields, piece: Piece, size: int) -> Iterator[list[Placed]]:
+        """Cut a piece into chips.
+
+        Parameters
+        ----------
+        fields : DayFields
+            Of the piece's cells.
+        piece : Piece
+            Part of the map.
+        size : int
+            Chips at once.
+
+        Yields
+        ------
+        list of (dict of ndarray, int, int)
+            Scaled chips with their row and column in the map.
+        """
+        for first in range(0, len(piece.chips), size):
+            yield [
+                (
+                    self._chip(fields, row - piece.rows.start, column - piece.columns.start),
+                    row,
+                    column,
+                )
+                for row, column in piece.chips[first : first + size]
+            ]
+
+    def _chip(self, fields: DayFields, row: int, column: int) -> Batch:
+        """One scaled chip."""
+        return self.scaler.apply(self.reader.chip(fields, row, column, self.chip))
+
+    def ask(self, chips: list[Batch]) -> NDArray[np.float32]:
+        """Ask the network.
+
+        Parameters
+        ----------
+        chips : list of dict of ndarray
+            Scaled.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, 2, Y, X)
+            Probability of burning by known fires and by new ones, 0 to 1.
+
+        Raises
+        ------
+        CheckpointError
+            If an answer is no number.
+        """
+        batch = {
+            name: torch.from_numpy(np.stack([chip[name] for chip in chips])).to(
+                self.forecaster.device
+            )
+            for name in chips[0]
+        }
+        with torch.inference_mode():
+            answer: NDArray[np.float32] = self.forecaster.forecast(batch)[:, 1:].cpu().numpy()
+        if not np.isfinite(answer).all():
+            raise CheckpointError(
+                f"{self.model} answers NaN: the training diverged, or its chips were scaled "
+                "otherwise; run firesat train fit again"
+            )
+        return answer
+
+
+def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> Machine:
+    """Load a forecaster and check, before any data are read, that it can do the work.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Checkpoint, stride and halo.
+    cube_path : Path
+        The cube.
+    days : list of str
+        Issue days that it will be asked for.
+
+    Returns
+    -------
+    Machine
+        On the fastest device there is.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint or it is damaged.
+    CubeError
+        If a day cannot be forecast from the cube.
+    ConfigError
+        If the stride would leave gaps between chips.
+    """
+    forecaster, inputs_record, scaler_record = load_forecaster(checkpoint_of(settings))
+    inputs = Inputs.from_record(inputs_record)
+    check_days(days, cube_path, inputs)
+    network: Any = forecaster.network  # declares its channels and its halo
+    chip = int(network.channels.size)
+    halo = int(network.halo) if settings.halo is None else settings.halo
+    return Machine(
+        forecaster=forecaster.to(_device()),
+        inputs=inputs,
+        scaler=Scaler.from_record(scaler_record),
+        reader=Reader(cube_path, inputs),
+        snow=Snow(cube_path, inputs),
+        chip=chip,
+        halo=halo,
+        stride=_stride(settings.stride, chip, halo),
+    )
+
+
+def _stride(wanted: int | None, chip: int, halo: int) -> int:
+    """Step between chips: as asked for, or the widest that leaves no gap."""
+    widest = (chip - 2 * halo) // STEP * STEP
+    stride = widest if wanted is None else wanted
+    if not 0 < stride <= widest or stride % STEP:
+        raise ConfigError(
+            f"predict.stride is {wanted} with chips of {chip} cells and a halo of {halo}: give a "
+            f"multiple of {STEP} up to {max(widest, 0)}, or a smaller predict.halo"
+        )
+    return stride
+
+
+def _device() -> torch.device:
+    """The fastest there is."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,161 @@
+"""What is to be written, and what is there already."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from firesat import __version__
+from firesat.cube import grid_of
+from firesat.errors import CheckpointError, ConfigError
+from firesat.manifest import write_json
+from firesat.products.settings import PredictSettings
+from firesat.products.stac import sha256
+from firesat.window import parse_day
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayPlan:
+    """One issue day.
+
+    Parameters
+    ----------
+    day : str
+        ISO 8601.
+    receipt : Path
+        Where the finished maps are vouched for.
+    kept : list of Path
+        Files that are there, whole, and made from the same checkpoint and settings; the map first.
+        Empty = the day is to be forecast.
+    """
+
+    day: str
+    receipt: Path
+    kept: list[Path]
+
+
+def plan(settings: PredictSettings, cube_path: Path) -> list[DayPlan]:
+    """List the issue days, without forecasting anything.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Days, checkpoint, products.
+    cube_path : Path
+        The cube.
+
+    Returns
+    -------
+    list of DayPlan
+        In the order of the settings, each day once.
+
+    Raises
+    ------
+    ConfigError
+        If no day is given.
+    CheckpointError
+        If no checkpoint is given, or it is not there.
+    CubeError
+        If there is no cube.
+    """
+    if not settings.days:
+        raise ConfigError("no day to forecast: give --reference_time 2023-07-05 or predict.days")
+    made_from = fingerprint(settings, cube_path)
+    plans = []
+    for day in dict.fromkeys(str(parse_day(day)) for day in settings.days):
+        receipt = settings.output / "receipts" / f"{day}.json"
+        plans.append(DayPlan(day=day, receipt=receipt, kept=_kept(receipt, made_from)))
+    return plans
+
+
+def checkpoint_of(settings: PredictSettings) -> Path:
+    """Give the checkpoint, which must be there.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        May name none.
+
+    Returns
+    -------
+    Path
+        An existing file.
+
+    Raises
+    ------
+    CheckpointError
+        If none is named or there is none.
+    """
+    path = settings.checkpoint
+    if path is None:
+        raise CheckpointError("no checkpoint to forecast with: give --checkpoint FILE")
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}: run firesat train fit, or give --checkpoint"
+        )
+    return path
+
+
+def fingerprint(settings: PredictSettings, cube_path: Path) -> str:
+    """Hash everything that makes a map what it is, its day apart.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        The checkpoint, halo and stride, products.
+    cube_path : Path
+        For the region.
+
+    Returns
+    -------
+    str
+        SHA-256. Other numbers of chips at once, or another folder, change nothing; nor does a cube
+        that has grown: what was forecast stays forecast.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint.
+    CubeError
+        If there is no cube.
+    """
+    grid = grid_of(cube_path)
+    facts = {
+        "version": __version__,
+        "checkpoint": sha256(checkpoint_of(settings)),
+        "region": [grid.crs, *grid.extent],
+        "chips": [settings.stride, settings.halo, settings.min_looks],
+        "products": [repr(product) for product in settings.products],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(receipt: Path, made_from: str) -> list[Path]:
+    """Files that a receipt vouches for, if each is still what it was."""
+    if not receipt.is_file():
+        return []
+    content = json.loads(receipt.read_text())
+    folder = receipt.parent.parent
+    files = [(folder / name, digest) for name, digest in content["files"]]
+    whole = content["made_from"] == made_from and all(
+        path.is_file() and sha256(path) == digest for path, digest in files
+    )
+    return [path for path, _ in files] if whole else []
+
+
+def leave_receipt(receipt: Path, files: list[Path], made_from: str) -> None:
+    """Vouch for a day's files, which are all written and synced.
+
+    Parameters
+    ----------
+    receipt : Path
+        Where.
+    files : list of Path
+        Below the receipt's grandparent folder; the map first.
+    made_from : str
+        From :func:`fingerprint`.
+    """
+    folder = receipt.parent.parent
+    receipt.parent.mkdir(parents=True, exist_ok=True)
+    listed = [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
+    write_json(receipt, {"made_from": made_from, "files": listed})

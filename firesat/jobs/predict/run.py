@@ -1,0 +1,164 @@
+"""One issue day after the other: from the cube through the network to the products."""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+from firesat import __version__
+from firesat.cube import grid_of
+from firesat.grid import chip_origins
+from firesat.jobs.predict.conditions import SCAR, conditions
+from firesat.jobs.predict.machine import Machine, machine_of
+from firesat.jobs.predict.pieces import Piece, pieces
+from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.products.base import Issue, local_offset
+from firesat.products.settings import PredictSettings
+from firesat.products.stac import sha256, write_item
+from firesat.products.strips import Spool
+from firesat.samples import DayFields
+from firesat.stitch import Canvas
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, str], None]
+
+
+def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> list[Path]:
+    """Write the maps of every issue day that is not there yet.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Days, checkpoint, products.
+    cube_path : Path
+        The cube.
+    progress : callable
+        Called with (chips done, chips in all, issue day).
+
+    Returns
+    -------
+    list of Path
+        One map for each issue day, in the order of the settings; kept ones too.
+
+    Raises
+    ------
+    ConfigError
+        If no day is given, or the stride would leave gaps between chips.
+    CheckpointError
+        If there is no checkpoint, or it gives no numbers.
+    CubeError
+        If a day cannot be forecast from the cube.
+    ProductError
+        If a map cannot be written.
+    """
+    plans = plan(settings, cube_path)
+    maps = {planned.day: planned.kept[0] for planned in plans if planned.kept}
+    missing = [planned for planned in plans if not planned.kept]
+    log.info("%d of %d days have whole maps already", len(maps), len(plans))
+    if missing:
+        work = _work(settings, cube_path, [planned.day for planned in missing], progress)
+        made_from = fingerprint(settings, cube_path)
+        for planned in missing:
+            files = work.forecast(planned.day)
+            leave_receipt(planned.receipt, files, made_from)
+            maps[planned.day] = files[0]
+    return [maps[planned.day] for planned in plans]
+
+
+def _work(
+    settings: PredictSettings, cube_path: Path, days: list[str], progress: Progress
+) -> "_Work":
+    """Everything that the days share."""
+    machine = machine_of(settings, cube_path, days)
+    cells = grid_of(cube_path).region_geobox(100)
+    height, width = cells.shape
+    chips = list(chip_origins(height, width, machine.chip, machine.stride))
+    return _Work(
+        settings=settings,
+        machine=machine,
+        cells=cells,
+        checkpoint=sha256(checkpoint_of(settings)),
+        total=len(days) * len(chips),
+        progress=progress,
+    )
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """A run: its settings, its machine, its map, and the chips done so far."""
+
+    settings: PredictSettings
+    machine: Machine
+    cells: GeoBox
+    checkpoint: str
+    total: int
+    progress: Progress
+    done: int = 0
+
+    def forecast(self, day: str) -> list[Path]:
+        """Write all files of one day; the first product's first file is the map."""
+        folder, issue = self.settings.output, self._issue(day)
+        folder.mkdir(parents=True, exist_ok=True)
+        height, width = self.cells.shape
+        with tempfile.TemporaryDirectory(prefix=".spool-", dir=folder) as scratch:
+            spool = Spool(Path(scratch), (height, width))
+            self._fill(spool, day)
+            assets = [
+                asset
+                for product in self.settings.products
+                for asset in product.write(spool, self.cells, issue, folder)
+            ]
+        item = write_item(folder, issue, self.cells, assets, datetime.now(UTC))
+        return [*(asset.path for asset in assets), item]
+
+    def _issue(self, day: str) -> Issue:
+        """What the files say of themselves."""
+        return Issue(
+            day=day,
+            window=self.machine.inputs.window,
+            model=self.machine.model,
+            checkpoint=self.checkpoint,
+            regime=self.machine.inputs.regime,
+            utc_offset=local_offset(self.cells),
+            version=__version__,
+        )
+
+    def _fill(self, spool: Spool, day: str) -> None:
+        """Forecast a day, piece by piece, into the spool."""
+        machine = self.machine
+        canvas = Canvas(*spool.shape, bands=2, halo=machine.halo)
+        line = 0
+        for piece in pieces(spool.shape, machine.chip, machine.stride, margin=SCAR - 1):
+            if piece.line > line:
+                _hand_over(canvas, spool)
+                line = piece.line
+            fields = machine.reader.day(day, self.cells[piece.rows, piece.columns])
+            self._judge(spool, fields, piece)
+            for batch in machine.batches(fields, piece, self.settings.batch_size):
+                answer = machine.ask([chip for chip, _, _ in batch])
+                for values, (_, row, column) in zip(answer, batch, strict=True):
+                    canvas.add(values, row, column)
+                self.done += len(batch)
+                self.progress(self.done, self.total, day)
+        _hand_over(canvas, spool, everything=True)
+
+    def _judge(self, spool: Spool, fields: DayFields, piece: Piece) -> None:
+        """Write what is known of a piece's cells besides their probability."""
+        snow = self.machine.snow.cover(fields.day, fields.cells)
+        found = conditions(fields, self.machine.inputs, snow, self.settings.min_looks)
+        here = (piece.own_rows, piece.own_columns)
+        spool.state[here] = found.state[piece.own]
+        spool.looks[here] = found.looks[piece.own]
+        spool.age[here] = found.age[piece.own]
+
+
+def _hand_over(canvas: Canvas, spool: Spool, *, everything: bool = False) -> None:
+    """Finished rows from the canvas to the spool."""
+    for row, values in canvas.finished_rows(everything=everything):
+        rows = slice(row, row + values.shape[1])
+        spool.growth[rows], spool.new[rows] = values

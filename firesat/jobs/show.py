@@ -1,0 +1,114 @@
+"""A pixel of the map has a name: file, band, row, column; this says what stands behind it."""
+
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from pyproj import Transformer
+
+from firesat.errors import ProductError
+from firesat.grid import TILE_SIZE, Grid, Tile
+from firesat.products.wording import chance
+from firesat.raster import open_raster
+
+_TAGS = (
+    "reference_time",
+    "valid_time_start",
+    "valid_time_end",
+    "model",
+    "checkpoint_sha256",
+    "regime",
+)
+
+
+def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
+    """Find the pixel that holds a place.
+
+    Parameters
+    ----------
+    path : Path
+        A map.
+    longitude, latitude : float
+        Degrees.
+
+    Returns
+    -------
+    tuple of int
+        Row and column.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is no raster.
+    """
+    with open_raster(path) as source:
+        to_map = Transformer.from_crs("EPSG:4326", source.crs, always_xy=True)
+        row, column = source.index(*to_map.transform(longitude, latitude))
+    return int(row), int(column)
+
+
+def trail(path: Path, row: int, column: int) -> dict[str, Any]:
+    """Tell a pixel's values in words, its place, and what the map was made from.
+
+    Parameters
+    ----------
+    path : Path
+        A map written by ``firesat predict``.
+    row, column : int
+        The pixel, from the upper left.
+
+    Returns
+    -------
+    dict
+        Values by band (with the chance in words), ``x``, ``y`` (m), ``longitude``, ``latitude``,
+        ``tile``, ``cell`` (row and column in the tile), and the map's tags.
+
+    Raises
+    ------
+    ProductError
+        If the pixel lies outside the map.
+    CorruptFileError
+        If the file is no raster.
+    """
+    with open_raster(path) as source:
+        if not (0 <= row < source.height and 0 <= column < source.width):
+            raise ProductError(
+                f"{path.name} has {source.height} rows and {source.width} columns, pixel "
+                f"({row}, {column}) lies outside"
+            )
+        x, y = source.xy(row, column)
+        to_degrees = Transformer.from_crs(source.crs, "EPSG:4326", always_xy=True)
+        longitude, latitude = to_degrees.transform(x, y)
+        tags = source.tags()
+        return {
+            "file": str(path),
+            "pixel": f"row {row}, column {column}",
+            **_values(source, row, column),
+            "x": x,
+            "y": y,
+            "longitude": round(longitude, 5),
+            "latitude": round(latitude, 5),
+            **_cell(x, y),
+            **{name: tags[name] for name in _TAGS if name in tags},
+        }
+
+
+def _values(source: rasterio.DatasetReader, row: int, column: int) -> dict[str, str]:
+    """Each band's value, as a chance in words; nodata is said, not shown as a number."""
+    window = rasterio.windows.Window(column, row, 1, 1)
+    values = source.read(window=window)[:, 0, 0]
+    return {
+        name or f"band {number}": "no forecast (see the mask)"
+        if value == source.nodata
+        else chance(float(value))
+        for number, (name, value) in enumerate(zip(source.descriptions, values, strict=True), 1)
+    }
+
+
+def _cell(x: float, y: float) -> dict[str, str]:
+    """Tile of the national grid, and the cell of 100 m in it."""
+    left, _, _, top = Grid().bounds
+    tile = Tile(int((x - left) // TILE_SIZE), int((top - y) // TILE_SIZE))
+    row = int((top - y) % TILE_SIZE // 100)
+    column = int((x - left) % TILE_SIZE // 100)
+    return {"tile": tile.name, "cell": f"row {row}, column {column} of the tile"}

@@ -1,0 +1,67 @@
+"""What a forecast window makes of the labels: the one definition of the event."""
+
+from datetime import date
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from firesat.batch import HEADS
+from firesat.window import Window
+
+BURNT = 0.5  # burned fraction from which a cell counts as burnt
+Floats = NDArray[np.float32]
+
+
+def window_label(
+    labels: xr.Dataset, day: str | date, window: Window
+) -> tuple[Floats, NDArray[np.uint8]]:
+    """Say what burned in a forecast's window, and where that is known.
+
+    A cell is an event where its burned fraction is at least `BURNT`, and where the window contains
+    ``[earliest, latest]`` wholly. Where it contains only a part, the label is unknown; where none,
+    nothing happened. The event is *growth* where the cell's fire had started before the issue day,
+    and *new* where it started on it or after. A cell that had burned before is no longer at risk.
+
+    Parameters
+    ----------
+    labels : xr.Dataset
+        Labels of the season of `day`, dims ``(y, x)``; see :mod:`firesat.labels`.
+    day : str or date
+        Issue day.
+    window : Window
+        Its horizon is the length of the forecast.
+
+    Returns
+    -------
+    label : ndarray of float32, shape (2, Y, X)
+        1 burns, 0 does not; in the order of `batch.HEADS`, growth then new. 0 where not valid.
+    valid : ndarray of uint8, shape (2, Y, X)
+        1 where the label is known and the cell at risk.
+
+    Examples
+    --------
+    >>> names = ("fraction", "fire_id", "burn_day", "earliest", "latest", "fire_start")
+    >>> one = [1.0, 7, 19545, 19544, 19546, 19540]  # burned on 2023-07-07, a day more or less
+    >>> cell = xr.Dataset({n: (("y", "x"), [[v]]) for n, v in zip(names, one)})
+    >>> label, valid = window_label(cell, "2023-07-05", Window(horizon=8))
+    >>> label.ravel().tolist(), valid.ravel().tolist()
+    ([1.0, 0.0], [1, 1])
+    """
+    first, last = window.fire_days(day)[[0, -1]].astype(np.int64)
+    fraction, earliest, latest, start = (
+        labels[name].values for name in ("fraction", "earliest", "latest", "fire_start")
+    )
+    unknown = np.isnan(fraction)
+    dated = ~np.isnan(earliest) & ~np.isnan(latest)
+    burnt = unknown | (fraction >= BURNT)
+    # comparisons with NaN are False: an undated cell is neither inside nor after, and not known
+    before = burnt & dated & (latest < first)
+    after = burnt & dated & (earliest > last)
+    inside = burnt & dated & (earliest >= first) & (latest <= last)
+    event = inside & ~unknown & ~np.isnan(start)
+    known = (~burnt | after | event) & ~before
+    heads = {"growth": event & (start < first), "new": event & (start >= first)}
+    label = np.stack([heads[name] for name in HEADS]).astype("float32")
+    valid = np.broadcast_to(known, label.shape).astype("uint8")
+    return label, valid

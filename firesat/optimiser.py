@@ -1,0 +1,61 @@
+"""How the weights move: AdamW, a warm-up and a half cosine."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """Set up AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Whose parameters move.
+    learning_rate : float
+        Step size.
+    weight_decay : float
+        Of matrices and kernels; biases and norms are free.
+
+    Returns
+    -------
+    torch.optim.AdamW
+        With one kernel for all parameters.
+    """
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [weight for weight in weights if weight.ndim >= 2]},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
+
+
+def warm_cosine(step: int, steps: int, warmup: float) -> float:
+    """Give the share of the highest learning rate at a step.
+
+    Parameters
+    ----------
+    step : int
+        From 0.
+    steps : int
+        Of the whole training.
+    warmup : float
+        Share of the steps with a rising rate.
+
+    Returns
+    -------
+    float
+        0..1; SGDR's half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+
+    Examples
+    --------
+    >>> [round(warm_cosine(step, 10, 0.2), 2) for step in (0, 1, 2, 6, 10)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    warm = max(1, round(warmup * steps))
+    if step < warm:
+        return (step + 1) / warm
+    progress = min(1.0, (step - warm) / max(1, steps - warm))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -1,0 +1,131 @@
+"""HDF4 files of MODIS, which GDAL's wheels cannot open: arrays, and where they lie."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyhdf.error import HDF4Error
+from pyhdf.SD import SD, SDC
+
+from firesat.errors import CorruptFileError
+
+MAGIC = b"\x0e\x03\x13\x01"
+# The grid's sphere and tiles: MODIS Land user guides, modis-land.gsfc.nasa.gov/MODLAND_grid.html
+RADIUS = 6_371_007.181  # metres
+SINUSOIDAL = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={RADIUS} +units=m +no_defs"
+TILE = 2 * np.pi * RADIUS / 36  # metres of a tile's side
+_EAST, _NORTH = 18 * TILE, 9 * TILE
+_NUMBER = r"\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)"
+_CORNERS = {
+    "left_top": re.compile(rf"UpperLeftPointMtrs={_NUMBER}"),
+    "right_bottom": re.compile(rf"LowerRightMtrs={_NUMBER}"),
+}
+
+
+def check_magic(path: Path, hint: str) -> None:
+    """Refuse what is no HDF4 file, such as a login page saved under its name.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+    hint : str
+        What to do about it.
+
+    Raises
+    ------
+    CorruptFileError
+        If the first four bytes are others.
+    """
+    with path.open("rb") as file:
+        start = file.read(40)
+    if not start.startswith(MAGIC):
+        raise CorruptFileError(f"{path} is no HDF4 file, it starts with {start!r}: {hint}")
+
+
+def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]], str]:
+    """Read layers.
+
+    Parameters
+    ----------
+    path : Path
+        A local file: HDF4 has no streams.
+    names : iterable of str
+        Layers wanted.
+
+    Returns
+    -------
+    layers : dict of str to ndarray, shape (Y, X)
+        Raw numbers of the layers that the file has.
+    structure : str
+        Its ``StructMetadata.0``; "" if there is none.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is damaged.
+    """
+    check_magic(path, "delete it and run the command again")
+    try:
+        file = SD(str(path), SDC.READ)
+        try:
+            held = set(file.datasets()) & set(names)
+            layers = {name: np.asarray(file.select(name).get()) for name in sorted(held)}
+            structure = str(file.attributes().get("StructMetadata.0", ""))
+        finally:
+            file.end()
+    except (HDF4Error, ValueError, TypeError) as error:
+        raise CorruptFileError(
+            f"{path} is a damaged HDF4 file ({error}): delete it and run the command again"
+        ) from error
+    return layers, structure
+
+
+def tile_cells(
+    horizontal: int, vertical: int, shape: tuple[int, int], structure: str, name: str
+) -> GeoBox:
+    """Work out where the pixels of a file lie.
+
+    Parameters
+    ----------
+    horizontal, vertical : int
+        The tile, from the file's name.
+    shape : tuple of int
+        Rows and columns.
+    structure : str
+        ``StructMetadata.0``; it places cut-outs, and must lie in the tile of the name.
+    name : str
+        The file, for messages.
+
+    Returns
+    -------
+    GeoBox
+        Sinusoidal, on MODIS' sphere.
+
+    Raises
+    ------
+    CorruptFileError
+        If name and metadata contradict each other.
+    """
+    left, top = horizontal * TILE - _EAST, _NORTH - vertical * TILE
+    right, bottom = left + TILE, top - TILE
+    corners = {key: pattern.search(structure) for key, pattern in _CORNERS.items()}
+    upper, lower = corners["left_top"], corners["right_bottom"]
+    if upper is not None and lower is not None:
+        x0, y1, x1, y0 = (float(number) for number in (*upper.groups(), *lower.groups()))
+        slack = (x1 - x0) / shape[1] / 2
+        if x0 < left - slack or x1 > right + slack or y0 < bottom - slack or y1 > top + slack:
+            raise CorruptFileError(
+                f"{name} says it lies at x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}, outside tile "
+                f"h{horizontal:02d}v{vertical:02d} of its name: restore the provider's name"
+            )
+        whole = abs(x1 - x0 - TILE) < slack and abs(y1 - y0 - TILE) < slack
+        if not whole:  # a cut-out; for a whole tile the formula is exact, the text is rounded
+            left, top, right, bottom = x0, y1, x1, y0
+    affine = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)
+    return GeoBox(shape, affine, SINUSOIDAL)

@@ -1,0 +1,137 @@
+"""Tables of active-fire detections, and their counts per cell and fire day."""
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from firesat.blocks import Block
+from firesat.errors import CorruptFileError
+from firesat.grid import crs_of
+from firesat.sources._layers import empty
+from firesat.sources._perimeters import read_vectors
+from firesat.sources._zips import extract, members
+from firesat.window import fire_day
+
+log = logging.getLogger(__name__)
+
+_NEEDED = ("lat", "lon", "rep_date")
+_POWER = "frp"
+
+
+def read_hotspots(path: Path) -> xr.Dataset:
+    """Read a table of detections.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, or a zip of one CSV or shapefile.
+
+    Returns
+    -------
+    xr.Dataset
+        Along dim ``detection``, which has no place on any grid: ``longitude`` and ``latitude`` in
+        degrees, ``moment`` (UTC), ``power`` in MW (NaN where the file has none). Rows with
+        impossible coordinates or times are left out and counted in the log.
+
+    Raises
+    ------
+    CorruptFileError
+        If columns are missing or the file is damaged.
+    """
+    frame = _frame(path)
+    missing = [name for name in _NEEDED if name not in frame]
+    if missing:
+        raise CorruptFileError(
+            f"{path} has no column {', '.join(missing)}: delete it and run the command again, or "
+            "give a table of CWFIS"
+        )
+    text = frame["rep_date"].astype("str").str.replace("/", "-", regex=False)
+    moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
+    latitude, longitude = (pd.to_numeric(frame[n], errors="coerce") for n in ("lat", "lon"))
+    sound = moments.notna() & latitude.between(-90, 90) & longitude.between(-180, 180)
+    if not sound.all():
+        log.warning("%s: %d of %d rows are unusable", path.name, int((~sound).sum()), len(sound))
+    power = pd.to_numeric(frame[_POWER], errors="coerce") if _POWER in frame else np.nan
+    table = pd.DataFrame({"x": longitude, "y": latitude, "power": power, "moment": moments})[sound]
+    return xr.Dataset(
+        {
+            "longitude": ("detection", table["x"].to_numpy(dtype="float64")),
+            "latitude": ("detection", table["y"].to_numpy(dtype="float64")),
+            "moment": (
+                "detection",
+                table["moment"].dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
+            ),
+            "power": ("detection", table["power"].to_numpy(dtype="float32")),
+        }
+    )
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """The file's table, with lower-case column names."""
+    if path.suffix.lower() != ".zip":
+        return _read_csv(path)
+    inside = members(path, (".csv",))
+    if not inside:
+        frame = pd.DataFrame(read_vectors(path).drop(columns="geometry"))
+        return frame.rename(columns=str.lower)
+    if len(inside) > 1:
+        raise CorruptFileError(f"{path} holds {len(inside)} tables, not one: unpack it")
+    with TemporaryDirectory() as folder:
+        extract(path, inside[0], Path(folder) / "hotspots.csv")
+        return _read_csv(Path(folder) / "hotspots.csv")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """The columns of a CSV that are used."""
+    wanted = {*_NEEDED, _POWER}
+    try:
+        frame = pd.read_csv(
+            path,
+            usecols=lambda name: name.strip().lower() in wanted,
+            skipinitialspace=True,
+            dtype="str",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise CorruptFileError(
+            f"{path} is no CSV table ({error}): delete it and run the command again"
+        ) from error
+    return frame.rename(columns=lambda name: name.strip().lower())
+
+
+def count_hotspots(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[np.float32]]:
+    """Count detections per cell and fire day, and find the strongest.
+
+    Parameters
+    ----------
+    tables : list of xr.Dataset
+        Results of :func:`read_hotspots`.
+    block : Block
+        Days of a tile.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (T, Y, X)
+        ``hotspot_count``, 0 where none, and ``frp`` in MW, NaN where none or unknown.
+    """
+    count, power = empty(block), empty(block)
+    count[:] = 0
+    cells = block.geobox
+    transform = Transformer.from_crs("EPSG:4326", crs_of(cells).to_wkt(), always_xy=True)
+    days = np.array(block.times, dtype="datetime64[D]")
+    for table in tables:
+        day = fire_day(table["moment"].values)
+        step = np.searchsorted(days, day).clip(max=len(days) - 1)
+        x, y = transform.transform(table["longitude"].values, table["latitude"].values)
+        column, row = (np.floor(axis).astype(np.int64) for axis in ~cells.affine * (x, y))
+        inside = (row >= 0) & (row < cells.shape[0]) & (column >= 0) & (column < cells.shape[1])
+        inside &= days[step] == day
+        where = step[inside], row[inside], column[inside]
+        np.add.at(count, where, 1)
+        np.fmax.at(power, where, table["power"].values[inside])
+    return {"hotspot_count": count, "frp": power}

@@ -1,0 +1,187 @@
+"""Hourly weather fields, found by their moment and reduced to days."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from firesat.sources._weather import Field, relative_humidity, vapour_pressure
+
+Moments = NDArray[np.datetime64]
+
+
+def later(days: Moments, hours: int) -> Moments:
+    """Give the moments some hours after 00 UTC of days.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64
+        Calendar days.
+    hours : int
+        Hours, also negative or beyond 24.
+
+    Returns
+    -------
+    ndarray of datetime64[h]
+        UTC.
+    """
+    return np.asarray(days.astype("datetime64[h]") + np.timedelta64(hours, "h"))
+
+
+def hourly(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
+    """Give the quantities wanted from those a service delivered, hour by hour.
+
+    Parameters
+    ----------
+    raw : xr.Dataset
+        ECMWF short names: t2m, d2m, u10, v10, ... in K and m s-1.
+
+    Yields
+    ------
+    tuple of str and ndarray of float32
+        t2m, skt, swvl1, sd as they are; tp in mm; rh (%), vp (hPa) and ws (m s-1) computed.
+    """
+    for name in ("t2m", "skt", "swvl1", "sd"):
+        if name in raw:
+            yield name, raw[name].values
+    if "tp" in raw:
+        yield "tp", 1000 * raw["tp"].values
+    if {"t2m", "d2m"} <= set(raw.data_vars):
+        yield "rh", relative_humidity(raw["t2m"].values, raw["d2m"].values)
+    if "d2m" in raw:
+        yield "vp", vapour_pressure(raw["d2m"].values)
+    if {"u10", "v10"} <= set(raw.data_vars):
+        yield "ws", np.hypot(raw["u10"].values, raw["v10"].values)
+
+
+@dataclass(frozen=True)
+class HourTable:
+    """Hourly fields of a block, from as many files as there are.
+
+    Parameters
+    ----------
+    index : dict
+        Scene and step of each hour.
+    scenes : sequence of xr.Dataset
+        Dims ``(time, y, x)``, all on the same cells.
+    shape : tuple of int
+        Rows and columns.
+    """
+
+    index: dict[np.datetime64, tuple[int, int]]
+    scenes: Sequence[xr.Dataset]
+    shape: tuple[int, int]
+
+    @classmethod
+    def join(cls, scenes: Sequence[xr.Dataset], shape: Sequence[int]) -> "HourTable":
+        """Note which scene holds which hour.
+
+        Parameters
+        ----------
+        scenes : sequence of xr.Dataset
+            Dims ``(time, y, x)``; where two hold an hour, the later scene counts.
+        shape : sequence of int
+            Rows and columns.
+
+        Returns
+        -------
+        HourTable
+            Of all of them.
+        """
+        index = {
+            moment: (number, step)
+            for number, scene in enumerate(scenes)
+            for step, moment in enumerate(scene["time"].values.astype("datetime64[h]"))
+        }
+        return cls(index, scenes, (shape[0], shape[1]))
+
+    def at(self, name: str, moments: Moments) -> Field:
+        """Look fields up.
+
+        Parameters
+        ----------
+        name : str
+            A variable of the scenes.
+        moments : ndarray of datetime64
+            UTC.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, Y, X)
+            NaN where no scene has the hour.
+        """
+        fields = np.full((len(moments), *self.shape), np.nan, dtype="float32")
+        for step, moment in enumerate(moments.astype("datetime64[h]")):
+            place = self.index.get(moment)
+            if place is not None and name in self.scenes[place[0]]:
+                fields[step] = self.scenes[place[0]][name].values[place[1]]
+        return fields
+
+    def mean(self, name: str, within: Sequence[Moments]) -> Field:
+        """Average over the hours of each day.
+
+        Parameters
+        ----------
+        name : str
+            A variable of the scenes.
+        within : sequence of ndarray of datetime64
+            The hours of a day, each for all days.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, Y, X)
+            NaN where an hour is missing.
+        """
+        total = np.zeros((len(within[0]), *self.shape), dtype="float64")
+        for moments in within:
+            total += self.at(name, moments)
+        return (total / len(within)).astype("float32")
+
+    def extreme(
+        self, name: str, within: Sequence[Moments], of: Callable[[Field, Field], Field]
+    ) -> Field:
+        """Find the largest or smallest value among the hours of each day.
+
+        Parameters
+        ----------
+        name : str
+            A variable of the scenes.
+        within : sequence of ndarray of datetime64
+            The hours of a day, each for all days.
+        of : callable
+            ``np.maximum`` or ``np.minimum``.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, Y, X)
+            NaN where an hour is missing.
+        """
+        found = self.at(name, within[0])
+        for moments in within[1:]:
+            found = of(found, self.at(name, moments))
+        return found
+
+    def rain(self, days: Moments, hour: int) -> Field:
+        """Sum the rain of the 24 h that end at an hour of some days.
+
+        ERA5-Land accumulates from 00 UTC and stamps a day's total 00 UTC of the next day, so that
+        P24 = tp(D, h) + tp(D, 00) - tp(D - 1, h); packing can make it slightly negative.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64
+            Days on which the 24 h end.
+        hour : int
+            Hour UTC at which they end, 1 to 23.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, Y, X)
+            mm; NaN where one of the three fields is missing.
+        """
+        end, midnight = self.at("tp", later(days, hour)), self.at("tp", later(days, 0))
+        start = self.at("tp", later(days, hour - 24))
+        water: Field = np.maximum(end + midnight - start, 0).astype("float32")
+        return water

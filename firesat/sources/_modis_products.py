@@ -1,0 +1,183 @@
+"""The MODIS products used: layers, scales, fills and quality bits.
+
+Scales are from the products' user guides (MOD11, MOD13, MOD15 of collection 6.1, lpdaac.usgs.gov)
+and not from the files: MOD13 stores the number to divide by, the others the number to multiply by.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firesat.blocks import Variable
+
+Raw = Mapping[str, NDArray[Any]]
+Good = Callable[[Raw], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of a product.
+
+    Parameters
+    ----------
+    variable : Variable
+        How it is stored in the cube; its name is the lexicon's.
+    sds : str
+        Its name in the file.
+    valid : tuple of int
+        Smallest and largest raw value; anything else is fill or a class.
+    scale : float
+        Physical value of one step.
+    quality : tuple of str
+        Layers that `good` looks at.
+    good : callable
+        Tells which pixels are sound.
+    """
+
+    variable: Variable
+    sds: str
+    valid: tuple[int, int]
+    scale: float
+    quality: tuple[str, ...]
+    good: Good
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One product.
+
+    Parameters
+    ----------
+    group : str
+        Name in the cube.
+    level : int
+        Cell size at which it is stored, in metres.
+    days : int
+        Length of a composite; each year starts anew on 1 January.
+    latency_hours : float
+        From the end of a composite to its publication.
+    layers : tuple of Layer
+        What is read.
+    """
+
+    group: str
+    level: int
+    days: int
+    latency_hours: float
+    layers: tuple[Layer, ...]
+
+
+def bits(values: NDArray[Any], first: int, count: int) -> NDArray[np.int64]:
+    """Cut a number out of quality bits.
+
+    Parameters
+    ----------
+    values : ndarray of int
+        Bit fields.
+    first : int
+        Lowest bit, counted from 0.
+    count : int
+        Length.
+
+    Returns
+    -------
+    ndarray of int
+        0 to ``2**count - 1``.
+    """
+    cut: NDArray[np.int64] = values.astype(np.int64) >> first & (1 << count) - 1
+    return cut
+
+
+def _vegetation(prefix: str, name: str) -> Layer:
+    """A vegetation index. Sound: produced; reliability good or marginal; no cloud, snow, shadow."""
+    quality, reliability = f"{prefix} VI Quality", f"{prefix} pixel reliability"
+
+    def good(raw: Raw) -> NDArray[np.bool_]:
+        rank = raw[reliability].astype(np.int64)
+        flags = raw[quality]
+        produced = (bits(flags, 0, 2) <= 1) & (rank >= 0) & (rank <= 1)
+        mixed_cloud, snow, shadow = (bits(flags, bit, 1) for bit in (10, 14, 15))
+        return np.asarray(produced & (mixed_cloud == 0) & (snow == 0) & (shadow == 0))
+
+    return Layer(
+        variable=Variable(name=name, dtype="int16", scale=1e-4, fill=-32768),
+        sds=f"{prefix} {name.upper()}",
+        valid=(-2000, 10_000),
+        scale=1e-4,
+        quality=(quality, reliability),
+        good=good,
+    )
+
+
+def _temperature(time: str, size: str) -> Layer:
+    """Surface temperature. Sound: good, or produced with an error of at most 2 K (bits 6-7)."""
+    quality = f"QC_{time}"
+
+    def good(raw: Raw) -> NDArray[np.bool_]:
+        flags = raw[quality]
+        produced, error = bits(flags, 0, 2), bits(flags, 6, 2)
+        return np.asarray((produced == 0) | ((produced == 1) & (error <= 1)))
+
+    return Layer(
+        variable=Variable(name=f"lst_{time.lower()}", dtype="uint16", scale=0.02, fill=0),
+        sds=f"LST_{time}_{size}",
+        valid=(7500, 65_535),
+        scale=0.02,
+        quality=(quality,),
+        good=good,
+    )
+
+
+def _leaves(name: str, scale: float) -> Layer:
+    """FPAR or LAI. Sound: main algorithm (bits 5-7 of 0 or 1), clear or assumed so (bits 3-4)."""
+    quality = "FparLai_QC"
+
+    def good(raw: Raw) -> NDArray[np.bool_]:
+        flags = raw[quality]
+        cloud, method = bits(flags, 3, 2), bits(flags, 5, 3)
+        clear = (cloud == 0) | (cloud == 3)
+        return np.asarray((bits(flags, 0, 1) == 0) & (method <= 1) & clear)
+
+    return Layer(
+        variable=Variable(name=name, dtype="uint8", scale=scale, fill=255),
+        sds=f"{name.capitalize()}_500m",
+        valid=(0, 100),
+        scale=scale,
+        quality=(quality,),
+        good=good,
+    )
+
+
+def _vi(prefix: str, level: int) -> Product:
+    """A 16-day vegetation product."""
+    layers = tuple(_vegetation(prefix, name) for name in ("ndvi", "evi"))
+    return Product(group="modis_vi", level=level, days=16, latency_hours=168, layers=layers)
+
+
+def _lst(size: str, level: int, days: int, latency_hours: float) -> Product:
+    """A temperature product."""
+    layers = tuple(_temperature(time, size) for time in ("Day", "Night"))
+    return Product(
+        group="modis_lst", level=level, days=days, latency_hours=latency_hours, layers=layers
+    )
+
+
+# Latencies are those of forward processing, rounded up; the archive's production dates are years
+# later and say nothing of what a forecaster had.
+PRODUCTS: dict[str, Product] = {
+    "MOD13A1": _vi("500m 16 days", 500),
+    "MOD13A2": _vi("1 km 16 days", 1000),
+    "MOD11A1": _lst("1km", 1000, 1, 48),
+    "MOD11A2": _lst("1km", 1000, 8, 72),
+    "MOD11B2": _lst("6km", 10_000, 8, 72),
+    "MOD15A2H": Product(
+        group="modis_fpar",
+        level=500,
+        days=8,
+        latency_hours=96,
+        layers=(_leaves("fpar", 0.01), _leaves("lai", 0.1)),
+    ),
+}

@@ -1,0 +1,119 @@
+"""NetCDF weather files, whose names, dims and units differ from service to service."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from firesat.errors import CorruptFileError
+from firesat.sources._layers import georeferenced
+
+# One spelling for what the stores call by many names: ECMWF short names on the right.
+_NAMES = {
+    "valid_time": "time", "lat": "latitude", "lon": "longitude",
+    "tas": "t2m", "tdps": "d2m", "uas": "u10", "vas": "v10", "sfcWind": "ws", "hurs": "rh",
+    "pr": "tp", "swe": "sd",
+}  # fmt: skip
+# (wanted, found): factor, offset.
+_UNITS = {
+    ("K", "degC"): (1.0, 273.15),
+    ("K", "C"): (1.0, 273.15),
+    ("m", "mm"): (1e-3, 0.0),
+    ("m", "kg m-2"): (1e-3, 0.0),
+    ("m", "m of water equivalent"): (1.0, 0.0),
+    ("%", "1"): (100.0, 0.0),
+    ("%", ""): (100.0, 0.0),
+    ("m s-1", "km h-1"): (1 / 3.6, 0.0),
+}
+_WANTED = {
+    "t2m": "K", "d2m": "K", "skt": "K", "u10": "m s-1", "v10": "m s-1", "ws": "m s-1",
+    "rh": "%", "tp": "m", "sd": "m", "swvl1": "m3 m-3",
+}  # fmt: skip
+_FLUX = ("kg m-2 s-1", "kg m**-2 s**-1")
+_UNUSED = ("number", "expver", "surface", "step")
+
+
+def read_netcdf(path: Path) -> xr.Dataset:
+    """Read a NetCDF weather file, classic or HDF5.
+
+    Parameters
+    ----------
+    path : Path
+        Gridded in degrees, or a series of places.
+
+    Returns
+    -------
+    xr.Dataset
+        float32 variables under ECMWF's short names (``t2m``, ``tp``, ...) in ``K``, ``m s-1``,
+        ``%`` and ``m`` of water; a precipitation flux becomes the water of one time step. Dims
+        ``(time, y, x)``, north up, longitudes from -180, with a CRS; places keep the file's dims.
+
+    Raises
+    ------
+    CorruptFileError
+        If it cannot be read, its times are not of a real calendar, or a unit is unknown.
+    """
+    with path.open("rb") as file:
+        engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "netcdf4"
+    try:
+        with xr.open_dataset(path, engine=engine) as opened:
+            dataset = opened.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise CorruptFileError(
+            f"{path} cannot be read as NetCDF ({error}): delete it and run the command again"
+        ) from error
+    dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.variables})
+    if "time" not in dataset.coords or dataset["time"].dtype.kind != "M":
+        raise CorruptFileError(f"{path} has no time axis of the Gregorian calendar: convert it")
+    dataset = dataset.drop_vars([name for name in _UNUSED if name in dataset.variables])
+    kept = [name for name in dataset.data_vars if "time" in dataset[name].dims]
+    dataset = dataset[kept].assign({name: _converted(dataset[name], path) for name in kept})
+    return _on_grid(dataset)
+
+
+def _converted(variable: xr.DataArray, path: Path) -> xr.DataArray:
+    """The variable in the unit that its name stands for."""
+    found = str(variable.attrs.get("units", "")).replace("**", "")
+    wanted = _WANTED.get(str(variable.name), found)
+    if found in _FLUX and wanted == "m":
+        factor, offset = _seconds_per_step(variable) / 1000.0, 0.0
+    elif found == wanted:
+        factor, offset = 1.0, 0.0
+    elif (wanted, found) in _UNITS:
+        factor, offset = _UNITS[wanted, found]
+    else:
+        raise CorruptFileError(f"{path} gives {variable.name} in {found!r}, not {wanted}: convert")
+    values = variable.astype("float64") * factor + offset
+    return values.astype("float32").assign_attrs(variable.attrs | {"units": wanted})
+
+
+def _seconds_per_step(variable: xr.DataArray) -> float:
+    """Length of a time step."""
+    steps = np.diff(variable["time"].values).astype("timedelta64[s]").astype("float64")
+    return float(np.median(steps)) if steps.size else 86_400.0
+
+
+def _on_grid(dataset: xr.Dataset) -> xr.Dataset:
+    """Give a gridded file rows from the north, columns from -180, and a CRS."""
+    if not {"latitude", "longitude"} <= set(dataset.dims):
+        return dataset
+    longitude = (dataset["longitude"] + 180) % 360 - 180
+    if not _crosses_date_line(longitude.values):
+        dataset = dataset.assign_coords(longitude=longitude).sortby("longitude")
+    dataset = dataset.sortby("latitude", ascending=False)
+    y, x = dataset["latitude"].values.astype(float), dataset["longitude"].values.astype(float)
+    dx = (x[-1] - x[0]) / (len(x) - 1) if len(x) > 1 else 0.25
+    dy = (y[0] - y[-1]) / (len(y) - 1) if len(y) > 1 else 0.25
+    affine = Affine(dx, 0, x[0] - dx / 2, 0, -dy, y[0] + dy / 2)
+    cells = GeoBox((len(y), len(x)), affine, "EPSG:4326")
+    moved = dataset.rename({"latitude": "y", "longitude": "x"}).transpose(..., "y", "x")
+    return georeferenced({str(name): moved[name] for name in moved.data_vars}, cells)
+
+
+def _crosses_date_line(longitude: NDArray[np.float64]) -> bool:
+    """Whether a regional grid runs over 180 degrees, where its longitudes must not be cut."""
+    gaps = np.diff(np.sort(longitude))
+    return bool(gaps.size and gaps.max() > 1.5 * gaps.min() and gaps.max() < 350)

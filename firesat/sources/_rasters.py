@@ -1,0 +1,160 @@
+"""Raster files: bands as arrays with a CRS, whole or cut to a region."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
+from rasterio.windows import from_bounds
+
+from firesat.bands import band
+from firesat.errors import CorruptFileError, GridError
+from firesat.grid import crs_of
+from firesat.raster import open_raster
+from firesat.sources._layers import georeferenced
+
+_MAX_CELLS = 2_000_000_000  # a header may declare anything: refuse before memory is asked for
+
+
+def read_bands(
+    path: Path,
+    bands: Mapping[str, int],
+    *,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    nodata: float | None = None,
+    crs: str | None = None,
+) -> xr.Dataset:
+    """Read bands of a raster.
+
+    Parameters
+    ----------
+    path : Path
+        A raster of a format that holds its own pixels.
+    bands : mapping of str to int
+        Name of the lexicon: number in the file, from 1.
+    scale, offset : float
+        Physical value = number * scale + offset.
+    nodata : float, optional
+        Number that means missing; None = what the file says.
+    crs : str, optional
+        To assume where the file names none.
+
+    Returns
+    -------
+    xr.Dataset
+        float32, dims ``(y, x)``, NaN where missing.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is damaged, too large, or lacks a band.
+    GridError
+        If it has no CRS and none is given.
+    """
+    with open_raster(path) as raster:
+        cells = _cells(raster, path, crs)
+        _check_bands(raster, path, bands)
+        missing = raster.nodata if nodata is None else nodata
+        try:
+            variables = {
+                name: _variable(raster.read(number), name, scale, offset, missing)
+                for name, number in bands.items()
+            }
+        except RasterioError as error:
+            raise CorruptFileError(
+                f"{path} is damaged ({error}): delete it and fetch it again"
+            ) from error
+    return georeferenced(variables, cells)
+
+
+def _cells(raster: rasterio.DatasetReader, path: Path, crs: str | None) -> GeoBox:
+    """The raster's cells."""
+    known = raster.crs.to_wkt() if raster.crs else crs
+    if known is None or raster.transform.is_identity:
+        raise GridError(
+            f"{path} has no {'CRS' if known is None else 'georeference'}: give crs, such as "
+            "EPSG:32611, or repair it with gdal_translate -a_srs -a_ullr"
+        )
+    return GeoBox(raster.shape, raster.transform, CRS(known))
+
+
+def _check_bands(raster: rasterio.DatasetReader, path: Path, bands: Mapping[str, int]) -> None:
+    """Refuse bands that the file lacks, and sizes that no raster of ours has."""
+    wrong = [
+        f"{name}: {number}" for name, number in bands.items() if not 0 < number <= raster.count
+    ]
+    if wrong:
+        raise CorruptFileError(
+            f"{path} has {raster.count} bands, the mapping asks for {', '.join(wrong)}: correct it"
+        )
+    if raster.width * raster.height * len(bands) > _MAX_CELLS:
+        raise CorruptFileError(
+            f"{path} declares {raster.width} x {raster.height} cells: cut it to the region first"
+        )
+
+
+def _variable(
+    numbers: NDArray[np.generic], name: str, scale: float, offset: float, nodata: float | None
+) -> xr.DataArray:
+    """Numbers to physical values."""
+    values = numbers.astype("float32") * np.float32(scale) + np.float32(offset)
+    if nodata is not None:
+        values[numbers == nodata] = np.nan
+    return xr.DataArray(values, dims=("y", "x"), attrs={"units": band(name).units})
+
+
+def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None:
+    """Copy the part of a raster that covers a region.
+
+    Parameters
+    ----------
+    path : Path
+        A raster, possibly national.
+    target : Path
+        GeoTIFF to write.
+    region : GeoBox
+        Cells of any CRS.
+    margin : int
+        Pixels to add on each side.
+
+    Raises
+    ------
+    CorruptFileError
+        If the raster is damaged, or lies elsewhere.
+    GridError
+        If it has no CRS.
+    """
+    with open_raster(path) as raster:
+        cells = _cells(raster, path, None)
+        box = region.extent.to_crs(crs_of(cells), resolution=1000).boundingbox
+        whole = RasterWindow(0, 0, raster.width, raster.height)
+        wanted = from_bounds(*box.bbox, transform=raster.transform).round_lengths(op="ceil")
+        grown = RasterWindow(
+            np.floor(wanted.col_off) - margin,
+            np.floor(wanted.row_off) - margin,
+            wanted.width + 2 * margin + 1,
+            wanted.height + 2 * margin + 1,
+        )
+        if not rasterio.windows.intersect(grown, whole):
+            raise CorruptFileError(f"{path} does not cover the region: give a file that does")
+        window = grown.intersection(whole)
+        profile = {
+            "driver": "GTiff",
+            "width": window.width,
+            "height": window.height,
+            "count": raster.count,
+            "dtype": raster.dtypes[0],
+            "crs": raster.crs,
+            "transform": raster.window_transform(window),
+            "nodata": raster.nodata,
+            "compress": "deflate",
+        }
+        with rasterio.open(target, "w", **profile) as copy:
+            copy.write(raster.read(window=window))

@@ -1,0 +1,124 @@
+"""Weather files by what they are, and the physics of moisture and wind."""
+
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from firesat.errors import CorruptFileError
+from firesat.sources._grib import read_grib
+from firesat.sources._netcdf import read_netcdf
+from firesat.sources._zips import extract, members
+
+Field = NDArray[np.float32]
+
+
+def open_weather(path: Path) -> xr.Dataset:
+    """Read a weather file by its first bytes, not its name: services answer with what they like.
+
+    Parameters
+    ----------
+    path : Path
+        GRIB, NetCDF, or a zip archive of these.
+
+    Returns
+    -------
+    xr.Dataset
+        Dims ``(time, ..., y, x)``, ECMWF short names, valid times in UTC, NaN where missing.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is neither, or damaged.
+    """
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start.startswith(b"GRIB"):
+        return read_grib(path)
+    if start.startswith((b"\x89HDF", b"CDF")):
+        return read_netcdf(path)
+    if start.startswith(b"PK"):
+        return _open_zip(path)
+    raise CorruptFileError(
+        f"{path} is neither GRIB, NetCDF nor zip; it starts with {start!r}: delete it and run the "
+        "command again"
+    )
+
+
+def _open_zip(path: Path) -> xr.Dataset:
+    """Merge the members of an archive; stores split what is instantaneous from what accumulates."""
+    parts = []
+    with TemporaryDirectory() as folder:
+        for number, member in enumerate(members(path, (".nc", ".grib", ".grb", ".grib2"))):
+            part = Path(folder) / f"{number}{PurePosixPath(member).suffix}"
+            extract(path, member, part)
+            parts.append(open_weather(part))
+    if not parts:
+        raise CorruptFileError(f"{path} holds no weather file: delete it and run the command again")
+    return xr.merge(parts, compat="override", join="outer", combine_attrs="drop")
+
+
+def vapour_pressure(dewpoint: Field) -> Field:
+    """Compute the pressure of water vapour from the dew point, over water.
+
+    Tetens' formula with the constants of the model that made the data: IFS documentation, part IV,
+    equation 7.5 (Buck 1981, over water), valid to within 0.3 % from 230 to 320 K.
+
+    Parameters
+    ----------
+    dewpoint : ndarray of float
+        Kelvin; the air temperature gives the saturation pressure instead.
+
+    Returns
+    -------
+    ndarray of float32
+        hPa.
+    """
+    celsius_like = (dewpoint - 273.16) / (dewpoint - 32.19)
+    pressure: Field = (6.1121 * np.exp(17.502 * celsius_like)).astype("float32")
+    return pressure
+
+
+def relative_humidity(temperature: Field, dewpoint: Field) -> Field:
+    """Compute relative humidity over water, as the fire weather index wants it in frost too.
+
+    Parameters
+    ----------
+    temperature : ndarray of float
+        Air temperature in Kelvin.
+    dewpoint : ndarray of float
+        Dew point in Kelvin.
+
+    Returns
+    -------
+    ndarray of float32
+        Per cent, 0 to 100.
+    """
+    ratio = vapour_pressure(dewpoint) / vapour_pressure(temperature)
+    humidity: Field = np.clip(100 * ratio, 0, 100).astype("float32")
+    return humidity
+
+
+def fill_sea(field: Field) -> Field:
+    """Give cells without land the value of the nearest land, lest the coast erode when resampled.
+
+    Parameters
+    ----------
+    field : ndarray of float, shape (..., Y, X)
+        NaN over sea, at the same cells in all leading axes.
+
+    Returns
+    -------
+    ndarray of float, shape (..., Y, X)
+        Without NaN, unless there is no land at all.
+    """
+    flat = field.reshape(-1, *field.shape[-2:])
+    sea = np.isnan(flat).all(axis=0)
+    if not sea.any() or sea.all():
+        return field
+    rows, columns = distance_transform_edt(sea, return_distances=False, return_indices=True)
+    filled: Field = flat[:, rows, columns].reshape(field.shape)
+    return filled

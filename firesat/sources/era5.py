@@ -1,0 +1,299 @@
+"""ERA5-Land: hourly reanalysis of the land surface, as daily weather of fire days.
+
+Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour by hour before
+anything is averaged or resampled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from firesat.blocks import Block, Layout, Variable
+from firesat.errors import ConfigError, SourceError
+from firesat.sources._cads import DataStore
+from firesat.sources._hours import HourTable, hourly, later
+from firesat.sources._layers import (
+    NEVER,
+    by_month,
+    degrees_around,
+    end_of_fire_day,
+    georeferenced,
+    hours,
+    latest,
+    layer,
+)
+from firesat.sources._weather import fill_sea, open_weather
+from firesat.sources.base import Scene, cached
+from firesat.window import DAY_START
+
+_REQUESTED = (
+    "2m_temperature",
+    "2m_dewpoint_temperature",
+    "skin_temperature",
+    "10m_u_component_of_wind",
+    "10m_v_component_of_wind",
+    "total_precipitation",
+    "volumetric_soil_water_layer_1",
+    "snow_depth_water_equivalent",
+)
+_MEANS = ("t2m", "skt", "rh", "vp", "ws", "swvl1", "sd")
+_AT_NOON = ("t2m", "rh", "ws")
+_BANDS = (
+    "t2m", "t2m_max", "t2m_min", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd",
+    "t2m_noon", "rh_noon", "ws_noon", "tp_noon",
+)  # fmt: skip
+_UNITS = {"t2m": "K", "skt": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm",
+          "swvl1": "m3 m-3", "sd": "m"}  # fmt: skip
+_DAY = np.timedelta64(1, "D")
+_NRT_LATENCY = 120.0  # hours: ERA5-Land-T is published about 5 days behind real time
+_MARGIN = 0.2  # degrees: two cells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Era5Land:
+    """Daily weather from ERA5-Land, 10 km, the whole box, 32 days a block.
+
+    Parameters
+    ----------
+    base_url, dataset : str
+        Root of the Climate Data Store's interface, and its name of the data set.
+    hours : tuple of int
+        Hours UTC that are fetched; must hold 0, 12 and the noon hour. Three-hourly by default: a
+        third of the download, and a daily mean within 0.2 K of the hourly one over land.
+    noon_hour : int, optional
+        Hour UTC of local standard noon; None = from the middle of the region.
+    data_format : {"grib", "netcdf"}
+        GRIB is what the store keeps; NetCDF is converted, with a smaller limit per request.
+    stream : {"nrt", "final"}
+        Which version the values are taken from; the latency stays that of the near-real-time one,
+        because that is what a forecaster would have had.
+    latency_hours : float
+        From the end of a fire day to its publication.
+    retries, pause : int, float
+        Attempts after a failed call, and the longest wait in seconds between two calls.
+    """
+
+    provider: ClassVar[str] = "cds"
+
+    base_url: str = "https://cds.climate.copernicus.eu/api"
+    dataset: str = "reanalysis-era5-land"
+    hours: tuple[int, ...] = (0, 3, 6, 9, 12, 15, 18, 21)
+    noon_hour: int | None = None
+    data_format: Literal["grib", "netcdf"] = "grib"
+    stream: Literal["nrt", "final"] = "nrt"
+    latency_hours: float = _NRT_LATENCY
+    retries: int = 5
+    pause: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse hours from which no rain of a day can be told."""
+        noon = DAY_START if self.noon_hour is None else self.noon_hour
+        lacking = {0, DAY_START, noon} - set(self.hours)
+        if lacking or self.noon_hour == 0:
+            raise ConfigError(
+                f"era5.hours is {list(self.hours)} and lacks {lacking or 'a noon hour after 0'}: "
+                "add 0 and 12, where days of rain are counted, and the noon hour"
+            )
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            Group ``era5_land``: 14 daily variables, float32.
+        """
+        return Layout(
+            group="era5_land",
+            level=10_000,
+            variables=tuple(Variable(name=name) for name in _BANDS),
+            steps=32,
+            whole_box=True,
+            attrs={
+                "source": "ERA5-Land hourly, daily values of fire days (12 to 12 UTC)",
+                "provider": self.provider,
+                "licence": "Copernicus licence; contains modified Copernicus Climate Change "
+                "Service information",
+                "stream": self.stream,
+                "latency_hours": self.latency_hours,
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            The same days.
+        """
+        return days
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the requests that a block needs: one per calendar month, of its days only.
+
+        Parameters
+        ----------
+        block : Block
+            32 days of the box.
+
+        Returns
+        -------
+        list of Scene
+            The days of the block, the one before (rain) and the one after (a fire day ends at
+            12 UTC).
+        """
+        days = np.array(block.times, dtype="datetime64[D]")
+        needed = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+        box = degrees_around(block.region, margin=_MARGIN, step=0.1)
+        return [self._scene(month, box, block) for month in by_month(needed)]
+
+    def _scene(
+        self, days: list[np.datetime64], box: tuple[float, float, float, float], block: Block
+    ) -> Scene:
+        """One request."""
+        year, number, first = str(days[0]).split("-")
+        numbers = [str(day)[8:] for day in days]
+        west, south, east, north = box
+        end = min(days[-1] + _DAY, latest(end_of_fire_day(day) for day in block.times))
+        return Scene(
+            id=f"{self.dataset}-{year}-{number}-{first}-{numbers[-1]}"
+            f"-n{north:g}w{west:g}s{south:g}e{east:g}-{len(numbers)}x{len(self.hours)}"
+            f".{self.data_format}",
+            source="era5_land",
+            observed=end,
+            available=end + hours(self.latency_hours),
+            request={
+                "variable": list(_REQUESTED),
+                "year": year,
+                "month": number,
+                "day": numbers,
+                "time": [f"{hour:02d}:00" for hour in self.hours],
+                "data_format": self.data_format,
+                "download_format": "unarchived",
+                "area": [north, west, south, east],
+            },
+        )
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a month into the cache, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            GRIB, NetCDF or zip, as the store answered.
+
+        Raises
+        ------
+        CredentialsError
+            If no key is found, or the store refuses it.
+        LicenceError
+            If the licence was not accepted.
+        ProviderError
+            If the store fails.
+        """
+        store = DataStore(url=self.base_url, retries=self.retries, pause=self.pause)
+        return cached(
+            cache, scene.id, lambda path: store.retrieve(self.dataset, scene.request, path)
+        )
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read the hours of a month.
+
+        Parameters
+        ----------
+        path : Path
+            GRIB, NetCDF or a zip of these.
+
+        Returns
+        -------
+        xr.Dataset
+            Dims ``(time, y, x)`` in degrees, hours UTC: t2m and skt in K, rh in % and vp in hPa
+            (over water), ws in m s-1, tp in mm accumulated since 00 UTC, swvl1 in m3 m-3, sd in m;
+            what the file lacks is left out. Sea has the values of the nearest land.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged.
+        SourceError
+            If it holds none of these quantities.
+        """
+        raw = open_weather(path)
+        fields = dict(hourly(raw))
+        if not fields:
+            raise SourceError(
+                f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
+                f"ERA5-Land's {', '.join(_UNITS)}: fetch {self.dataset}"
+            )
+        variables = {
+            name: xr.DataArray(
+                fill_sea(values),
+                dims=raw[next(iter(raw.data_vars))].dims,
+                coords={"time": raw["time"]},
+                attrs={"units": _UNITS[name], "resampling": "bilinear"},
+            )
+            for name, values in fields.items()
+        }
+        cells: GeoBox | None = raw.odc.geobox
+        return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Turn hours into the daily values of fire days.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Hours, aligned to the block's cells.
+        block : Block
+            32 days of the box.
+
+        Returns
+        -------
+        xr.Dataset
+            The 14 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
+        """
+        table = HourTable.join([dataset for _, dataset in scenes], block.geobox.shape)
+        days = np.array(block.times, dtype="datetime64[D]")
+        steps = [step for step in range(24) if (DAY_START + step) % 24 in self.hours]
+        within = [later(days, DAY_START + step) for step in steps]
+        arrays = {name: table.mean(name, within) for name in _MEANS}
+        arrays["t2m_max"] = table.extreme("t2m", within, np.maximum)
+        arrays["t2m_min"] = table.extreme("t2m", within, np.minimum)
+        arrays["tp"] = table.rain(later(days, 24), DAY_START)
+        noon = self.noon_hour or _noon_hour(block.region, self.hours)
+        for name in _AT_NOON:
+            arrays[f"{name}_noon"] = table.at(name, later(days, noon))
+        arrays["tp_noon"] = table.rain(days, noon)
+        whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
+        available = [
+            end_of_fire_day(day) + hours(self.latency_hours) if there else NEVER
+            for day, there in zip(days, whole, strict=True)
+        ]
+        return layer(arrays, block, np.array(available))
+
+
+def _noon_hour(region: GeoBox, among: tuple[int, ...]) -> int:
+    """Hour UTC of local standard noon in the middle of the region, of those fetched."""
+    west, _, east, _ = region.extent.to_crs("EPSG:4326").boundingbox
+    noon = 12 - round((west + east) / 2 / 15)
+    return min((hour for hour in among if hour), key=lambda hour: abs(hour - noon))

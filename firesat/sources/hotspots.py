@@ -1,0 +1,213 @@
+"""Active-fire detections as Natural Resources Canada publishes them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from firesat.blocks import Block, Layout, Variable
+from firesat.sources._hotspots import count_hotspots, read_hotspots
+from firesat.sources._http import download, list_links, name_of
+from firesat.sources._layers import CWFIS, NEVER, OPEN_CANADA, end_of_fire_day, hours, layer
+from firesat.sources.base import Scene, cached
+
+_DAY = np.timedelta64(1, "D")
+_DAILY = re.compile(r"(\d{4})(\d{2})(\d{2})\.csv")
+_YEARLY = re.compile(r"(\d{4})_hotspots\.zip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hotspots:
+    """Active-fire detections of all satellites, 500 m, one tile and 32 days a block.
+
+    Parameters
+    ----------
+    base_url : str
+        Root of the CWFIS downloads.
+    latency_hours : float
+        From the overpass to its publication.
+    """
+
+    provider: ClassVar[str] = "nrcan"
+
+    base_url: str = CWFIS
+    latency_hours: float = 3.0
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            Group ``hotspots``: counts, 0 where none, and the largest radiative power.
+        """
+        return Layout(
+            group="hotspots",
+            level=500,
+            variables=(
+                Variable(name="hotspot_count", dtype="uint16", fill=65535),
+                Variable(name="frp"),
+            ),
+            steps=32,
+            attrs={
+                "source": "CWFIS hotspots by fire day (12 to 12 UTC)",
+                "provider": self.provider,
+                "licence": OPEN_CANADA,
+                "latency_hours": self.latency_hours,
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            The same days.
+        """
+        return days
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the tables that a block needs: yearly archives, else daily files.
+
+        Parameters
+        ----------
+        block : Block
+            32 days of a tile.
+
+        Returns
+        -------
+        list of Scene
+            A fire day needs the files of its date and of the next.
+
+        Raises
+        ------
+        ProviderError
+            If the server fails.
+        """
+        days = np.array(block.times, dtype="datetime64[D]")
+        dates = np.unique(np.concatenate([days, days + _DAY]))
+        folder = f"{self.base_url}/hotspots"
+        archives = _named(list_links(f"{folder}/archive"), _YEARLY)
+        years = {str(date)[:4] for date in dates}
+        lacking = [date for date in dates if str(date)[:4] not in archives]
+        daily = _named(list_links(folder), _DAILY) if lacking else {}
+        found = [(archives[year], year) for year in sorted(years & set(archives))]
+        keys = [str(date).replace("-", "") for date in lacking]
+        found += [(daily[key], key) for key in keys if key in daily]
+        return [self._scene(url, key, dates) for url, key in found]
+
+    def _scene(self, url: str, key: str, dates: NDArray[np.datetime64]) -> Scene:
+        """One table; it covers a year's or one day's dates of the block."""
+        covered = [date for date in dates if str(date).replace("-", "").startswith(key)]
+        end = (covered[-1] + _DAY).astype("datetime64[s]")
+        return Scene(
+            id=name_of(url),
+            source="hotspots",
+            observed=end,
+            available=end + hours(self.latency_hours),
+            request={"url": url, "dates": [str(date) for date in covered]},
+        )
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a table into the cache, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            CSV or zip.
+
+        Raises
+        ------
+        ProviderError
+            If the server fails.
+        """
+        url = str(scene.request["url"])
+        return cached(cache, f"hotspots-{scene.id}", lambda path: download(url, path))
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a table.
+
+        Parameters
+        ----------
+        path : Path
+            CSV, or a zip of one CSV or shapefile.
+
+        Returns
+        -------
+        xr.Dataset
+            Along dim ``detection``: ``longitude``, ``latitude``, ``moment`` and ``power``. It has
+            no grid and is not aligned.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged or lacks columns.
+        """
+        return _hotspots(path, path.stat().st_mtime_ns)
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Count detections per cell and fire day.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Tables.
+        block : Block
+            32 days of a tile.
+
+        Returns
+        -------
+        xr.Dataset
+            ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+        """
+        covered = {date for scene, _ in scenes for date in _dates(scene)}
+        days = np.array(block.times, dtype="datetime64[D]")
+        whole = np.array([{str(day), str(day + _DAY)} <= covered for day in days])
+        arrays = count_hotspots([table for _, table in scenes], block)
+        arrays["hotspot_count"][~whole] = np.nan
+        arrays["frp"][~whole] = np.nan
+        available = [
+            end_of_fire_day(day) + hours(self.latency_hours) if there else NEVER
+            for day, there in zip(days, whole, strict=True)
+        ]
+        return layer(arrays, block, np.array(available))
+
+
+# Many blocks read one national file: the last ones stay in memory, by their time of writing.
+@lru_cache(maxsize=2)
+def _hotspots(path: Path, written: int) -> xr.Dataset:
+    """A table of detections."""
+    return read_hotspots(path)
+
+
+def _named(urls: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
+    """Addresses by what the pattern's groups spell."""
+    matches = ((pattern.fullmatch(name_of(url)), url) for url in urls)
+    return {"".join(match.groups()): url for match, url in matches if match}
+
+
+def _dates(scene: Scene) -> Iterator[str]:
+    """The dates that a table covers."""
+    dates = scene.request["dates"]
+    if isinstance(dates, list):
+        yield from map(str, dates)

@@ -1,0 +1,234 @@
+"""Your own rasters, under the lexicon's names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from firesat.bands import band
+from firesat.blocks import Block, Layout, Variable
+from firesat.errors import ConfigError
+from firesat.sources._layers import empty, hours, latest, layer
+from firesat.sources._local import resolve
+from firesat.sources._rasters import read_bands
+from firesat.sources.base import Scene
+from firesat.window import fire_day
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRasters:
+    """Rasters on disk, one tile and fire day a block.
+
+    Parameters
+    ----------
+    group : str
+        Name in the cube.
+    files : dict of str to str
+        Path below `root`: when it was taken, ISO 8601 UTC.
+    bands : dict of str to int
+        Name of the lexicon: number in the file, from 1.
+    stack : str
+        Name of one array that holds all bands, such as "reflectance"; "" = an array for each.
+    level : int
+        Cell size at which they are stored, in metres.
+    scale, offset : float
+        Physical value = number * scale + offset.
+    nodata : float, optional
+        Number that means missing; None = what the file says.
+    crs : str, optional
+        To assume where a file names none.
+    latency_hours : float
+        From the observation to its availability.
+    root : str
+        Folder of the files.
+    root_env : str
+        Environment variable that names another folder; "" = none.
+    """
+
+    provider: ClassVar[str] = ""
+
+    group: str
+    files: dict[str, str]
+    bands: dict[str, int]
+    stack: str = ""
+    level: int = 100
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    crs: str | None = None
+    latency_hours: float = 24.0
+    root: str = "."
+    root_env: str = "FIRESAT_REAL_DATA"
+    base_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown bands and times before any file is opened."""
+        for name in self.bands:
+            band(name)
+        for path in self.files:
+            self._taken(path)
+
+    def _taken(self, path: str) -> np.datetime64:
+        """When a file was taken."""
+        try:
+            return np.datetime64(self.files[path].removesuffix("Z"), "s")
+        except ValueError:
+            raise ConfigError(
+                f"{self.files[path]!r} of {path} is no time: write it as 2023-07-05T18:20:00"
+            ) from None
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            float32, under the lexicon's names or stacked along a band axis.
+        """
+        names = tuple(self.bands)
+        stacked = (Variable(name=self.stack, bands=names),)
+        return Layout(
+            group=self.group,
+            level=self.level,
+            variables=stacked if self.stack else tuple(Variable(name=name) for name in names),
+            attrs={
+                "source": "local rasters",
+                "provider": "",
+                "licence": "as stated by the makers of the files",
+                "latency_hours": self.latency_hours,
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            Those on which a file was taken.
+        """
+        taken = fire_day(np.array([self._taken(path) for path in self.files]))
+        return np.intersect1d(taken, days.astype("datetime64[D]"))
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the files of a block's day.
+
+        Parameters
+        ----------
+        block : Block
+            A tile and a fire day.
+
+        Returns
+        -------
+        list of Scene
+            In order of time.
+        """
+        scenes = []
+        for path in sorted(self.files, key=self._taken):
+            observed = self._taken(path)
+            if fire_day(observed) == block.times[0].astype("datetime64[D]"):
+                available = observed + hours(self.latency_hours)
+                scenes.append(
+                    Scene(
+                        id=path,
+                        source=self.group,
+                        observed=observed,
+                        available=available,
+                    )
+                )
+        return scenes
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Find a file; nothing is copied.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Not used.
+
+        Returns
+        -------
+        Path
+            The file itself.
+
+        Raises
+        ------
+        ConfigError
+            If it is not there.
+        """
+        return resolve(scene.id, self.root, self.root_env)
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a raster.
+
+        Parameters
+        ----------
+        path : Path
+            Of a format that holds its own pixels: GeoTIFF, JP2, ENVI, ASCII grid, ...
+
+        Returns
+        -------
+        xr.Dataset
+            float32 in the lexicon's units, NaN where missing; dims ``(y, x)``, or ``(band, y, x)``
+            where stacked.
+
+        Raises
+        ------
+        CorruptFileError
+            If it is damaged or lacks a band.
+        GridError
+            If it has no CRS and none is configured.
+        """
+        dataset = read_bands(
+            path,
+            self.bands,
+            scale=self.scale,
+            offset=self.offset,
+            nodata=self.nodata,
+            crs=self.crs,
+        )
+        if not self.stack:
+            return dataset
+        names = list(self.bands)
+        values = np.stack([dataset[name].values for name in names])
+        first = dataset[names[0]]
+        stacked = xr.DataArray(
+            values, dims=("band", "y", "x"), coords={"band": names}, attrs=first.attrs
+        )
+        fine = abs(dataset.odc.geobox.resolution.x) < self.level
+        stacked.attrs["resampling"] = "average" if fine else "bilinear"
+        return dataset.drop_vars(names).assign({self.stack: stacked})
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Mosaic the files of a day; later ones fill what earlier ones lack.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Aligned to the block's cells.
+        block : Block
+            A tile and a fire day.
+
+        Returns
+        -------
+        xr.Dataset
+            The layout's variables, ``(time, [band,] y, x)``.
+        """
+        arrays = {each.name: empty(block, len(each.bands)) for each in self.layout.variables}
+        for _, dataset in scenes:
+            for name, values in arrays.items():
+                values[0] = np.where(np.isnan(values[0]), dataset[name].values, values[0])
+        available = latest(scene.available for scene, _ in scenes)
+        return layer(arrays, block, np.array([available]))

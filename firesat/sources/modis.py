@@ -1,0 +1,297 @@
+"""MODIS land products: granules found in NASA's CMR, HDF4 files from LP DAAC."""
+
+import logging
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from firesat.blocks import Block, Layout
+from firesat.errors import CorruptFileError
+from firesat.grid import crs_of
+from firesat.sources._earthdata import download_granule, find_granules
+from firesat.sources._hdf4 import SINUSOIDAL, TILE, check_magic, read_sds, tile_cells
+from firesat.sources._layers import empty, georeferenced, hours, latest, layer
+from firesat.sources._modis_products import PRODUCTS, Layer, Product
+from firesat.sources._zips import extract, members
+from firesat.sources.base import Scene, cached
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"(M[OY]D\w+)\.A(\d{7})\.h(\d{2})v(\d{2})\.(\d{3})\.(\d{13})")
+_DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modis:
+    """One MODIS product at its own resolution, one tile and composite a block.
+
+    Parameters
+    ----------
+    product : str
+        MOD13A1 and MOD13A2 (16-day NDVI, EVI), MOD11A1 (daily temperature), MOD11A2 and MOD11B2
+        (8-day temperature), MOD15A2H (8-day FPAR, LAI).
+    base_url : str
+        Root of the Common Metadata Repository.
+    version : str
+        Collection.
+    latency_hours : float, optional
+        From the end of a composite to its publication; None = the product's.
+    """
+
+    provider: ClassVar[str] = "nasa"
+
+    product: Literal["MOD13A1", "MOD13A2", "MOD11A1", "MOD11A2", "MOD11B2", "MOD15A2H"] = "MOD13A1"
+    base_url: str = "https://cmr.earthdata.nasa.gov"
+    version: str = "061"
+    latency_hours: float | None = None
+
+    @property
+    def _product(self) -> Product:
+        """What is known of the product."""
+        return PRODUCTS[self.product]
+
+    @property
+    def _latency(self) -> np.timedelta64:
+        """From the end of a composite to its publication."""
+        own = self.latency_hours
+        return hours(self._product.latency_hours if own is None else own)
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            Group ``modis_vi``, ``modis_lst`` or ``modis_fpar``; time = starts of composites.
+        """
+        product = self._product
+        return Layout(
+            group=product.group,
+            level=product.level,
+            variables=tuple(each.variable for each in product.layers),
+            attrs={
+                "source": f"MODIS {self.product}.{self.version}, {product.days}-day",
+                "provider": self.provider,
+                "licence": "NASA EOSDIS data, free of restrictions",
+                "latency_hours": float(self._latency / np.timedelta64(1, "h")),
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            Starts of the composites that hold at least one of the days.
+        """
+        return np.unique(_composite_start(days, self._product.days))
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the granules of a block's composite.
+
+        Parameters
+        ----------
+        block : Block
+            A tile and a composite.
+
+        Returns
+        -------
+        list of Scene
+            The newest production of each sinusoidal tile that the region touches.
+
+        Raises
+        ------
+        ProviderError
+            If the repository fails.
+        """
+        start = block.times[0].astype("datetime64[D]")
+        end = _composite_end(start, self._product.days).astype("datetime64[s]")
+        tiles = set(_tiles(block.region))
+        wanted = f"{str(start)[:4]}{_day_of_year(start):03d}"
+        newest: dict[tuple[int, int], tuple[str, str]] = {}
+        for name, url in find_granules(self.base_url, self.product, self.version, start, tiles):
+            match = _NAME.fullmatch(name)
+            if match is None or match[1] != self.product or match[2] != wanted:
+                continue
+            tile = int(match[3]), int(match[4])
+            if tile in tiles and name > newest.get(tile, ("", ""))[0]:
+                newest[tile] = name, url
+        return [
+            Scene(
+                id=name,
+                source=self._product.group,
+                observed=end,
+                available=end + self._latency,
+                request={"url": url},
+            )
+            for name, url in sorted(newest.values())
+        ]
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a granule into the cache, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            An HDF4 file.
+
+        Raises
+        ------
+        CredentialsError
+            If there is no Earthdata token, or it is refused.
+        CorruptFileError
+            If something else came, such as a login page.
+        ProviderError
+            If the archive fails.
+        """
+
+        def get(path: Path) -> None:
+            download_granule(str(scene.request["url"]), path, self.base_url)
+            check_magic(path, f"{scene.id} came as a web page: renew EARTHDATA_TOKEN and run again")
+
+        return cached(cache, f"{scene.id}.hdf", get)
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a granule.
+
+        Parameters
+        ----------
+        path : Path
+            HDF4, or a zip of one, under the provider's name.
+
+        Returns
+        -------
+        xr.Dataset
+            Dims ``(y, x)``, sinusoidal; the product's layers in physical units, NaN where the value
+            is missing, a class, or doubtful by its quality bits.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged, misnamed, or has none of the product's layers.
+        """
+        if path.suffix == ".zip":
+            return self._read_zip(path)
+        match = _NAME.search(path.name)
+        if match is None or match[1] != self.product:
+            raise CorruptFileError(
+                f"{path} is not named as a granule of {self.product}: restore the provider's name"
+            )
+        layers = self._product.layers
+        raw, structure = read_sds(path, _sds_names(layers))
+        whole = [each for each in layers if {each.sds, *each.quality} <= set(raw)]
+        if not whole:
+            raise CorruptFileError(
+                f"{path} has none of {self.product}'s layers {', '.join(_sds_names(layers))}: "
+                "delete it and run the command again"
+            )
+        if len(whole) < len(layers):
+            log.warning("%s has %s only", path.name, ", ".join(each.sds for each in whole))
+        shape = raw[whole[0].sds].shape
+        cells = tile_cells(int(match[3]), int(match[4]), shape, structure, path.name)
+        return georeferenced({each.variable.name: _physical(each, raw) for each in whole}, cells)
+
+    def _read_zip(self, path: Path) -> xr.Dataset:
+        """Read the one granule of an archive."""
+        inside = members(path, (".hdf",))
+        if len(inside) != 1:
+            raise CorruptFileError(f"{path} holds {len(inside)} HDF4 files, not one: unpack it")
+        with TemporaryDirectory() as folder:
+            granule = Path(folder) / Path(inside[0]).name
+            extract(path, inside[0], granule)
+            return self.read(granule)
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Join the granules of a composite; their tiles only touch.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Aligned to the block's cells.
+        block : Block
+            A tile and a composite.
+
+        Returns
+        -------
+        xr.Dataset
+            The product's layers, ``(time, y, x)``.
+        """
+        arrays = {each.variable.name: empty(block) for each in self._product.layers}
+        for _, dataset in scenes:
+            for name, values in arrays.items():
+                if name in dataset:
+                    holes = np.isnan(values[0])
+                    values[0][holes] = dataset[name].values[holes]
+        available = latest(scene.available for scene, _ in scenes)
+        return layer(arrays, block, np.array([available]))
+
+
+def _physical(each: Layer, raw: dict[str, NDArray[Any]]) -> xr.DataArray:
+    """Raw numbers to physical values; NaN where missing, out of range or doubtful."""
+    numbers = raw[each.sds]
+    sound = (numbers >= each.valid[0]) & (numbers <= each.valid[1]) & each.good(raw)
+    values = np.where(sound, numbers * np.float32(each.scale), np.float32(np.nan))
+    units = "K" if each.variable.name.startswith("lst") else "1"
+    return xr.DataArray(
+        values.astype("float32"), dims=("y", "x"), attrs={"units": units, "resampling": "bilinear"}
+    )
+
+
+def _sds_names(layers: Sequence[Layer]) -> list[str]:
+    """All layers of the file that are needed."""
+    return sorted({name for each in layers for name in (each.sds, *each.quality)})
+
+
+def _day_of_year(day: np.datetime64) -> int:
+    """1 to 366."""
+    return int((day - day.astype("datetime64[Y]").astype("datetime64[D]")) / _DAY) + 1
+
+
+def _composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.datetime64]:
+    """Start of the composite that holds each day."""
+    years = days.astype("datetime64[Y]").astype("datetime64[D]")
+    since = (days.astype("datetime64[D]") - years).astype(np.int64)
+    return np.asarray(years + since // length * length)
+
+
+def _composite_end(start: np.datetime64, length: int) -> np.datetime64:
+    """Midnight after the composite's last day; the last one of a year is short."""
+    new_year = (start.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+    end: np.datetime64 = min(start + length * _DAY, new_year)
+    return end
+
+
+def _tiles(region: GeoBox) -> Iterator[tuple[int, int]]:
+    """Sinusoidal tiles, horizontal and vertical number, that a region touches."""
+    box = region.boundingbox
+    steps = [math.ceil(span / 2000) + 2 for span in (box.span_x, box.span_y)]
+    x = np.linspace(box.left - 1000, box.right + 1000, steps[0])
+    y = np.linspace(box.bottom - 1000, box.top + 1000, steps[1])
+    transform = Transformer.from_crs(crs_of(region).to_wkt(), SINUSOIDAL, always_xy=True)
+    east, north = transform.transform(*np.meshgrid(x, y))
+    horizontal, vertical = np.floor(east / TILE + 18), np.floor(9 - north / TILE)
+    yield from {(int(h), int(v)) for h, v in zip(horizontal.flat, vertical.flat, strict=True)}

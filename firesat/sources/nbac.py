@@ -1,0 +1,207 @@
+"""The National Burned Area Composite of Natural Resources Canada: perimeters of a season."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from firesat.blocks import Block, Layout, Variable
+from firesat.sources._http import download, list_links, name_of
+from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
+from firesat.sources._perimeters import DATES, Columns, draw_fires, fire_table, read_vectors
+from firesat.sources.base import Scene, cached
+
+_COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
+_RELEASE = re.compile(r"_(\d{4})(\d{2})(\d{2})(?:_shp)?\.", re.IGNORECASE)
+# The composites come with an ESRI .prj that names no authority: it is this one.
+_CRS = CRS.from_epsg(3978)
+_COLUMNS = Columns(
+    fire="GID",
+    agency_start="AG_SDATE",
+    agency_end="AG_EDATE",
+    hotspot_start="HS_SDATE",
+    hotspot_end="HS_EDATE",
+    prescribed="PRESCRIBED",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nbac:
+    """The National Burned Area Composite, 100 m, one tile and season a block.
+
+    Parameters
+    ----------
+    base_url : str
+        Root of the CWFIS downloads.
+    latency_hours : float
+        From 1 October of the year to its publication, where the file's name has no release date.
+    """
+
+    provider: ClassVar[str] = "nrcan"
+
+    base_url: str = CWFIS
+    latency_hours: float = 4800.0
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            Group ``nbac``; time = 1 January of the year.
+        """
+        numbers = Variable(name="fire_id", dtype="int32", fill=-1)
+        shares = (Variable(name="fraction"), numbers, Variable(name="prescribed"))
+        return Layout(
+            group="nbac",
+            level=100,
+            variables=(*shares, *(Variable(name=date) for date in DATES)),
+            attrs={
+                "source": "National Burned Area Composite",
+                "provider": self.provider,
+                "licence": OPEN_CANADA,
+                "latency_hours": self.latency_hours,
+                "comment": "published months after the season: for labels and scores, never input",
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            1 January of each year.
+        """
+        return np.unique(days.astype("datetime64[Y]")).astype("datetime64[D]")
+
+    def search(self, block: Block) -> list[Scene]:
+        """Find the newest composite of a block's year.
+
+        Parameters
+        ----------
+        block : Block
+            A tile and a season.
+
+        Returns
+        -------
+        list of Scene
+            One, or none where the year is not published.
+
+        Raises
+        ------
+        ProviderError
+            If the server fails.
+        """
+        year = str(block.times[0])[:4]
+        names = {
+            match[2]: url
+            for url in list_links(f"{self.base_url}/nbac")
+            if (match := _COMPOSITE.fullmatch(name_of(url))) and match[1] == year
+        }
+        if not names:
+            return []
+        url = names[max(names)]
+        observed = np.datetime64(f"{year}-10-01", "s")
+        return [
+            Scene(
+                id=name_of(url),
+                source="nbac",
+                observed=observed,
+                available=_release(name_of(url)) or observed + hours(self.latency_hours),
+                request={"url": url},
+            )
+        ]
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a composite into the cache, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            A zipped shapefile.
+
+        Raises
+        ------
+        ProviderError
+            If the server fails.
+        """
+        url = str(scene.request["url"])
+        return cached(cache, scene.id, lambda path: download(url, path))
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read perimeters.
+
+        Parameters
+        ----------
+        path : Path
+            A zipped shapefile, or another vector file with NBAC's columns.
+
+        Returns
+        -------
+        xr.Dataset
+            Along dim ``fire``: perimeters made valid, features of one GID joined, dates as days
+            since 1970-01-01. It has no grid and is not aligned.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged.
+        """
+        return _perimeters(path, path.stat().st_mtime_ns)
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Draw a season's fires.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Perimeters.
+        block : Block
+            A tile and a season.
+
+        Returns
+        -------
+        xr.Dataset
+            ``fraction`` and ``prescribed`` (0 to 1), ``fire_id`` (0 = none) and the four dates,
+            ``(time, y, x)``.
+        """
+        arrays = draw_fires([table for _, table in scenes], block)
+        available = latest(scene.available for scene, _ in scenes)
+        return layer(arrays, block, np.array([available]))
+
+
+# Many blocks read one national file: the last one stays in memory, by its time of writing.
+@lru_cache(maxsize=1)
+def _perimeters(path: Path, written: int) -> xr.Dataset:
+    """A composite's fires."""
+    frame = read_vectors(path)
+    if frame.crs is None or frame.crs.to_authority() is None:
+        frame = frame.set_crs(_CRS, allow_override=True)
+    return fire_table(frame, _COLUMNS, _CRS)
+
+
+def _release(name: str) -> np.datetime64 | None:
+    """Date of release in a file's name."""
+    match = _RELEASE.search(name)
+    return np.datetime64("-".join(match.groups()), "s") if match else None

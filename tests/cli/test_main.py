@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firesat import __version__
+from firesat.cli.main import COMMANDS, main, parser_of
+from firesat.cli.reference import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, text in COMMANDS.items():
+        assert f"  {name}" in shown
+        assert text in shown
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from firesat.cli.main import main; main(['--help']); main(['--version']); "
+        "print(sorted({'numpy', 'xarray', 'torch', 'jsonargparse', 'rich'} & set(sys.modules)))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.endswith(f"firesat {__version__}\n[]\n")
+
+
+def test_no_command_is_a_wrong_request() -> None:
+    assert main([]) == 2
+
+
+def test_a_misspelt_command_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingets"]) == 2
+    assert capsys.readouterr().err == "firesat: unknown command 'ingets': did you mean ingest?\n"
+    assert main(["zzz"]) == 2
+    assert "see firesat --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_teaches_by_an_example(name: str) -> None:
+    text = parser_of(name).format_help()
+    assert f"  firesat {name}" in text
+    assert "Example" in text
+
+
+def test_the_reference_is_current() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text()
+    assert written == reference(), "run: make docs"
+
+
+def test_a_missing_config_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--config", "nowhere.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert error == "ConfigError: there is no config at nowhere.yaml: give --config FILE\n"
+
+
+def test_a_missing_cube_is_one_line_and_exit_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["cube", "info", str(tmp_path / "none.zarr")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("CubeError: there is no cube at")
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_says_that_work_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firesat.cli import cube
+
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cube, "run", interrupted)
+    assert main(["cube", "info", "a.zarr"]) == 130
+    assert "what is finished is kept" in capsys.readouterr().err

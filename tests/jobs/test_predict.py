@@ -1,0 +1,413 @@
+"""From a cube and a checkpoint to maps, once and not twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from firesat_models.temporal_cnn import TemporalCNN
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from firesat.batch import Channels
+from firesat.checkpoint import RECORD
+from firesat.cube import Cube, create_cube, grid_of
+from firesat.errors import CheckpointError, ConfigError, CubeError, GridError
+from firesat.forecast import Forecaster
+from firesat.jobs.predict import machine, plan, predict, run
+from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
+from firesat.jobs.predict.days import check_days
+from firesat.jobs.predict.pieces import pieces
+from firesat.products.probability import Probability
+from firesat.products.quality import Quality
+from firesat.products.settings import PredictSettings
+from firesat.products.strips import State
+from firesat.samples import Inputs, Reader
+from firesat.scaling import Moments, Scaler
+from firesat.window import Window
+from tests.tiny_cube import (
+    CELLS,
+    DAY,
+    FIRES,
+    HOUR,
+    LAKE,
+    LATENCY,
+    World,
+    layouts,
+    write_group,
+    write_tiny_cube,
+)
+
+DAYS = 40
+AXIS = np.datetime64("2023-05-01", "D") + np.arange(DAYS) * DAY
+INPUTS = Inputs(looks=2, weather_days=8, modis_steps=2)
+HALO = 10
+GROUPS = ("sentinel2", "modis_vi", "modis_lst", "fire_weather", "hotspots", "static")
+
+
+def quiet(*_: object) -> None:
+    """A progress that nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny cube; its north-western 10 km lie under snow, the rest is free of it."""
+    path = write_tiny_cube(tmp_path_factory.mktemp("cube") / "tiny.zarr", days=DAYS, groups=GROUPS)
+    world = World(axis=AXIS, fires=FIRES, seed=0, scene_every=6)
+
+    def weather(variable: str, step: int) -> NDArray[np.float64]:
+        if variable == "sd":
+            return np.array([[2 * SNOW, 0.0], [0.5 * SNOW, 0.0]])
+        return world.weather(variable, step)
+
+    end = AXIS.astype("datetime64[s]") + DAY + 12 * HOUR
+    write_group(
+        Cube(path, grid_of(path)), layouts()["era5_land"], AXIS, weather,
+        end + LATENCY["era5_land"] * HOUR,
+    )  # fmt: skip
+    return path
+
+
+class Smooth(nn.Module):
+    """Elevation, fire and the newest look, averaged over 7 x 7 cells: nothing else, and no seam."""
+
+    halo = 3
+    stride = 1
+
+    def __init__(self, channels: Channels, slope: float = 1.0) -> None:
+        super().__init__()
+        self.channels, self.slope = channels, slope
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        fields = [batch["static"][:, :1], batch["fire"][:, :1], batch["sentinel2"][:, 0, 3:4]]
+        mixed = functional.avg_pool2d(torch.cat(fields, dim=1), 7, 1, 3).sum(dim=1, keepdim=True)
+        return torch.cat([mixed - 2.0, 0.3 * self.slope * mixed], dim=1)
+
+
+@pytest.fixture(scope="module")
+def scaler(cube: Path) -> Scaler:
+    reader = Reader(cube, INPUTS)
+    moments = Moments(INPUTS.names)
+    fields = reader.day("2023-06-05", grid_of(cube).region_geobox(100))
+    moments.add(reader.chip(fields, 0, 0, CELLS))
+    return moments.scaler()
+
+
+def save(network: nn.Module, scaler: Scaler, path: Path) -> Path:
+    forecaster = Forecaster(network, inputs=INPUTS.record, scaler=scaler.record)
+    content: dict[str, Any] = {"state_dict": forecaster.state_dict()}
+    forecaster.on_save_checkpoint(content)
+    assert RECORD in content
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def smooth(scaler: Scaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Forecaster]:
+    """A forecaster whose chips can be checked against the whole map."""
+    (tmp_path / "smooth.ckpt").write_bytes(b"first weights")
+    forecaster = Forecaster(Smooth(INPUTS.channels(80)))
+    loaded = (forecaster.eval(), INPUTS.record, scaler.record)
+    monkeypatch.setattr(machine, "load_forecaster", lambda _: loaded)
+    yield forecaster
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> PredictSettings:
+    return PredictSettings(
+        output=tmp_path / "forecast", days=("2023-06-05",), checkpoint=tmp_path / "smooth.ckpt"
+    )
+
+
+def read(path: Path) -> NDArray:
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+def mask_of(path: Path) -> NDArray:
+    return read(path.parent / "masks" / f"{path.stem}_mask.tif")[0]
+
+
+def whole_map(cube: Path, scaler: Scaler, forecaster: Forecaster, day: str) -> NDArray:
+    """The forecast without chips."""
+    reader = Reader(cube, INPUTS)
+    chip = reader.chip(reader.day(day, grid_of(cube).region_geobox(100)), 0, 0, CELLS)
+    batch = {name: torch.from_numpy(v)[None] for name, v in scaler.apply(chip).items()}
+    with torch.inference_mode():
+        return forecaster.forecast(batch)[0].numpy()
+
+
+def test_a_checkpoint_of_a_real_network_becomes_maps(
+    cube: Path, scaler: Scaler, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
+    settings = PredictSettings(
+        output=tmp_path / "forecast",
+        days=("2023-06-05", "2023-06-10"),
+        checkpoint=save(network, scaler, tmp_path / "best.ckpt"),
+        products=[Probability(), Quality()],
+    )
+    told: list[tuple[int, int, str]] = []
+    maps = predict(settings, cube, lambda *state: told.append(state))
+    assert [path.name for path in maps] == [
+        "firesat_2023-06-05_p8d.tif",
+        "firesat_2023-06-10_p8d.tif",
+    ]
+    for path in maps:
+        fire, growth, new = read(path)
+        known = mask_of(path) == State.FORECAST
+        assert known.mean() > 0.3
+        for band in (fire, growth, new):
+            np.testing.assert_array_equal(band >= 0, known)
+            assert (band[known] <= 1).all()
+        with rasterio.open(path) as file:
+            assert file.tags()["model"] == "firesat_models.temporal_cnn.TemporalCNN"
+            assert file.tags()["valid_local"].startswith(
+                f"{path.name[16:18].lstrip('0')} June 2023"
+            )
+    assert told[-1] == (2 * 16, 2 * 16, "2023-06-10")  # 4 x 4 chips of 80 cells, stride 40
+    left = {path.name for path in settings.output.iterdir()}
+    assert not {name for name in left if name.startswith(".")}
+    assert {"catalog.json", "masks", "quality", "receipts", "firesat_2023-06-05_p8d.json"} <= left
+
+
+@pytest.mark.usefixtures("smooth")
+@pytest.mark.parametrize("stride", [None, 20])
+def test_chips_make_the_same_map_as_the_whole_region_at_once(
+    cube: Path, scaler: Scaler, smooth: Forecaster, settings: PredictSettings, stride: int | None
+) -> None:
+    (path,) = predict(replace(settings, stride=stride), cube, quiet)
+    expected = whole_map(cube, scaler, smooth, "2023-06-05")
+    found, known = read(path), mask_of(path) == State.FORECAST
+    assert np.ptp(expected[0][known]) > 0.1
+    for band in range(3):
+        np.testing.assert_allclose(found[band][known], expected[band][known], rtol=2**-10)
+
+
+@pytest.mark.usefixtures("smooth")
+def test_a_map_made_in_pieces_is_the_same(
+    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = predict(settings, cube, quiet)
+    monkeypatch.setattr(run, "pieces", partial(pieces, span=60))
+    (cut,) = predict(replace(settings, output=settings.output.with_name("pieces")), cube, quiet)
+    np.testing.assert_array_equal(mask_of(cut), mask_of(whole))
+    np.testing.assert_allclose(read(cut), read(whole), rtol=2**-10)
+
+
+@pytest.mark.usefixtures("smooth")
+def test_the_mask_tells_water_scars_snow_and_poor_sight_apart(
+    cube: Path, settings: PredictSettings
+) -> None:
+    day = "2023-06-09"  # day 39: fire 1 has been burning since day 30
+    (path,) = predict(replace(settings, days=(day,), min_looks=2), cube, quiet)
+    mask = mask_of(path)
+    assert (mask[LAKE] == State.CANNOT_BURN).all()
+    assert set(np.unique(mask[:100, :100])) == {State.SNOW_COVERED, State.ALREADY_BURNT}
+    assert not (mask[100:] == State.SNOW_COVERED).any()
+    assert not (mask[:, 100:] == State.SNOW_COVERED).any()
+    burnt = World(axis=AXIS, fires=FIRES, seed=0, scene_every=6).season()["burn_day"]
+    day_number = np.datetime64(day, "D").astype(int)
+    scar = mask == State.ALREADY_BURNT
+    assert 0 < scar.sum() < (burnt < day_number).sum()
+    assert (burnt[scar] < day_number).all()  # never a cell that may burn yet
+
+
+@pytest.mark.usefixtures("smooth")
+def test_cells_with_too_few_looks_are_abstained_from(cube: Path, settings: PredictSettings) -> None:
+    def abstained(min_looks: int) -> NDArray:
+        output = settings.output.with_name(f"looks{min_looks}")
+        (path,) = predict(replace(settings, output=output, min_looks=min_looks), cube, quiet)
+        return mask_of(path) == State.ABSTAINED
+
+    day = np.datetime64("2023-06-05")
+    reader = Reader(cube, INPUTS)
+    age = reader.day(str(day), grid_of(cube).region_geobox(100)).inputs["age"]
+    few = np.isfinite(age).sum(axis=0) < 2
+    assert few.any()
+    assert not abstained(0).any()
+    outside = np.ones((CELLS, CELLS), dtype=bool)
+    outside[LAKE] = outside[:100, :100] = False
+    np.testing.assert_array_equal(abstained(2)[outside], few[outside])
+
+
+def test_without_weather_the_forecaster_abstains(cube: Path) -> None:
+    reader = Reader(cube, replace(INPUTS, regime="operational"))
+    cells = grid_of(cube).region_geobox(100)
+    fields = reader.day("2023-05-03", cells)  # the reanalysis comes five days late
+    assert np.isnan(fields.inputs["weather"]).all()
+    found = conditions(fields, reader.inputs, np.zeros(cells.shape, dtype=bool), 0)
+    assert set(np.unique(found.state)) == {State.ABSTAINED, State.CANNOT_BURN}
+
+
+def test_the_front_of_a_fire_is_not_called_burnt(cube: Path) -> None:
+    reader = Reader(cube, INPUTS)
+    cells = grid_of(cube).region_geobox(100)
+    fields = reader.day("2023-06-09", cells)
+    found = conditions(fields, INPUTS, np.zeros(cells.shape, dtype=bool), 0)
+    hot = fields.inputs["fire"][2] > 0.5
+    scar = found.state == State.ALREADY_BURNT
+    rows, columns = np.nonzero(hot)
+    assert SCAR == 11
+    assert (scar <= hot).all()
+    assert not scar[rows.min() : rows.min() + 5].any()
+    assert not scar[:, columns.max() - 4 : columns.max() + 1].any()
+
+
+@pytest.mark.usefixtures("smooth")
+def test_a_whole_map_is_kept_and_a_damaged_one_is_made_anew(
+    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = predict(settings, cube, quiet)
+    content = maps[0].read_bytes()
+    assert [planned.kept[0] for planned in plan(settings, cube)] == maps
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "machine_of", None)  # nothing may be loaded
+        assert predict(replace(settings, batch_size=3), cube, quiet) == maps
+    maps[0].write_bytes(content[:1000])
+    assert not plan(settings, cube)[0].kept
+    predict(settings, cube, quiet)
+    assert maps[0].read_bytes() == content
+
+
+@pytest.mark.usefixtures("smooth")
+@pytest.mark.parametrize("change", ["checkpoint", "stride", "min_looks", "products"])
+def test_what_is_made_otherwise_is_made_anew(
+    cube: Path, settings: PredictSettings, change: str
+) -> None:
+    predict(settings, cube, quiet)
+    other: dict[str, object] = {"stride": 40, "min_looks": 3, "products": [Quality()]}
+    if change == "checkpoint":
+        (settings.output.parent / "smooth.ckpt").write_bytes(b"other weights")
+    else:
+        settings = replace(settings, **{change: other[change]})
+    assert not plan(settings, cube)[0].kept
+
+
+@pytest.mark.usefixtures("smooth")
+def test_a_killed_run_keeps_the_days_it_had_finished(
+    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(settings, days=("2023-06-03", "2023-06-05"))
+    leave = run.leave_receipt
+
+    def die_on_second(receipt: Path, *rest: Any) -> None:
+        if receipt.stem == "2023-06-05":
+            raise KeyboardInterrupt
+        leave(receipt, *rest)
+
+    monkeypatch.setattr(run, "leave_receipt", die_on_second)
+    with pytest.raises(KeyboardInterrupt):
+        predict(settings, cube, quiet)
+    assert [bool(planned.kept) for planned in plan(settings, cube)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("regime", "day", "last"),
+    [
+        ("protocol", "2023-06-11", "2023-06-10"),
+        ("hindsight", "2023-06-03", "2023-06-02"),
+        ("operational", "2023-06-18", "2023-06-17"),
+    ],
+)
+def test_a_day_outside_the_cube_is_refused_with_the_last_possible_one(
+    cube: Path, regime: str, day: str, last: str
+) -> None:
+    inputs = replace(INPUTS, regime=regime)
+    check_days([last], cube, inputs)
+    with pytest.raises(CubeError, match=rf"{day} cannot be forecast.* last possible day is {last}"):
+        check_days([last, day], cube, inputs)
+
+
+def test_the_first_day_of_a_cube_has_no_weather_before_it(cube: Path) -> None:
+    check_days(["2023-05-02"], cube, INPUTS)
+    with pytest.raises(
+        CubeError, match="2023-05-01 cannot be forecast: tiny.zarr has weather from"
+    ):
+        check_days(["2023-05-01"], cube, INPUTS)
+
+
+def test_a_cube_without_weather_says_so(tmp_path: Path) -> None:
+    path = write_tiny_cube(tmp_path / "bare.zarr", days=3, groups=["static"])
+    create_cube(path, grid_of(path)).add_group(layouts()["era5_land"], AXIS)
+    with pytest.raises(CubeError, match="holds no weather yet"):
+        check_days(["2023-05-02"], path, INPUTS)
+
+
+@pytest.mark.usefixtures("smooth")
+def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
+    cube: Path, settings: PredictSettings
+) -> None:
+    with pytest.raises(ConfigError, match="multiple of 10 up to 70"):
+        predict(replace(settings, stride=80), cube, quiet)
+    with pytest.raises(ConfigError, match="a smaller predict.halo"):
+        predict(replace(settings, halo=40), cube, quiet)
+    with pytest.raises(ConfigError, match="no day to forecast"):
+        predict(replace(settings, days=()), cube, quiet)
+    assert not settings.output.exists()
+
+
+def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:
+    with pytest.raises(CheckpointError, match=r"no checkpoint at .*smooth\.ckpt"):
+        predict(settings, cube, quiet)
+    with pytest.raises(CheckpointError, match="give --checkpoint FILE"):
+        predict(replace(settings, checkpoint=None), cube, quiet)
+
+
+def test_a_network_that_gives_no_numbers_leaves_no_map(
+    cube: Path, smooth: Forecaster, settings: PredictSettings
+) -> None:
+    smooth.network.slope = float("nan")
+    with pytest.raises(CheckpointError, match="answers NaN"):
+        predict(settings, cube, quiet)
+    assert list(settings.output.iterdir()) == []
+
+
+@pytest.mark.parametrize("span", [40, 100, 1000])
+def test_pieces_share_out_every_chip_and_every_cell_once(span: int) -> None:
+    shape, chip, stride = (330, 250), 80, 50
+    described = np.zeros(shape, dtype=int)
+    places = []
+    for piece in pieces(shape, chip, stride, margin=10, span=span):
+        described[piece.own_rows, piece.own_columns] += 1
+        places += piece.chips
+        height = piece.rows.stop - piece.rows.start
+        assert height < span + chip + stride + 20
+        assert piece.rows.start % 10 == piece.columns.start % 10 == 0
+        for row, column in piece.chips:
+            assert piece.rows.start <= row <= piece.rows.stop - chip
+            assert piece.columns.start <= column <= piece.columns.stop - chip
+        own = np.zeros((height, piece.columns.stop - piece.columns.start))[piece.own]
+        assert own.shape == described[piece.own_rows, piece.own_columns].shape
+    assert (described == 1).all()
+    assert len(places) == len(set(places)) == 6 * 5
+
+
+def test_a_region_smaller_than_a_chip_is_refused() -> None:
+    with pytest.raises(GridError, match="do not cover"):
+        list(pieces((60, 200), 80, 40, margin=10))
+
+
+def test_days_are_asked_for_once_and_in_iso_form(
+    cube: Path, smooth: Forecaster, settings: PredictSettings
+) -> None:
+    twice = replace(settings, days=("20230605", "2023-06-05"))
+    assert [planned.day for planned in plan(twice, cube)] == ["2023-06-05"]
+
+
+def test_the_window_of_the_checkpoint_names_the_files(
+    cube: Path, scaler: Scaler, settings: PredictSettings, smooth: Forecaster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    record = replace(INPUTS, window=Window(horizon=3)).record
+    monkeypatch.setattr(machine, "load_forecaster", lambda _: (smooth, record, scaler.record))
+    (path,) = predict(settings, cube, quiet)
+    assert path.name == "firesat_2023-06-05_p3d.tif"

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from firesat.errors import ConfigError
+from firesat.project import check_keys, import_class, load, read_yaml, shipped
+from firesat.window import Period
+
+GOOD = {
+    "grid": {"region": [10000, 620000, 70000, 680000]},
+    "cube": {"path": "c.zarr", "periods": [{"start": "2021-05-01", "end": "2021-05-09"}]},
+    "ingest": {
+        "workers": 1,
+        "sources": [
+            {"class_path": "firesat.sources.modis.Modis", "init_args": {"product": "MOD13A1"}}
+        ],
+    },
+}
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def changed(tmp_path: Path, *keys: object, value: object) -> Path:
+    content = yaml.safe_load(yaml.safe_dump(GOOD))
+    place = content
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    return write(tmp_path / "p.yaml", content)
+
+
+def test_a_good_file_becomes_objects(tmp_path: Path) -> None:
+    project = load(write(tmp_path / "p.yaml", GOOD), ["ingest.workers=3", "cube.path=d.zarr"])
+    assert project.cube.periods == [Period(start="2021-05-01", end="2021-05-09")]
+    assert project.ingest.workers == 3
+    assert project.cube.path == Path("d.zarr")
+    assert project.cube.downloads == Path("cache")
+    assert project.ingest.sources[0].layout.group == "modis_vi"
+    assert project.sandbox is None
+    assert project.train == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("ingets",), {}, r"p.yaml: unknown key 'ingets': did you mean ingest\?"),
+        (("grid", "regoin"), [1], r"p.yaml.grid: unknown key 'regoin': did you mean region\?"),
+        (("cube", "periods", 0, "strat"), "2021", r"periods\[0\]: .*'strat': did you mean start"),
+        (
+            ("ingest", "sources", 0, "init_args", "prodcut"),
+            "x",
+            r"Modis: unknown key 'prodcut': did you mean product\?",
+        ),
+        (("ingest", "workers"), "many", "Expected a <class 'int'>. Got value: many"),
+        (("cube", "periods", 0, "end"), "2021-04-01", "ends 2021-04-01, before it starts"),
+        (("cube", "periods", 0, "end"), "2021-02-30", "is not a day"),
+        (("grid", "region"), [0, 0, 10_000_000, 10_000], "leaves Canada's box"),
+        (("ingest", "sources", 0, "class_path"), "os.system", "class_path os.system is not allow"),
+        (("ingest", "sources", 0, "class_path"), "firesat.sources.modis.Modsi", "there is no clas"),
+        (("ingest", "sources", 0, "class_path"), "firesat.window.DAY_START", "is no class"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, keys: tuple[object, ...], value: object, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(changed(tmp_path, *keys, value=value))
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_files_that_hold_no_settings_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("a: [1,")
+    with pytest.raises(ConfigError, match="is no YAML"):
+        read_yaml(tmp_path / "bad.yaml")
+    with pytest.raises(ConfigError, match="holds no settings"):
+        read_yaml(write(tmp_path / "list.yaml", [1]))
+    with pytest.raises(ConfigError, match=r"write it as ingest\.workers=4"):
+        load(write(tmp_path / "p.yaml", GOOD), ["workers"])
+
+
+@pytest.mark.parametrize("text", ["!!python/object/apply:os.system ['touch canary']", "!!x 1"])
+def test_yaml_that_would_run_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.yaml").write_text(f"cube: {text}")
+    with pytest.raises(ConfigError, match="is no YAML"):
+        load(tmp_path / "evil.yaml")
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_command_without_its_section_says_so(tmp_path: Path) -> None:
+    project = load(write(tmp_path / "p.yaml", GOOD))
+    with pytest.raises(ConfigError, match="the config has no section sample:"):
+        project.section("sample")
+
+
+def test_keys_of_plain_types_are_left_alone() -> None:
+    check_keys(dict[str, int], {"anything": 1}, "here")
+    check_keys(None, 5, "here")
+
+
+def test_only_firesat_classes_are_imported() -> None:
+    assert import_class("firesat.window.Window", ("firesat.",)).__name__ == "Window"
+
+
+@pytest.mark.parametrize("name", ["configs/sandbox.yaml", "pipelines/Snakefile"])
+def test_shipped_files_are_found(name: str) -> None:
+    assert shipped(name).is_file()
+
+
+def test_a_file_that_is_not_shipped_is_said() -> None:
+    with pytest.raises(ConfigError, match="ships no configs/nothing"):
+        shipped("configs/nothing.yaml")

@@ -1,0 +1,430 @@
+"""What a chip holds: worked out by hand on the tiny cube, and nothing from after T."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from odc.geo.geobox import GeoBox
+
+from firesat.composite import recent_looks
+from firesat.cube import grid_of, open_cube
+from firesat.errors import BandError, CheckpointError, ConfigError, SampleError
+from firesat.samples import DayFields, Inputs, Reader, SampleSettings, season, within
+from firesat.samples.fires import fire_layers
+from firesat.samples.looks import Scenes
+from firesat.samples.pieces import take
+from firesat.samples.truth import truth
+from firesat.samples.weather import fill_nearest, to_fine
+from firesat.window import Period, Window
+
+DAY = "2023-06-25"  # day 55 of the cube
+STEP = 55
+T = np.datetime64("2023-06-25T12:00:00")
+SECOND = np.timedelta64(1, "s")
+
+
+@pytest.fixture(scope="module")
+def cells(tiny_cube: Path) -> GeoBox:
+    return grid_of(tiny_cube).region_geobox(100)
+
+
+@pytest.fixture(scope="module")
+def fields(tiny_cube: Path, cells: GeoBox) -> DayFields:
+    return Reader(tiny_cube, Inputs()).day(DAY, cells, truth=True)
+
+
+@pytest.fixture
+def copy(tiny_cube: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_cube, tmp_path / "copy.zarr")
+
+
+def set_available(cube: Path, group: str, change: dict[int, np.datetime64]) -> None:
+    """Change when steps of a group became available."""
+    table = zarr.open_group(cube, mode="r+")[f"{group}/available_time"]
+    for step, moment in change.items():
+        table[step] = int(moment.astype("datetime64[s]").astype(np.int64))
+
+
+def available(cube: Path, group: str) -> np.ndarray:
+    return open_cube(cube, group).available_time.values[:, 0, 0]
+
+
+# --- Sentinel-2 ---------------------------------------------------------------------------------
+
+
+def test_looks_are_those_of_recent_looks(tiny_cube: Path, cells: GeoBox, fields: DayFields) -> None:
+    piece = take(open_cube(tiny_cube, "sentinel2"), cells)
+    plain = recent_looks(piece.data.load(), DAY, window=Window(history=64), looks=3)
+    np.testing.assert_array_equal(fields.inputs["sentinel2"], plain.reflectance)
+    np.testing.assert_array_equal(fields.inputs["age"], plain.age)
+
+
+def test_newest_look_is_of_the_scene_of_the_evening_before(fields: DayFields) -> None:
+    # the scene of day 54, 18:00 UTC, was there at midnight: band b = 0.05 + 0.01 b + 0.001 x 54
+    row, col = np.argwhere(fields.inputs["age"][0, 150:, 150:] == 1)[0] + 150
+    look = fields.inputs["sentinel2"][0, :, row, col]
+    np.testing.assert_allclose(look, 0.104 + 0.01 * np.arange(13), atol=1e-6)
+
+
+def test_a_scene_one_second_late_is_not_seen(copy: Path, cells: GeoBox) -> None:
+    for moment, newest in ((T, 1.0), (T + SECOND, 7.0)):
+        set_available(copy, "sentinel2", {54: moment})
+        age = Reader(copy, Inputs()).day(DAY, cells).inputs["age"]
+        assert np.nanmin(age) == newest
+
+
+def test_looks_older_than_their_history_are_missing(tiny_cube: Path, cells: GeoBox) -> None:
+    day = Reader(tiny_cube, Inputs(sentinel2_history=6, looks=1)).day(DAY, cells)
+    assert set(np.unique(day.inputs["age"][np.isfinite(day.inputs["age"])])) == {1.0}
+
+
+def test_forgetting_scenes_changes_nothing(tiny_cube: Path, cells: GeoBox) -> None:
+    piece = take(open_cube(tiny_cube, "sentinel2", packed=True), cells)
+    window = Window(history=64)
+    forgetful, retentive = Scenes(piece, kept_bytes=1), Scenes(piece)
+    for day in (DAY, "2023-06-29"):
+        one, other = (scenes.looks(day, window, 3) for scenes in (forgetful, retentive))
+        np.testing.assert_array_equal(one.reflectance, other.reflectance)
+    assert (len(forgetful._kept), len(retentive._kept)) == (1, 10)
+
+
+# --- MODIS --------------------------------------------------------------------------------------
+
+
+def test_modis_steps_are_the_latest_composites_that_had_ended(fields: DayFields) -> None:
+    # vegetation: 16 days from day 0, two days late, so that of day 48 comes on day 66;
+    # temperature: 8 days, so that of day 40 came on day 50 and that of day 48 comes on day 58
+    modis = fields.inputs["modis"][:, :, 0, 0]
+    np.testing.assert_allclose(modis[:, 0], [0.40, 0.42, 0.44], rtol=1e-6)
+    np.testing.assert_allclose(modis[:, 1], [0.20, 0.21, 0.22], rtol=1e-6)
+    np.testing.assert_allclose(modis[:, 2], [293.0, 294.0, 295.0])
+    assert fields.inputs["modis"].shape == (3, 3, 40, 40)
+
+
+def test_too_few_composites_leave_the_oldest_places_empty(tiny_cube: Path, cells: GeoBox) -> None:
+    modis = Reader(tiny_cube, Inputs()).day("2023-05-20", cells).inputs["modis"]
+    assert np.isnan(modis[:2, 0]).all()
+    assert (modis[2, 0] == np.float32(0.4)).all()
+
+
+# --- weather ------------------------------------------------------------------------------------
+
+
+def test_weather_is_bilinear_between_the_coarse_cells(fields: DayFields) -> None:
+    # 1 + number + 0.01 day + 0.1 column - 0.2 row; 1 km cell (10, 5) lies at row 0.55, column 0.05
+    weather = fields.inputs["weather"]
+    tp = 1 + 7 + 0.01 * STEP + 0.1 * 0.05 - 0.2 * 0.55
+    np.testing.assert_allclose(weather[-1, 3, 10, 5], tp - 0.01, rtol=1e-6)
+    np.testing.assert_allclose(weather[0, 3, 10, 5], tp - 0.16, rtol=1e-6)
+    # fire weather stands after the weather: dc is the third code, number 14 + 2
+    np.testing.assert_allclose(weather[-1, 8, 0, 0], 1 + 16 + 0.54, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("regime", "days", "known"),
+    [("protocol", 16, 16), ("operational", 16, 11), ("hindsight", 24, 24)],
+)
+def test_regimes_see_so_many_days(
+    tiny_cube: Path, cells: GeoBox, regime: str, days: int, known: int
+) -> None:
+    # five days late: of fire days 39 to 54, those that ended by day 50 are there, 39 to 49
+    reader = Reader(tiny_cube, Inputs(regime=regime))
+    mask = reader.chip(reader.day(DAY, cells), 0, 0, 40)["weather_mask"]
+    assert mask.shape == (days, 10)
+    np.testing.assert_array_equal(mask.all(axis=1), np.arange(days) < known)
+
+
+def test_missing_coarse_cells_take_their_neighbours_value_and_missing_days_stay_missing() -> None:
+    layers = np.array([[[1, np.nan], [3, np.nan]], [[np.nan] * 2] * 2], dtype=np.float32)
+    filled = fill_nearest(layers)
+    np.testing.assert_array_equal(filled[0], [[1, 1], [3, 3]])
+    assert np.isnan(filled[1]).all()
+
+
+def test_one_coarse_cell_is_spread_evenly() -> None:
+    fine = to_fine(np.full((1, 1, 1), 7.0, dtype=np.float32), 0, 0, (10, 10))
+    np.testing.assert_array_equal(fine, np.full((1, 10, 10), 7.0))
+
+
+# --- fires as known at T ------------------------------------------------------------------------
+
+
+def test_fire_layers_of_one_hotspot() -> None:
+    hot = np.zeros((1, 60, 60), dtype=bool)
+    hot[0, 10, 10] = True
+    near, new, burnt = fire_layers(hot, np.array([3]))
+    assert near[10, 10] == 1
+    np.testing.assert_allclose(near[10, 14], np.exp(-2 / 3), rtol=1e-6)  # 4 cells, 2 km
+    assert near[10, 49] > 0
+    assert near[10, 50] == 0  # 20 km
+    np.testing.assert_allclose(new[12, 8], np.exp(-3 / 5), rtol=1e-6)
+    assert new[13, 10] == 0
+    assert burnt.sum() == 1
+    np.testing.assert_array_equal(within(near, 2.0)[10, 10:16], [1, 1, 1, 1, 1, 0])
+
+
+def test_old_hotspots_are_burnt_ground_but_no_active_fire() -> None:
+    hot = np.ones((1, 4, 4), dtype=bool)
+    for age, near in ((10, 1), (11, 0)):
+        layers = fire_layers(hot, np.array([age]))
+        assert layers[0].max() == near
+        assert layers[2].all()
+
+
+def test_without_hotspots_all_fire_layers_are_zero() -> None:
+    assert not fire_layers(np.zeros((0, 4, 4), dtype=bool), np.zeros(0, dtype=int)).any()
+
+
+def test_hotspots_of_the_last_day_are_not_out_yet(tiny_cube: Path, cells: GeoBox) -> None:
+    # fire 2 starts on day 50 at cell (140, 120); that day's hotspots come on day 51 at 15:00 UTC
+    reader = Reader(tiny_cube, Inputs())
+    before, after = (reader.day(f"2023-06-{d}", cells).inputs["fire"] for d in (21, 22))
+    assert before[2, 140, 120] == 0
+    assert after[2, 140, 120] == 1
+    np.testing.assert_allclose(after[1, 140, 120], np.exp(-2 / 5), rtol=1e-6)
+
+
+# --- nothing from after T -----------------------------------------------------------------------
+
+
+def spoil(cube: Path, group: str, late: np.ndarray) -> None:
+    """Overwrite steps of every variable of a group."""
+    members = zarr.open_group(cube, mode="r+")[group]
+    for name, array in members.arrays():
+        if array.ndim >= 3 and name != "available_time":
+            for step in np.flatnonzero(late):
+                array[step, ..., 200:400, 100:300] = 1
+
+
+@pytest.mark.parametrize("regime", ["protocol", "operational"])
+def test_what_came_after_t_has_no_influence(copy: Path, cells: GeoBox, regime: str) -> None:
+    inputs = Inputs(regime=regime)
+    honest = Reader(copy, inputs).day(DAY, cells).inputs
+    for group in ("sentinel2", "modis_vi", "modis_lst", "hotspots", "nbac", "labels"):
+        spoil(copy, group, available(copy, group) > T)
+    for group in ("era5_land", "fire_weather"):
+        days = open_cube(copy, group).time.values
+        late = days >= T.astype("datetime64[D]")
+        if regime == "operational":
+            late = available(copy, group) > T
+        members = zarr.open_group(copy, mode="r+")[group]
+        for name, array in members.arrays():
+            if array.ndim == 3 and name != "available_time":
+                array[int(np.flatnonzero(late)[0]) :] = 999.0
+    for name, values in Reader(copy, inputs).day(DAY, cells).inputs.items():
+        np.testing.assert_array_equal(values, honest[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("group", "field"),
+    [
+        ("sentinel2", "sentinel2"),
+        ("modis_vi", "modis"),
+        ("era5_land", "weather"),
+        ("fire_weather", "weather"),
+        ("hotspots", "fire"),
+    ],
+)
+def test_a_group_that_comes_one_second_after_t_is_missing(
+    copy: Path, cells: GeoBox, group: str, field: str
+) -> None:
+    inputs = Inputs(regime="operational", modis=("ndvi",))
+    channels = {"fire_weather": slice(6, None), "era5_land": slice(0, 6)}.get(group, slice(None))
+    steps = range(len(available(copy, group)))
+    for moment, there in ((T, True), (T + SECOND, False)):
+        set_available(copy, group, dict.fromkeys(steps, moment))
+        found = Reader(copy, inputs).day(DAY, cells).inputs[field][:, channels]
+        assert bool((np.nan_to_num(found) != 0).any()) is there
+
+
+def test_a_static_map_that_is_not_there_yet_is_an_error(copy: Path, cells: GeoBox) -> None:
+    set_available(copy, "static", {0: T + SECOND})
+    with pytest.raises(SampleError, match="no static map was available by 2023-06-25"):
+        Reader(copy, Inputs()).day(DAY, cells)
+
+
+# --- truth --------------------------------------------------------------------------------------
+
+
+def cell(**days: float) -> xr.Dataset:
+    """Labels of one cell."""
+    nothing = {"fraction": 0.0, "fire_id": 0.0, "burn_day": np.nan}
+    undated = {"earliest": np.nan, "latest": np.nan, "fire_start": np.nan}
+    values = {**nothing, **undated, **days}
+    return xr.Dataset({k: (("y", "x"), np.array([[v]], "f4")) for k, v in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "start", "label", "valid", "fire"),
+    [
+        (0, 7, -3, (1, 0), 1, 9),  # growth, the whole window
+        (2, 3, 2, (0, 1), 1, 9),  # new
+        (-1, 3, -3, (0, 0), 0, 9),  # perhaps before T
+        (5, 8, -3, (0, 0), 0, 9),  # perhaps after the window
+        (-4, -1, -9, (0, 0), 0, 0),  # burnt before: no longer at risk
+        (8, 9, 8, (0, 0), 1, 0),  # later
+        (np.nan, np.nan, np.nan, (0, 0), 0, 9),  # undated
+    ],
+)
+def test_truth_of_one_cell(
+    earliest: float, latest: float, start: float, label: tuple[int, int], valid: int, fire: int
+) -> None:
+    first = int(np.datetime64(DAY, "D").astype(int))
+    labels = cell(
+        fraction=0.5, fire_id=9, earliest=first + earliest, latest=first + latest,
+        fire_start=first + start,
+    )  # fmt: skip
+    found = truth(labels, np.zeros((1, 1), "f4"), DAY, Window())
+    assert tuple(found.label[:, 0, 0]) == label
+    assert tuple(found.valid[:, 0, 0]) == (valid, valid)
+    assert found.fire_id[0, 0] == fire
+
+
+@pytest.mark.parametrize(("water", "valid"), [(0.5, 1), (0.51, 0), (np.nan, 1)])
+def test_water_cannot_burn(water: float, valid: int) -> None:
+    found = truth(cell(), np.full((1, 1), water, "f4"), DAY, Window())
+    assert (found.valid == valid).all()
+    assert not found.label.any()
+
+
+def test_truth_of_the_cube_counts_the_growing_ring(fields: DayFields) -> None:
+    # fire 2 (1.5 cells a day from day 50, exactly dated): days 55 to 62 are distances 7.5 to 19.5
+    row, col = np.mgrid[0:200, 0:200]
+    distance = np.hypot(row - 140, col - 120)
+    ring = (distance >= 7.5) & (distance < 19.5)
+    assert fields.truth is not None
+    np.testing.assert_array_equal(fields.truth.label[0] & (fields.truth.fire_id == 2), ring)
+    assert not fields.truth.valid[:, distance < 7.5].any()
+    assert not fields.truth.valid[:, 0:30, 100:160].any()  # the lake
+
+
+def test_fires_with_an_agencys_date_alone_are_unknown(fields: DayFields) -> None:
+    # fire 3 burns on one of the days 55 to 67: the window holds a part of them
+    assert fields.truth is not None
+    assert fields.truth.valid[:, 50, 170].tolist() == [0, 0]
+    assert fields.truth.fire_id[50, 170] == 3
+
+
+def test_a_year_without_labels_is_an_error(copy: Path, cells: GeoBox) -> None:
+    table = zarr.open_group(copy, mode="r+")["labels/available_time"]
+    table[:] = np.iinfo("int64").min
+    reader = Reader(copy, Inputs())
+    reader.day(DAY, cells)
+    with pytest.raises(SampleError, match="no labels of 2023: run firesat derive"):
+        reader.day(DAY, cells, truth=True)
+
+
+# --- chips --------------------------------------------------------------------------------------
+
+
+def test_a_chip_has_the_sizes_that_channels_promise(tiny_cube: Path, fields: DayFields) -> None:
+    inputs = Inputs()
+    chip = Reader(tiny_cube, inputs).chip(fields, 40, 100, 80)
+    c = inputs.channels(80)
+    assert {name: values.shape for name, values in chip.items()} == {
+        "sentinel2": (c.looks, c.sentinel2, 80, 80),
+        "age": (c.looks, 80, 80),
+        "clear": (c.looks, 80, 80),
+        "modis": (c.modis_steps, c.modis, 16, 16),
+        "modis_mask": (c.modis_steps, c.modis, 16, 16),
+        "weather": (c.weather_steps, c.weather, 8, 8),
+        "weather_mask": (c.weather_steps, c.weather),
+        "fire": (c.fire, 80, 80),
+        "static": (c.static, 80, 80),
+        "season": (2,),
+        "label": (c.heads, 80, 80),
+        "valid": (c.heads, 80, 80),
+    }
+
+
+def test_a_chip_is_a_part_of_the_day(tiny_cube: Path, fields: DayFields) -> None:
+    chip = Reader(tiny_cube, Inputs()).chip(fields, 40, 100, 80)
+    # elevation is 200 + column; the road lies 0.1 km a column to the west; fuels in stripes of 40
+    assert chip["static"][0, 0, 0] == 300
+    np.testing.assert_allclose(chip["static"][5, 0, -1], 17.9, rtol=1e-6)
+    assert chip["static"][6:, 79, 0].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    np.testing.assert_array_equal(chip["clear"], np.isfinite(chip["age"]))
+    np.testing.assert_array_equal(chip["weather"], fields.inputs["weather"][..., 4:12, 10:18])
+
+
+def test_a_part_of_the_region_reads_the_same(
+    tiny_cube: Path, cells: GeoBox, fields: DayFields
+) -> None:
+    part = Reader(tiny_cube, Inputs()).day(DAY, cells[60:160, 100:180], truth=True)
+    reader = Reader(tiny_cube, Inputs())
+    whole, alone = reader.chip(fields, 60, 100, 80), reader.chip(part, 0, 0, 80)
+    for name, values in whole.items():
+        np.testing.assert_allclose(values, alone[name], rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize(("row", "col"), [(-10, 0), (130, 0), (0, 5)])
+def test_chips_off_the_cells_or_the_kilometre_lines_are_refused(
+    tiny_cube: Path, fields: DayFields, row: int, col: int
+) -> None:
+    with pytest.raises(SampleError, match="in multiples of 10 cells"):
+        Reader(tiny_cube, Inputs()).chip(fields, row, col, 80)
+
+
+def test_cells_outside_the_cube_or_off_the_lines_are_refused(
+    tiny_cube: Path, cells: GeoBox
+) -> None:
+    reader = Reader(tiny_cube, Inputs())
+    with pytest.raises(SampleError, match="ask for cells inside"):
+        reader.day(DAY, cells.translate_pix(1000, 0))
+    with pytest.raises(SampleError, match="off the 1 km lines"):
+        reader.day(DAY, cells[5:100, :])
+
+
+def test_season_runs_round_the_year() -> None:
+    np.testing.assert_allclose(season("2023-01-01"), [0, 1], atol=1e-7)
+    np.testing.assert_allclose(np.hypot(*season(DAY)), 1, rtol=1e-6)
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_inputs_survive_json() -> None:
+    inputs = Inputs(looks=2, regime="hindsight", modis=("evi",), window=Window(horizon=5))
+    assert Inputs.from_record(json.loads(json.dumps(inputs.record))) == inputs
+
+
+def test_inputs_of_another_version_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="another version of firesat"):
+        Inputs.from_record({**Inputs().record, "colour": "red"})
+
+
+def test_impossible_inputs_are_refused() -> None:
+    with pytest.raises(BandError, match="did you mean ndvi"):
+        Inputs(modis=("ndwi",))
+    with pytest.raises(BandError, match="unknown band 't2max'"):
+        Inputs(weather=("t2max",))
+    with pytest.raises(ConfigError, match="reach back 80 days"):
+        Inputs(sentinel2_history=80)
+    with pytest.raises(ConfigError, match="start at 1"):
+        Inputs(looks=0)
+
+
+TRAIN = [Period(start="2023-05-20", end="2023-06-25")]
+VAL = [Period(start="2023-06-26", end="2023-07-29")]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"path": Path("chips")}, "end in .zarr"),
+        ({"chip": 85}, "multiples of 10"),
+        ({"stride": 90}, "stride at most chip"),
+        ({"random": 0}, "every chip of the frame needs a chance"),
+        ({"splits": {"val": VAL}}, "val is first, not train"),
+        ({"splits": {}}, "nothing is first"),
+        ({"splits": {"train": VAL, "val": VAL}}, "forward in time"),
+    ],
+)
+def test_impossible_draws_are_refused(change: dict[str, object], words: str) -> None:
+    settings = {"path": Path("chips.zarr"), "splits": {"train": TRAIN, "val": VAL}}
+    with pytest.raises(ConfigError, match=words):
+        SampleSettings(**{**settings, **change})
