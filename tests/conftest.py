@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pyproj  # noqa: F401  before ecCodes, whose own PROJ otherwise crashes the exit: bcgov/wps#5138
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]

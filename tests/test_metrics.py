@@ -253,14 +253,18 @@ def test_daily_capture_ranks_within_each_day() -> None:
     assert case.capture["0.01"].value == pytest.approx(0.5, abs=0.01)
 
 
+def fss_of(forecast: np.ndarray, burned: np.ndarray) -> np.ndarray:
+    fractions = Fractions()
+    nowhere = np.zeros(burned.shape, np.int64)
+    fractions.add({"model": forecast}, burned, np.ones_like(burned), nowhere, 100.0)
+    return fractions_skill(fractions.blocks["model"][0])
+
+
 def test_displacement_costs_less_at_coarser_scales() -> None:
     burned = np.zeros((SIDE, SIDE), bool)
     burned[30, 30] = True
     forecast = np.roll(burned, 8, axis=1).astype(float)
-    fractions = Fractions(resolution=100.0)
-    everywhere = np.ones_like(burned)
-    fractions.add(forecast, burned, everywhere, np.zeros(burned.shape, np.int64))
-    fine, middle, coarse = fractions_skill(fractions.blocks[0])
+    fine, middle, coarse = fss_of(forecast, burned)
     # Squares of 11 x 11 cells, 8 apart, overlap in 3 columns of 11
     assert fine == pytest.approx(3 / 11)
     assert fine < middle < coarse
@@ -269,10 +273,8 @@ def test_displacement_costs_less_at_coarser_scales() -> None:
 def test_a_displacement_beyond_the_neighbourhood_has_no_fractions_skill() -> None:
     burned = np.zeros((SIDE, SIDE), bool)
     burned[30, 15] = True
-    fractions = Fractions(resolution=100.0)
     forecast = np.roll(burned, 30, axis=1).astype(float)
-    fractions.add(forecast, burned, np.ones_like(burned), np.zeros(burned.shape, np.int64))
-    assert fractions_skill(fractions.blocks[0])[0] == pytest.approx(0.0, abs=1e-12)
+    assert fss_of(forecast, burned)[0] == pytest.approx(0.0, abs=1e-12)
 
 
 # ---- zones and masks ------------------------------------------------------------------------

@@ -44,9 +44,11 @@ def copy(tiny_cube: Path, tmp_path: Path) -> Path:
 
 def set_available(cube: Path, group: str, change: dict[int, np.datetime64]) -> None:
     """Change when steps of a group became available."""
-    table = zarr.open_group(cube, mode="r+")[f"{group}/available_time"]
+    array = zarr.open_group(cube, mode="r+")[f"{group}/available_time"]
+    table = array[:]
     for step, moment in change.items():
         table[step] = int(moment.astype("datetime64[s]").astype(np.int64))
+    array[:] = table
 
 
 def available(cube: Path, group: str) -> np.ndarray:
@@ -58,7 +60,7 @@ def available(cube: Path, group: str) -> np.ndarray:
 
 def test_looks_are_those_of_recent_looks(tiny_cube: Path, cells: GeoBox, fields: DayFields) -> None:
     piece = take(open_cube(tiny_cube, "sentinel2"), cells)
-    plain = recent_looks(piece.data.load(), DAY, window=Window(history=64), looks=3)
+    plain = recent_looks(piece.data, DAY, window=Window(history=64), looks=3)
     np.testing.assert_array_equal(fields.inputs["sentinel2"], plain.reflectance)
     np.testing.assert_array_equal(fields.inputs["age"], plain.age)
 
@@ -73,13 +75,13 @@ def test_newest_look_is_of_the_scene_of_the_evening_before(fields: DayFields) ->
 def test_a_scene_one_second_late_is_not_seen(copy: Path, cells: GeoBox) -> None:
     for moment, newest in ((T, 1.0), (T + SECOND, 7.0)):
         set_available(copy, "sentinel2", {54: moment})
-        age = Reader(copy, Inputs()).day(DAY, cells).inputs["age"]
+        age = Reader(copy, Inputs()).region(cells).looks(DAY).age
         assert np.nanmin(age) == newest
 
 
 def test_looks_older_than_their_history_are_missing(tiny_cube: Path, cells: GeoBox) -> None:
-    day = Reader(tiny_cube, Inputs(sentinel2_history=6, looks=1)).day(DAY, cells)
-    assert set(np.unique(day.inputs["age"][np.isfinite(day.inputs["age"])])) == {1.0}
+    age = Reader(tiny_cube, Inputs(sentinel2_history=6, looks=1)).region(cells).looks(DAY).age
+    assert set(np.unique(age[np.isfinite(age)])) == {1.0}
 
 
 def test_forgetting_scenes_changes_nothing(tiny_cube: Path, cells: GeoBox) -> None:
@@ -106,7 +108,7 @@ def test_modis_steps_are_the_latest_composites_that_had_ended(fields: DayFields)
 
 
 def test_too_few_composites_leave_the_oldest_places_empty(tiny_cube: Path, cells: GeoBox) -> None:
-    modis = Reader(tiny_cube, Inputs()).day("2023-05-20", cells).inputs["modis"]
+    modis = Reader(tiny_cube, Inputs()).region(cells).modis("2023-05-20")
     assert np.isnan(modis[:2, 0]).all()
     assert (modis[2, 0] == np.float32(0.4)).all()
 
@@ -132,10 +134,11 @@ def test_regimes_see_so_many_days(
     tiny_cube: Path, cells: GeoBox, regime: str, days: int, known: int
 ) -> None:
     # five days late: of fire days 39 to 54, those that ended by day 50 are there, 39 to 49
-    reader = Reader(tiny_cube, Inputs(regime=regime))
-    mask = reader.chip(reader.day(DAY, cells), 0, 0, 40)["weather_mask"]
-    assert mask.shape == (days, 10)
-    np.testing.assert_array_equal(mask.all(axis=1), np.arange(days) < known)
+    weather = Reader(tiny_cube, Inputs(regime=regime)).region(cells).weather(DAY)
+    assert weather.shape == (days, 10, 20, 20)
+    missing = np.isnan(weather)
+    np.testing.assert_array_equal(missing.all(axis=(1, 2, 3)), np.arange(days) >= known)
+    assert not missing[:known].any()
 
 
 def test_missing_coarse_cells_take_their_neighbours_value_and_missing_days_stay_missing() -> None:
@@ -181,8 +184,8 @@ def test_without_hotspots_all_fire_layers_are_zero() -> None:
 
 def test_hotspots_of_the_last_day_are_not_out_yet(tiny_cube: Path, cells: GeoBox) -> None:
     # fire 2 starts on day 50 at cell (140, 120); that day's hotspots come on day 51 at 15:00 UTC
-    reader = Reader(tiny_cube, Inputs())
-    before, after = (reader.day(f"2023-06-{d}", cells).inputs["fire"] for d in (21, 22))
+    region = Reader(tiny_cube, Inputs()).region(cells)
+    before, after = (region.fire(f"2023-06-{day}") for day in (21, 22))
     assert before[2, 140, 120] == 0
     assert after[2, 140, 120] == 1
     np.testing.assert_allclose(after[1, 140, 120], np.exp(-2 / 5), rtol=1e-6)
@@ -222,7 +225,7 @@ def test_what_came_after_t_has_no_influence(copy: Path, cells: GeoBox, regime: s
 @pytest.mark.parametrize(
     ("group", "field"),
     [
-        ("sentinel2", "sentinel2"),
+        ("sentinel2", "looks"),
         ("modis_vi", "modis"),
         ("era5_land", "weather"),
         ("fire_weather", "weather"),
@@ -237,14 +240,15 @@ def test_a_group_that_comes_one_second_after_t_is_missing(
     steps = range(len(available(copy, group)))
     for moment, there in ((T, True), (T + SECOND, False)):
         set_available(copy, group, dict.fromkeys(steps, moment))
-        found = Reader(copy, inputs).day(DAY, cells).inputs[field][:, channels]
+        read = getattr(Reader(copy, inputs).region(cells), field)(DAY)
+        found = read.reflectance if field == "looks" else read[:, channels]
         assert bool((np.nan_to_num(found) != 0).any()) is there
 
 
 def test_a_static_map_that_is_not_there_yet_is_an_error(copy: Path, cells: GeoBox) -> None:
     set_available(copy, "static", {0: T + SECOND})
     with pytest.raises(SampleError, match="no static map was available by 2023-06-25"):
-        Reader(copy, Inputs()).day(DAY, cells)
+        Reader(copy, Inputs()).region(cells).static(DAY)
 
 
 # --- truth --------------------------------------------------------------------------------------
@@ -312,10 +316,8 @@ def test_fires_with_an_agencys_date_alone_are_unknown(fields: DayFields) -> None
 def test_a_year_without_labels_is_an_error(copy: Path, cells: GeoBox) -> None:
     table = zarr.open_group(copy, mode="r+")["labels/available_time"]
     table[:] = np.iinfo("int64").min
-    reader = Reader(copy, Inputs())
-    reader.day(DAY, cells)
     with pytest.raises(SampleError, match="no labels of 2023: run firesat derive"):
-        reader.day(DAY, cells, truth=True)
+        Reader(copy, Inputs()).region(cells).truth(DAY)
 
 
 # --- chips --------------------------------------------------------------------------------------

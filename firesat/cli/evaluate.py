@@ -62,7 +62,9 @@ def run(arguments: Namespace) -> int:
             sandbox=project.sandbox is not None,
         )
     if arguments.json:
-        print_json({"scores": settings.output / "scores.json", "report": settings.output / "report.html"})
+        print_json(
+            {"scores": settings.output / "scores.json", "report": settings.output / "report.html"}
+        )
     else:
         screen.print(summary(scores))
     return 0

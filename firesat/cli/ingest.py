@@ -59,7 +59,7 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"cube": project.cube.path, "groups": counts, "failed": failed})
     elif counts:
-        rows = [
+        rows: list[dict[str, str | int]] = [
             {"group": group, **{s: counted.get(s, 0) for s in ("done", "empty", "failed")}}
             for group, counted in counts.items()
         ]

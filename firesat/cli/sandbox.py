@@ -10,8 +10,14 @@ Example:
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firesat.cli.console import screen
+from firesat.project import load
+from firesat.sandbox.config import WorldConfig
+
+if TYPE_CHECKING:
+    from firesat.sandbox.servers.http import SandboxServer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """
     parser.add_argument("action", choices=["serve"], help="what to do")
     parser.add_argument("--config", "-c", type=Path, help="a project with a sandbox section")
-    parser.add_argument("--world", type=Path, default=Path("out/world"), help="where it is kept")
+    parser.add_argument("--world", type=Path, default=Path("out/world.npz"), help="where it is kept")
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (0 = any)")
     parser.add_argument("--size", type=int, default=20, help="side of the region in km")
     parser.add_argument("--seasons", default="2021", help="years, such as 2021,2022")
@@ -46,30 +52,37 @@ def run(arguments: Namespace) -> int:
     int
         0.
     """
-    from firesat.project import load
-    from firesat.sandbox.config import WorldConfig
-    from firesat.sandbox.serve import Servers
+    from firesat.sandbox.serve import open_world, serve_forever
 
-    if arguments.config:
-        project = load(arguments.config)
-        config = project.section("sandbox")
-    else:
-        x0, y0 = 10_000.0, 620_000.0
-        side = arguments.size * 1000.0
-        config = WorldConfig(
-            region=(x0, y0, x0 + side, y0 + side),
-            seasons=tuple(int(year) for year in arguments.seasons.split(",")),
-            seed=arguments.seed,
-            cloudiness=arguments.cloudiness,
-            fire_activity=arguments.fire_activity,
-        )
-    screen.print("making the world, or opening the one that is kept ...")
-    with Servers(config, arguments.world, port=arguments.port) as servers:
-        for provider, url in servers.base_urls().items():
-            screen.print(f"{provider:12} {url}", soft_wrap=True)
-        for name, value in servers.environment().items():
-            sys.stdout.write(f"export {name}={value}\n")
-        sys.stdout.flush()
-        screen.print("serving; stop with Ctrl-C")
-        servers.wait()
+    config = _config(arguments)
+    screen.print(f"making the world of {arguments.world}, or opening the one that is kept ...")
+    serve_forever(open_world(arguments.world, config), arguments.port, ready=_announce)
     return 0
+
+
+def _config(arguments: Namespace) -> WorldConfig:
+    """The world that was asked for."""
+    if arguments.config:
+        found: WorldConfig = load(arguments.config).section("sandbox")
+        return found
+    side = arguments.size * 1000.0
+    x0, y0 = WorldConfig.region[:2]
+    return WorldConfig(
+        region=(x0, y0, x0 + side, y0 + side),
+        seasons=tuple(int(year) for year in arguments.seasons.split(",")),
+        seed=arguments.seed,
+        cloudiness=arguments.cloudiness,
+        fire_activity=arguments.fire_activity,
+    )
+
+
+def _announce(server: "SandboxServer") -> None:
+    """Print where it listens, and what points the real clients there."""
+    from firesat.sandbox.serve import base_urls, environment
+
+    for provider, url in base_urls(server.url).items():
+        screen.print(f"{provider:12} {url}", soft_wrap=True)
+    for name, value in environment().items():
+        sys.stdout.write(f"export {name}={value}\n")
+    sys.stdout.flush()
+    screen.print("serving; stop with Ctrl-C")

@@ -134,12 +134,14 @@ class Cube:
         root = zarr.open_group(self.path, mode="r+", zarr_format=3)
         array = _array(root, f"{layout.group}/available_time")
         table = np.asarray(array[:])
+        before = table.copy()
         for receipt in receipts:
             step, row, column = (int(part) for part in receipt.key.split("/")[1:])
             known = [_to_seconds(text) for text in receipt.available]
             first = step * layout.steps
             table[first : first + len(known), row, column] = known
-        array[:] = table
+        if (table != before).any():  # nothing new leaves the file alone
+            array[:] = table
 
 
 def create_cube(path: Path, grid: Grid) -> Cube:

@@ -4,7 +4,7 @@ A season's labels are six variables per 100 m cell, days counted from 1970-01-01
 
 ==============  ================================================================================
 ``fraction``    burned fraction of the cell, 0 where nothing burned; NaN = unknown
-``fire_id``     number of the fire, 0 where none
+``fire_id``     number of the fire, 0 where none; NaN where there are no perimeters
 ``burn_day``    likeliest fire day; NaN where none or undated
 ``earliest``    first fire day on which it may have burned; NaN where none
 ``latest``      last fire day on which it may have burned; NaN where none

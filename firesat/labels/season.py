@@ -90,7 +90,7 @@ def label_season(nbac: xr.Dataset, hotspots: xr.Dataset) -> xr.Dataset:
     fraction = np.where(planned, np.nan, nbac["fraction"].values)
     layers = {name: np.full(fraction.shape, np.nan) for name in VARIABLES}
     layers["fraction"] = fraction
-    layers["fire_id"] = np.zeros(fraction.shape)
+    layers["fire_id"] = np.where(np.isnan(nbac["fraction"].values), np.nan, 0.0)
     explained = _spilled(planned, ratio)
     counts = {"fires": 0, "fires_without_hotspots": 0, "undated_fires": 0}
     for fire in _fires(nbac, fraction):
@@ -124,7 +124,7 @@ def _fires(nbac: xr.Dataset, fraction: Floats) -> Iterator[_Fire]:
     cells = np.flatnonzero((number > 0) & (np.nan_to_num(fraction).ravel() > 0))
     cells = cells[np.argsort(number[cells], kind="stable")]
     names, starts = np.unique(number[cells], return_index=True)
-    for name, own in zip(names, np.split(cells, starts[1:]), strict=True):
+    for name, own in zip(names, np.split(cells, starts)[1:], strict=True):
         dates = {
             key: nbac[key].values.ravel()[own].astype("float64")
             for key in ("agency_start", "hotspot_start", "agency_end", "hotspot_end")

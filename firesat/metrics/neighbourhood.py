@@ -1,5 +1,6 @@
 """Scores that forgive small displacements: the fractions skill score."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Fractions:
-    """Sums of the fractions skill score, by block.
+    """Sums of the fractions skill score of several forecasts, by block.
 
     ``FSS = 1 - sum (P - O)**2 / (sum P**2 + sum O**2)`` with P and O the means of forecast and
     event over the neighbourhood's scored cells: Roberts and Lean (2008), Mon. Weather Rev. 136: 78.
@@ -22,60 +23,63 @@ class Fractions:
 
     Parameters
     ----------
-    resolution : float
-        Cell size in metres.
-    blocks : dict of int to ndarray of float64, shape (S, 2)
-        Error and worst error of each scale.
+    blocks : dict of str to dict of int to ndarray of float64, shape (S, 2)
+        By forecast and block: error and worst error of each scale.
     """
 
-    resolution: float = 100.0
-    blocks: dict[int, Floats] = field(default_factory=dict)
+    blocks: dict[str, dict[int, Floats]] = field(default_factory=dict)
 
     def add(
         self,
-        probability: NDArray[np.floating],
+        forecasts: Mapping[str, NDArray[np.floating]],
         burned: NDArray[np.bool_],
         scored: NDArray[np.bool_],
         block: NDArray[np.int64],
+        resolution: float,
     ) -> None:
-        """Count a map.
+        """Count maps.
 
         Parameters
         ----------
-        probability : ndarray of float, shape (Y, X)
-            The forecast; only scored cells are read.
+        forecasts : mapping of str to ndarray of float, shape (Y, X)
+            Probabilities; only scored cells are read.
         burned, scored : ndarray of bool, shape (Y, X)
             Whether each cell burns, and whether it is a headline cell.
         block : ndarray of int64, shape (Y, X)
             Block by place and day.
+        resolution : float
+            Cell size in metres.
         """
-        weight = scored.astype(np.float64)
-        forecast = np.where(scored, probability, 0.0).astype(np.float64)
-        event = (burned & scored).astype(np.float64)
         keys, index = np.unique(block[scored], return_inverse=True)
-        for scale, side in enumerate(FSS_KM):
-            p, o = _means((forecast, event), weight, round(side * 1000 / self.resolution) | 1)
-            p, o = p[scored], o[scored]
-            error = np.bincount(index, (p - o) ** 2, len(keys))
-            worst = np.bincount(index, p**2 + o**2, len(keys))
-            for key, e, w in zip(keys, error, worst, strict=True):
-                sums = self.blocks.setdefault(int(key), np.zeros((len(FSS_KM), 2)))
-                sums[scale] += (e, w)
+        for scale, kilometres in enumerate(FSS_KM):
+            mean = _Mean(scored, round(kilometres * 1000 / resolution) | 1)
+            event = mean.of(burned)
+            for name, values in forecasts.items():
+                forecast = mean.of(values)
+                error = np.bincount(index, (forecast - event) ** 2, len(keys))
+                worst = np.bincount(index, forecast**2 + event**2, len(keys))
+                self._into(name, scale, keys, np.stack([error, worst], axis=1))
+
+    def _into(self, name: str, scale: int, keys: NDArray[np.int64], sums: Floats) -> None:
+        """Add the sums of blocks."""
+        shelf = self.blocks.setdefault(name, {})
+        for key, row in zip(keys, sums, strict=True):
+            shelf.setdefault(int(key), np.zeros((len(FSS_KM), 2)))[scale] += row
 
 
-def _means(fields: tuple[Floats, ...], weight: Floats, side: int) -> list[Floats]:
-    """Mean of each field over the scored cells around each cell."""
-    around = uniform_filter(weight, side, mode="constant")
-    held = around > 0.5 / side**2
-    return [
-        np.divide(
-            uniform_filter(values, side, mode="constant"),
-            around,
-            out=np.zeros_like(values),
-            where=held,
-        )
-        for values in fields
-    ]
+class _Mean:
+    """Means over the scored cells around each scored cell."""
+
+    def __init__(self, scored: NDArray[np.bool_], side: int) -> None:
+        self._scored, self._side = scored, side
+        self._weight = uniform_filter(scored.astype(np.float64), side, mode="constant")[scored]
+
+    def of(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+        """Mean of a map around each scored cell, shape (N,)."""
+        held = np.where(self._scored, values, 0.0).astype(np.float64)
+        around = uniform_filter(held, self._side, mode="constant")[self._scored]
+        mean: Floats = around / self._weight  # at least the cell itself is scored
+        return mean
 
 
 def fractions_skill(sums: Floats) -> Floats:

@@ -98,7 +98,7 @@ def points(zone: Zone, scoring: Scoring) -> dict[str, Table]:
         totals = np.array([tally.totals[key] for key in TOTALS])
         pooled = Histograms(cells, burned, area, burned_area, totals)
         found[name] = _statistics(pooled, starts)
-        if zone.name == "all" and name in scoring.fractions:
+        if zone.name == "all" and name in scoring.fractions.blocks:
             found[name]["fss"] = _fss(_fss_sums(scoring, name, zone.blocks), everything)[0]
     _add_skill(found)
     return found
@@ -133,7 +133,7 @@ def _resampled(zone: Zone, name: str, scoring: Scoring, settings: EvaluateSettin
     starts = None
     if name not in scoring.ranks:
         starts = np.searchsorted(held.levels, reliability_starts(tally) >> FINER)
-    scaled = zone.name == "all" and name in scoring.fractions
+    scaled = zone.name == "all" and name in scoring.fractions.blocks
     fss = _fss_sums(scoring, name, zone.blocks) if scaled else None
     parts = []
     for weights in draws(zone.blocks, settings.resamples, np.random.default_rng(settings.seed)):
@@ -203,7 +203,8 @@ def _statistics(h: Histograms, starts: NDArray[np.int64] | None) -> Table:
 def _fss_sums(scoring: Scoring, name: str, blocks: Sequence[int]) -> Floats:
     """Errors of neighbourhood means, shape (B, S, 2)."""
     nothing = np.zeros((len(FSS_KM), 2))
-    return np.stack([scoring.fractions[name].blocks.get(block, nothing) for block in blocks])
+    held = scoring.fractions.blocks[name]
+    return np.stack([held.get(block, nothing) for block in blocks])
 
 
 def _fss(sums: Floats, weights: Floats) -> Floats:

@@ -57,17 +57,24 @@ def capture(area: Floats, burned: Floats, shares: tuple[float, ...] = CAPTURE_SH
     """
     sizes, fires = area[..., ::-1], burned[..., ::-1]
     reached, found = np.cumsum(sizes, axis=-1), np.cumsum(fires, axis=-1)
-    last = reached.shape[-1] - 1
-    taken = []
-    for share in shares:
-        wanted = share * reached[..., -1:]
-        level = np.minimum((reached < wanted).sum(axis=-1, keepdims=True), last)
-        size, here, upto, held = (
-            np.take_along_axis(rows, level, axis=-1) for rows in (sizes, fires, reached, found)
-        )
-        left = np.divide(upto - wanted, size, out=np.zeros(size.shape), where=size > 0)
-        taken.append(held - here * np.clip(left, 0.0, 1.0))
-    return ratio(np.concatenate(taken, axis=-1), found[..., -1:])
+    wanted = np.asarray(shares) * reached[..., -1:]
+    level = _first_reaching(reached, wanted)
+    size, here, upto, held = (
+        np.take_along_axis(rows, level, axis=-1) for rows in (sizes, fires, reached, found)
+    )
+    left = np.divide(upto - wanted, size, out=np.zeros(size.shape), where=size > 0)
+    return ratio(held - here * np.clip(left, 0.0, 1.0), found[..., -1:])
+
+
+def _first_reaching(reached: Floats, wanted: Floats) -> NDArray[np.intp]:
+    """Position at which rising rows first reach wanted values, row by row."""
+    rows = reached.reshape(-1, reached.shape[-1])
+    goals = np.broadcast_to(wanted, (*reached.shape[:-1], wanted.shape[-1]))
+    found = [
+        np.searchsorted(row, goal)
+        for row, goal in zip(rows, goals.reshape(len(rows), -1), strict=True)
+    ]
+    return np.minimum(np.stack(found), reached.shape[-1] - 1).reshape(goals.shape)
 
 
 def brier(totals: Floats) -> Floats:

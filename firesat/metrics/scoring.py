@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,12 @@ class Maps:
     fire: NDArray[np.integer]
 
 
+@lru_cache(maxsize=2)
+def _area(cells: GeoBox) -> NDArray[np.float64]:
+    """Ground area of cells: the same for every event and issue day of a part."""
+    return cell_area(cells)
+
+
 @dataclass
 class Scoring:
     """Tallies of every forecast of one event, fed map by map; memory grows with blocks alone.
@@ -58,8 +65,8 @@ class Scoring:
         Forecasts that rank cells without being probabilities.
     near, beyond : dict of str to Tally
         By forecast, cells near hotspots known at T and farther away.
-    fractions : dict of str to Fractions
-        By forecast; ranks have none.
+    fractions : Fractions
+        Errors of neighbourhood means; ranks have none.
     fires : dict of str to set
         By zone, year and number of the fires that burned.
     missing, missing_burned : int
@@ -71,7 +78,7 @@ class Scoring:
     ranks: frozenset[str] = frozenset()
     near: dict[str, Tally] = field(default_factory=dict)
     beyond: dict[str, Tally] = field(default_factory=dict)
-    fractions: dict[str, Fractions] = field(default_factory=dict)
+    fractions: Fractions = field(default_factory=Fractions)
     fires: dict[str, set[tuple[int, int]]] = field(
         default_factory=lambda: {"near": set(), "beyond": set()}
     )
@@ -97,7 +104,7 @@ class Scoring:
         cells = Cells(
             day=maps.day,
             burned=burned,
-            area=cell_area(maps.cells)[scored],
+            area=_area(maps.cells)[scored],
             block=self._homes.settle(place[scored], burned, fire, maps.day),
         )
         self._count(maps, scored, cells)
@@ -130,13 +137,10 @@ class Scoring:
         self, maps: Maps, scored: NDArray[np.bool_], place: NDArray[np.int64]
     ) -> None:
         """Sum the errors of neighbourhood means, for whole zones and the main event only."""
-        if self.event != "fire" or not scored.any():
-            return
-        resolution = abs(maps.cells.resolution.x)
-        for name, values in maps.forecasts.items():
-            if name not in self.ranks:
-                fractions = self.fractions.setdefault(name, Fractions(resolution=resolution))
-                fractions.add(values, maps.burned, scored, place)
+        if self.event == "fire" and scored.any():
+            chances = {k: v for k, v in maps.forecasts.items() if k not in self.ranks}
+            resolution = abs(maps.cells.resolution.x)
+            self.fractions.add(chances, maps.burned, scored, place, resolution)
 
     def zone(self, name: str) -> dict[str, Tally]:
         """Give the tallies of a zone.

@@ -1,25 +1,99 @@
 """The sandbox's providers as a process of their own, for as long as they are needed."""
 
 import json
+import logging
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
-from firesat.errors import ProviderError
+from firesat.errors import ConfigError, ProviderError
 from firesat.sandbox.config import WorldConfig
-from firesat.sandbox.servers.everything import base_urls, environment, open_world, serve_forever
+from firesat.sandbox.servers.addresses import base_urls, environment
 from firesat.sandbox.servers.faults import Faults
-from firesat.sandbox.world import World
+from firesat.sandbox.servers.http import SandboxServer
+
+if TYPE_CHECKING:  # a parent of the serving process need not load what only that one uses
+    from firesat.sandbox.world import World
 
 __all__ = ["Faults", "Servers", "base_urls", "environment", "open_world", "serve_forever"]
 
+_LOG = logging.getLogger(__name__)
 _CHILD = "firesat.sandbox.servers.child"
 _STOP_SECONDS = 10
+
+
+def open_world(path: Path, config: WorldConfig | None = None) -> "World":
+    """Load a saved world, or make and save it.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is saved.
+    config : WorldConfig, optional
+        What to make if nothing is there.
+
+    Returns
+    -------
+    World
+        Loaded or new.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is there and no settings are given.
+    """
+    from firesat.sandbox.world import World
+
+    if path.exists():
+        return World.load(path)
+    if config is None:
+        raise ConfigError(f"no sandbox world at {path}: give the settings of the one to make")
+    world = World.create(config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    world.save(path)
+    return world
+
+
+def serve_forever(
+    world: "World",
+    port: int = 0,
+    *,
+    faults: Faults | None = None,
+    ready: Callable[[SandboxServer], None] | None = None,
+) -> None:
+    """Serve until interrupted or shut down.
+
+    Parameters
+    ----------
+    world : World
+        What the providers see.
+    port : int
+        Port on 127.0.0.1, 0 for any that is free.
+    faults : Faults, optional
+        What goes wrong on purpose.
+    ready : callable, optional
+        Gets the server once it listens; its ``url`` goes into `base_urls`.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken.
+    """
+    from firesat.sandbox.servers.everything import services
+
+    chosen = faults or Faults()
+    with SandboxServer(services(world, chosen), port, chosen) as server:
+        for provider, address in base_urls(server.url).items():
+            _LOG.info("%s at %s", provider, address)
+        if ready is not None:
+            ready(server)
+        server.serve_forever(poll_interval=0.1)
 
 
 class Servers:
@@ -41,7 +115,7 @@ class Servers:
 
     def __init__(
         self,
-        world: Path | World,
+        world: "Path | World",
         port: int = 0,
         *,
         config: WorldConfig | None = None,
@@ -117,7 +191,7 @@ class Servers:
                 open_world(self._world, self._config)
             return self._world.resolve()
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="firesat-world-"))
-        path = Path(folder) / "world"
+        path = Path(folder) / "world.npz"
         self._world.save(path)
         return path
 

@@ -8,8 +8,11 @@ from typing import BinaryIO
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
 from firesat.errors import CorruptFileError, SourceError
+from firesat.grid import crs_of
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
 from firesat.sources._layers import georeferenced
 
@@ -67,20 +70,17 @@ def read_grib(path: Path) -> xr.Dataset:
     """
     quantities: dict[tuple[int, ...], _Quantity] = {}
     grids: dict[str, GribGrid] = {}
-    places: list[NDArray[np.float64]] = []
     for handle in _messages(path):
         keys = _getter(handle)
         section = keys("md5GridSection")
         if section not in grids:
             grids[section] = grid_of(keys, path.name)
-            places = _places(handle, keys)
         _file_away(handle, keys, quantities)
     if len(grids) != 1:
         raise SourceError(f"{path} holds {len(grids)} grids: split it by grid, one file each")
     grid = next(iter(grids.values()))
     variables = dict(_variables(quantities, grid))
-    dataset = georeferenced(variables, grid.cells)
-    return _with_places(dataset, grid, places)
+    return _with_places(georeferenced(variables, grid.cells), grid.cells)
 
 
 def _messages(path: Path) -> Iterator[int]:
@@ -205,23 +205,15 @@ def _stack(quantity: _Quantity, grid: GribGrid) -> xr.DataArray:
     return array.squeeze(single, drop=True)
 
 
-def _places(handle: int, keys: Keys) -> list[NDArray[np.float64]]:
-    """True latitudes and longitudes where the grid itself is not in plain degrees."""
-    import eccodes
-
-    if keys("gridType") == "regular_ll":
-        return []
-    return [eccodes.codes_get_array(handle, key) for key in ("latitudes", "longitudes")]
-
-
-def _with_places(
-    dataset: xr.Dataset, grid: GribGrid, places: list[NDArray[np.float64]]
-) -> xr.Dataset:
-    """Add the true position of each cell."""
-    if not places:
+def _with_places(dataset: xr.Dataset, cells: GeoBox) -> xr.Dataset:
+    """Add the true position of each cell where the grid itself is not in plain degrees."""
+    crs = crs_of(cells)
+    if crs.epsg == 4326:
         return dataset
-    latitude, longitude = places[0], (places[1] + 180) % 360 - 180
+    to_degrees = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True)
+    x, y = np.meshgrid(dataset["x"].values, dataset["y"].values)
+    longitude, latitude = (axis.astype("float32") for axis in to_degrees.transform(x, y))
     return dataset.assign_coords(
-        latitude=(("y", "x"), grid.arrange(latitude), {"units": "degrees_north"}),
-        longitude=(("y", "x"), grid.arrange(longitude), {"units": "degrees_east"}),
+        latitude=(("y", "x"), latitude, {"units": "degrees_north"}),
+        longitude=(("y", "x"), longitude, {"units": "degrees_east"}),
     )

@@ -98,7 +98,7 @@ def tile_cells(
     shape : tuple of int
         Rows and columns.
     structure : str
-        ``StructMetadata.0``; it places cut-outs, and must lie in the tile of the name.
+        ``StructMetadata.0``; it places cut-outs, which must touch the tile of the name.
     name : str
         The file, for messages.
 
@@ -119,7 +119,7 @@ def tile_cells(
     if upper is not None and lower is not None:
         x0, y1, x1, y0 = (float(number) for number in (*upper.groups(), *lower.groups()))
         slack = (x1 - x0) / shape[1] / 2
-        if x0 < left - slack or x1 > right + slack or y0 < bottom - slack or y1 > top + slack:
+        if x0 > right - slack or x1 < left + slack or y0 > top - slack or y1 < bottom + slack:
             raise CorruptFileError(
                 f"{name} says it lies at x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}, outside tile "
                 f"h{horizontal:02d}v{vertical:02d} of its name: restore the provider's name"

@@ -9,8 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from rasterio.warp import transform_bounds
 
 from firesat.blocks import Block
+from firesat.grid import Bounds, crs_of
 from firesat.window import DAY_START
 
 CWFIS = "https://cwfis.cfs.nrcan.gc.ca/downloads"
@@ -68,9 +70,28 @@ def by_month(days: NDArray[np.datetime64]) -> Iterator[list[np.datetime64]]:
         yield list(month)
 
 
-def degrees_around(
-    region: GeoBox, *, margin: float, step: float
-) -> tuple[float, float, float, float]:
+def bounds_in(region: GeoBox, crs: str) -> Bounds:
+    """Give the box around cells in another CRS.
+
+    Parameters
+    ----------
+    region : GeoBox
+        Cells.
+    crs : str
+        EPSG code or WKT.
+
+    Returns
+    -------
+    tuple of float
+        Left, bottom, right, top; edges are followed, not only corners.
+    """
+    left, bottom, right, top = transform_bounds(
+        crs_of(region).to_wkt(), crs, *region.boundingbox.bbox, densify_pts=41
+    )
+    return left, bottom, right, top
+
+
+def degrees_around(region: GeoBox, *, margin: float, step: float) -> Bounds:
     """Give the geographic box around cells.
 
     Parameters
@@ -87,9 +108,9 @@ def degrees_around(
     tuple of float
         West, south, east, north in degrees.
     """
-    box = region.extent.to_crs("EPSG:4326", resolution=10_000).boundingbox
-    low = [math.floor((edge - margin) / step) * step for edge in (box.left, box.bottom)]
-    high = [math.ceil((edge + margin) / step) * step for edge in (box.right, box.top)]
+    left, bottom, right, top = bounds_in(region, "EPSG:4326")
+    low = [math.floor((edge - margin) / step) * step for edge in (left, bottom)]
+    high = [math.ceil((edge + margin) / step) * step for edge in (right, top)]
     west, south, east, north = (round(edge, 6) for edge in (*low, *high))
     return west, south, east, north
 

@@ -19,7 +19,7 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import crs_of
 from firesat.raster import burned_fraction, draw
-from firesat.sources._layers import empty
+from firesat.sources._layers import bounds_in, empty
 from firesat.sources._zips import extract, members
 
 log = logging.getLogger(__name__)
@@ -203,6 +203,8 @@ def draw_fires(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[np.f
         If a table holds points or lines, which burn nothing.
     """
     arrays = {name: empty(block) for name in ("fraction", "fire_id", "prescribed", *DATES)}
+    if not tables:
+        return arrays
     fires = pd.concat([_nearby(table, block) for table in tables], ignore_index=True)
     fires = fires.sort_values("area", ascending=False)  # small ones are drawn on top
     for name, kind in (("fraction", 0), ("prescribed", 1)):
@@ -226,8 +228,7 @@ def _nearby(table: xr.Dataset, block: Block) -> pd.DataFrame:
             "perimeters, such as NBAC's polygons"
         )
     crs = str(table.attrs["crs_wkt"])
-    outline = block.region.extent.to_crs(crs, resolution=10_000).geom
-    near = shapely.intersects(shapes, shapely.box(*outline.bounds))
+    near = shapely.intersects(shapes, shapely.box(*bounds_in(block.region, crs)))
     target = crs_of(block.geobox).to_wkt()
     moved = gpd.GeoSeries(shapes[near], crs=crs).to_crs(target).to_numpy()
     rows = {name: table[name].values[near] for name in ("fire_id", "prescribed", *DATES)}

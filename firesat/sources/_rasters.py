@@ -17,7 +17,7 @@ from firesat.bands import band
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import crs_of
 from firesat.raster import open_raster
-from firesat.sources._layers import georeferenced
+from firesat.sources._layers import bounds_in, georeferenced
 
 _MAX_CELLS = 2_000_000_000  # a header may declare anything: refuse before memory is asked for
 
@@ -133,9 +133,9 @@ def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None
     """
     with open_raster(path) as raster:
         cells = _cells(raster, path, None)
-        box = region.extent.to_crs(crs_of(cells), resolution=1000).boundingbox
+        box = bounds_in(region, crs_of(cells).to_wkt())
         whole = RasterWindow(0, 0, raster.width, raster.height)
-        wanted = from_bounds(*box.bbox, transform=raster.transform).round_lengths(op="ceil")
+        wanted = from_bounds(*box, transform=raster.transform).round_lengths(op="ceil")
         grown = RasterWindow(
             np.floor(wanted.col_off) - margin,
             np.floor(wanted.row_off) - margin,

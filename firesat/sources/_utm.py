@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
-from firesat.grid import Bounds
+from firesat.grid import Bounds, crs_of
+from firesat.sources._layers import bounds_in
 from firesat.sources._sentinelhub import MAX_SIDE
 
 
@@ -23,7 +25,9 @@ def utm_zone(region: GeoBox) -> int:
     int
         EPSG code, 32601 to 32660.
     """
-    longitude = region.extent.centroid.to_crs("EPSG:4326").coords[0][0]
+    box = region.boundingbox
+    to_degrees = Transformer.from_crs(crs_of(region).to_wkt(), "EPSG:4326", always_xy=True)
+    longitude, _ = to_degrees.transform((box.left + box.right) / 2, (box.bottom + box.top) / 2)
     return 32600 + min(60, int((longitude + 180) // 6) + 1)
 
 
@@ -45,13 +49,13 @@ def utm_squares(region: GeoBox, epsg: int, size: int) -> list[Bounds]:
         x0, y0, x1, y1 on multiples of the pixel, a pixel wider than the region on each side; none
         longer than a request may be.
     """
-    box = region.extent.to_crs(f"EPSG:{epsg}", resolution=10_000).boundingbox
-    left, bottom = (math.floor(edge / size - 1) for edge in (box.left, box.bottom))
-    right, top = (math.ceil(edge / size + 1) for edge in (box.right, box.top))
+    x0, y0, x1, y1 = bounds_in(region, f"EPSG:{epsg}")
+    left, bottom = (math.floor(edge / size - 1) for edge in (x0, y0))
+    right, top = (math.ceil(edge / size + 1) for edge in (x1, y1))
     return [
-        (x0 * size, y0 * size, x1 * size, y1 * size)
-        for x0, x1 in _cuts(left, right)
-        for y0, y1 in _cuts(bottom, top)
+        (west * size, south * size, east * size, north * size)
+        for west, east in _cuts(left, right)
+        for south, north in _cuts(bottom, top)
     ]
 
 

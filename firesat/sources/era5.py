@@ -20,6 +20,7 @@ from firesat.sources._cads import DataStore
 from firesat.sources._hours import HourTable, hourly, later
 from firesat.sources._layers import (
     NEVER,
+    bounds_in,
     by_month,
     degrees_around,
     end_of_fire_day,
@@ -294,6 +295,6 @@ class Era5Land:
 
 def _noon_hour(region: GeoBox, among: tuple[int, ...]) -> int:
     """Hour UTC of local standard noon in the middle of the region, of those fetched."""
-    west, _, east, _ = region.extent.to_crs("EPSG:4326").boundingbox
+    west, _, east, _ = bounds_in(region, "EPSG:4326")
     noon = 12 - round((west + east) / 2 / 15)
     return min((hour for hour in among if hour), key=lambda hour: abs(hour - noon))

@@ -18,7 +18,8 @@ from firesat.products.report import page, write_report
 from firesat.products.report.charts import as_image, captures, days, leads, reliability
 from firesat.products.report.style import STYLE
 
-SETTINGS = EvaluateSettings(resamples=60, block_km=2.0, block_days=8)
+SETTINGS = EvaluateSettings(resamples=30, block_km=2.0, block_days=8)
+SIDE = 40  # cells
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -26,26 +27,26 @@ def made(*, sandbox: bool = True, burns: bool = True, blocks_km: float = 2.0) ->
     """Scores of a model that beats climatology and not persistence, on six windows."""
     rng = np.random.default_rng(0)
     issued = np.datetime64("2023-06-01") + np.arange(6) * np.timedelta64(8, "D")
-    cells = geobox((0.0, 0.0, 8000.0, 8000.0), "EPSG:3979", 100)
+    cells = geobox((0.0, 0.0, 4000.0, 4000.0), "EPSG:3979", 100)
     scoring = Scoring(
         blocks=Blocks.of(blocks_km, 8, list(issued)), event="fire", ranks=frozenset({"FWI"})
     )
     for day in issued:
-        smooth = np.exp(rng.normal(-5, 1.5, (8, 8))).repeat(10, 0).repeat(10, 1).clip(0, 0.9)
-        burned = (rng.random((80, 80)) < smooth) & burns
+        smooth = np.exp(rng.normal(-5, 1.5, (4, 4))).repeat(10, 0).repeat(10, 1).clip(0, 0.9)
+        burned = (rng.random((SIDE, SIDE)) < smooth) & burns
         forecasts = {
             "model": np.sqrt(smooth * 0.02).clip(0, 1),
-            "climatology": np.full((80, 80), 0.02),
+            "climatology": np.full((SIDE, SIDE), 0.02),
             "persistence": smooth,
             "FWI x fuel": (smooth * np.exp(rng.normal(0, 1, smooth.shape))).clip(0, 0.99),
-            "FWI": rng.random((80, 80)),
+            "FWI": rng.random((SIDE, SIDE)),
         }
-        near = np.zeros((80, 80), bool)
-        near[:40] = True
+        near = np.zeros((SIDE, SIDE), bool)
+        near[: SIDE // 2] = True
         scoring.add(
             Maps(
                 day=day, cells=cells, forecasts=forecasts, burned=burned,
-                scored=np.ones_like(burned), near=near, fire=np.zeros((80, 80), int),
+                scored=np.ones_like(burned), near=near, fire=np.zeros((SIDE, SIDE), int),
             )
         )  # fmt: skip
     cases, differences = [], []
@@ -54,7 +55,7 @@ def made(*, sandbox: bool = True, burns: bool = True, blocks_km: float = 2.0) ->
         cases += scored
         differences += compared
     facts = {
-        "regime": "protocol", "sandbox": sandbox, "level": 0.9, "resamples": 60, "block_km": 2.0,
+        "regime": "protocol", "sandbox": sandbox, "level": 0.9, "resamples": 30, "block_km": 2.0,
         "block_days": 8, "near_km": 5.0, "horizon_days": 8, "headline_cells": "at risk",
         "issue_days": [str(day) for day in issued], "issue_days_seen_in_training": [],
         "train_periods": ["2021-05-01 to 2022-09-30"], "cells_without_forecast": 12,
@@ -159,7 +160,6 @@ def test_the_notice_and_the_sandbox_label_stand_on_the_page(html: str) -> None:
     assert "Not an official fire danger rating" in text
     assert "2023-06-01 to 2023-07-19" in text
     assert "Ne remplace ni l&#x27;indice officiel" in text or "Ne remplace ni l'indice" in text
-    assert "Measured on the sandbox" not in page(made(sandbox=False))
 
 
 def test_scores_come_with_prevalence_regime_interval_and_doubt(html: str, scores: Scores) -> None:
@@ -168,10 +168,14 @@ def test_scores_come_with_prevalence_regime_interval_and_doubt(html: str, scores
     assert f"{model.ap.value:.4f} [{model.ap.low:.4f}, {model.ap.high:.4f}]" in text
     for words in ("prevalence", "Negatives: full map", "Weather regime: protocol", "90 % interval"):
         assert words in text
-    few = page(made(blocks_km=50.0))
-    assert "Interval unreliable." in few
-    assert "intervals unreliable" in few
     assert "Interval unreliable." not in text
+
+
+def test_few_blocks_and_real_data_are_told_from_many_and_the_sandbox() -> None:
+    html = page(made(sandbox=False, blocks_km=50.0))
+    assert "Interval unreliable." in html
+    assert "intervals unreliable" in html
+    assert "sandbox" not in text_of(html)
 
 
 def test_the_page_says_where_the_model_is_not_ahead(html: str, scores: Scores) -> None:
@@ -219,7 +223,9 @@ def test_reliability_shows_bins_in_which_nothing_burned(scores: Scores) -> None:
     assert above.get_xscale() == above.get_yscale() == "log"
     points = above.containers[0].lines[0].get_xdata()
     assert len(points) == burned
-    assert len(below.patches) == 2 * len(model.reliability)
+    ringed = {line.get_label(): line.get_ydata() for line in below.lines}
+    assert ringed["burned"].sum() == model.burned
+    assert ringed["expected"].sum() == pytest.approx(model.expected)
 
 
 def test_an_unwritten_page_leaves_no_half_file(scores: Scores, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from firesat.sandbox.servers.everything import environment, services
+from firesat.sandbox.servers.addresses import environment
+from firesat.sandbox.servers.everything import services
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.http import SandboxServer
 from firesat.sandbox.world import World

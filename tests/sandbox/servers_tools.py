@@ -1,7 +1,9 @@
-"""Where the world's cells are, found without the code under test."""
+"""What tests of the servers need: places and files, read without the code under test."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from pyproj import Transformer
@@ -33,3 +35,38 @@ def world_cell(
 def bounds_in(world: World, crs: str) -> tuple[float, float, float, float]:
     """Left, bottom, right and top of the world in other coordinates."""
     return transform_bounds(world.config.crs, crs, *world.config.region)
+
+
+@dataclass
+class Grib:
+    """The messages of a file: a field for each short name and valid time, and their points."""
+
+    latitudes: np.ndarray
+    longitudes: np.ndarray
+    fields: dict[str, dict[np.datetime64, np.ndarray]] = field(default_factory=dict)
+
+    def stack(self, short: str) -> tuple[np.ndarray, np.ndarray]:
+        """Times, rising, and fields of one name."""
+        times = sorted(self.fields[short])
+        return np.array(times), np.stack([self.fields[short][time] for time in times])
+
+
+def read_grib(path: Path) -> Grib:
+    """Decode a file of one grid with ecCodes."""
+    import eccodes  # after pyproj: loaded before it, its own PROJ crashes the interpreter's exit
+
+    found = Grib(np.empty(0), np.empty(0))
+    with path.open("rb") as file:
+        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
+            date, hour, short, rows, columns = (
+                eccodes.codes_get(handle, key)
+                for key in ("validityDate", "validityTime", "shortName", "Nj", "Ni")
+            )
+            text = f"{date}"
+            when = np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}T{hour // 100:02d}", "h")
+            values = eccodes.codes_get_values(handle).reshape(rows, columns)
+            found.fields.setdefault(short, {})[when] = values
+            found.latitudes = np.sort(eccodes.codes_get_array(handle, "distinctLatitudes"))[::-1]
+            found.longitudes = eccodes.codes_get_array(handle, "distinctLongitudes")
+            eccodes.codes_release(handle)
+    return found

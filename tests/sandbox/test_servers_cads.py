@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from firesat.sandbox.encode.parameters import CEMS_FIRE, ERA5_LAND
 from firesat.sandbox.observe import era5, fire_weather
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
-from tests.sandbox.servers_tools import Serve, bounds_in
+from tests.sandbox.servers_tools import Serve, bounds_in, read_grib
 
 pytest_plugins = ["tests.sandbox.servers_fixtures"]
 
@@ -72,19 +73,13 @@ def stamps(world: World) -> np.ndarray:
     return first + np.arange(8) * np.timedelta64(6, "h")
 
 
-def read_grib(path: Path, short: str) -> xr.Dataset:
-    keys = {"filter_by_keys": {"shortName": short}, "indexpath": ""}
-    with xr.open_dataset(path, engine="cfgrib", backend_kwargs=keys) as dataset:
-        return dataset.load()
-
-
 def test_grib_holds_what_era5_sees(
     url: str, small_world: World, land: dict[str, Any], area: list[float], tmp_path: Path
 ) -> None:
     target = tmp_path / "x.grib"
     client(url).retrieve("reanalysis-era5-land", land, str(target))
-    first = read_grib(target, "2t")
-    latitudes, longitudes = first.latitude.values, first.longitude.values
+    found = read_grib(target)
+    latitudes, longitudes = found.latitudes, found.longitudes
     assert latitudes[0] >= area[0] > latitudes[1]
     assert latitudes[-1] <= area[2] < latitudes[-2]
     assert longitudes[0] <= area[1] % 360 < longitudes[1]
@@ -92,13 +87,8 @@ def test_grib_holds_what_era5_sees(
     names = [each.name for each in ERA5_LAND]
     expected = era5.hours(small_world, names, stamps(small_world), latitudes, longitudes - 360)
     for parameter in ERA5_LAND:
-        found = read_grib(target, parameter.short)[parameter.name]
-        flat = found.stack(when=("time", "step")).dropna("when", how="all")
-        order = np.argsort(flat.valid_time.values)
-        np.testing.assert_array_equal(
-            flat.valid_time.values[order].astype("datetime64[h]"), stamps(small_world)
-        )
-        values = flat.transpose("when", "latitude", "longitude").values[order]
+        times, values = found.stack(parameter.short)
+        np.testing.assert_array_equal(times, stamps(small_world))
         step = np.ptp(expected[parameter.name]) / (2**16 - 1)
         np.testing.assert_allclose(values, expected[parameter.name], atol=step + 1e-6)
 
@@ -145,33 +135,50 @@ def test_a_zip_is_a_zip(url: str, land: dict[str, Any], tmp_path: Path) -> None:
         assert archive.read("data.grib")[:4] == b"GRIB"
 
 
-@pytest.mark.parametrize("data_format", ["netcdf", "grib"])
-def test_fire_weather_has_cems_names_and_longitudes_to_360(
-    url: str, small_world: World, fire: dict[str, Any], tmp_path: Path, data_format: str
-) -> None:
-    target = tmp_path / "x"
-    client(url, "ewds").retrieve(
-        "cems-fire-historical-v1", {**fire, "data_format": data_format}, str(target)
-    )
-    if data_format == "netcdf":
-        with xr.open_dataset(target, engine="h5netcdf") as opened:
-            found = opened.load()
-        when = found.valid_time.values
-    else:
-        found = xr.merge([read_grib(target, each.short) for each in CEMS_FIRE])
-        when = found.time.values
-    names = [each.name for each in CEMS_FIRE]
-    assert set(found.data_vars) == set(names)
-    assert found.longitude.values.min() > 180
-    np.testing.assert_allclose(found.latitude * 4, np.rint(found.latitude * 4))
+@pytest.fixture
+def fire_seen(small_world: World) -> Callable[..., dict[str, np.ndarray]]:
+    """What is to be seen on the three days, by CEMS name, at some points."""
     first = np.datetime64(f"{small_world.config.seasons[-1]}-07-04")
-    days = first + np.arange(3)
-    np.testing.assert_array_equal(when.astype("datetime64[D]"), days)
-    expected = fire_weather.daily(
-        small_world, names, days, found.latitude.values, found.longitude.values - 360
+    names = [each.name for each in CEMS_FIRE]
+
+    def seen(latitudes: np.ndarray, longitudes: np.ndarray) -> dict[str, np.ndarray]:
+        assert longitudes.min() > 180
+        np.testing.assert_allclose(latitudes * 4, np.rint(latitudes * 4))
+        return fire_weather.daily(
+            small_world, names, first + np.arange(3), latitudes, longitudes - 360
+        )
+
+    return seen
+
+
+def test_fire_weather_in_netcdf_has_cems_names_and_longitudes_to_360(
+    url: str, fire: dict[str, Any], fire_seen: Any, tmp_path: Path
+) -> None:
+    target = tmp_path / "x.nc"
+    client(url, "ewds").retrieve("cems-fire-historical-v1", fire, str(target))
+    with xr.open_dataset(target, engine="h5netcdf") as found:
+        expected = fire_seen(found.latitude.values, found.longitude.values)
+        assert set(found.data_vars) == set(expected)
+        for name, values in expected.items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-6)
+        days = found.valid_time.values.astype("datetime64[D]").astype(str)
+        assert [day[5:] for day in days] == ["07-04", "07-05", "07-06"]
+
+
+def test_fire_weather_in_grib_has_cems_names_and_longitudes_to_360(
+    url: str, fire: dict[str, Any], fire_seen: Any, tmp_path: Path
+) -> None:
+    target = tmp_path / "x.grib"
+    client(url, "ewds").retrieve(
+        "cems-fire-historical-v1", {**fire, "data_format": "grib"}, str(target)
     )
+    found = read_grib(target)
+    expected = fire_seen(found.latitudes, found.longitudes)
+    assert set(found.fields) == set(expected)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, atol=np.ptp(values) / 2**16 + 1e-5)
+        times, fields = found.stack(name)
+        assert [str(time)[5:] for time in times] == [f"07-{day:02d}T12" for day in (4, 5, 6)]
+        np.testing.assert_allclose(fields, values, atol=np.ptp(values) / 2**16 + 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     """
     dataset = source.read(source.fetch(scene, cache))
     if dataset.attrs.get("mask") == "sentinel2":
-        clear = composite.clear_mask(dataset["reflectance"].values)
+        pixel = abs(float(dataset.odc.geobox.resolution.x))
+        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel)
         dataset["clear"] = dataset["reflectance"].isel(band=0, drop=True).copy(data=clear)
         dataset["clear"].attrs = {"units": "1"}
     for name in dataset.data_vars:

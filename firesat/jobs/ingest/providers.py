@@ -1,9 +1,11 @@
 """Which servers the sources talk to: the providers', or the sandbox's in their stead."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from firesat.project import Project
@@ -29,9 +31,28 @@ def providers(project: Project) -> Iterator[dict[str, str]]:
         return
     from firesat.sandbox.serve import Servers  # only who has a sandbox pays for it
 
-    world = project.cube.path.parent / "world"
-    with Servers(project.sandbox, world) as servers, _environment(servers.environment()):
+    with (
+        Servers(world_path(project), config=project.sandbox) as servers,
+        _environment(servers.environment()),
+    ):
         yield servers.base_urls()
+
+
+def world_path(project: Project) -> Path:
+    """Tell where a project's made world is kept.
+
+    Parameters
+    ----------
+    project : Project
+        With a `sandbox` section.
+
+    Returns
+    -------
+    Path
+        Beside the cube, named after the world's settings: other settings, another world.
+    """
+    digest = hashlib.sha256(repr(project.sandbox).encode()).hexdigest()[:8]
+    return project.cube.path.parent / f"world-{digest}.npz"
 
 
 @contextmanager

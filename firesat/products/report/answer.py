@@ -6,7 +6,7 @@ from html import escape
 from firesat.metrics.bootstrap import LEAST_BLOCKS
 from firesat.metrics.case import CaseScores, Difference
 from firesat.metrics.result import Scores
-from firesat.products.report.charts import NAMES, as_image, leads
+from firesat.products.report.charts import IN_TEXT, as_image, leads
 from firesat.products.report.parts import figure
 from firesat.products.report.words import brackets, level, spelled, spoken
 from firesat.products.wording import chance
@@ -32,16 +32,14 @@ def answer(scores: Scores, model: CaseScores | None) -> str:
             "<section><h2>In short</h2><p>Nothing burned in the scored windows where it could be "
             "known, so the forecasts cannot be judged.</p></section>"
         )
-    compared = [
-        item
-        for item in scores.differences
-        if (item.zone, item.event, item.score) == ("all", "fire", "average precision")
-    ]
-    sentences = "".join(f'<li class="{_css(item)}">{escape(_say(item))}</li>' for item in compared)
+    everywhere = [d for d in scores.differences if (d.zone, d.event) == ("all", "fire")]
+    compared = [item for item in everywhere if item.score == "average precision"]
+    ordered = sorted(everywhere, key=lambda item: item.score)
+    sentences = "".join(f'<li class="{_css(item)}">{escape(_say(item))}</li>' for item in ordered)
     chart = figure(
         as_image(leads(compared)),
         "The model's lead in average precision over "
-        + "; ".join(f"{NAMES[d.baseline].lower()}: {spoken(d.estimate, 3)}" for d in compared),
+        + "; ".join(f"{IN_TEXT[d.baseline]}: {spoken(d.estimate, 3)}" for d in compared),
         f"Dots: difference on the same cells. Bars: {level(scores)} interval. Right of the line "
         "the model is ahead.",
     )
@@ -59,13 +57,13 @@ def _css(item: Difference) -> str:
 
 def _say(item: Difference) -> str:
     """The comparison in words, with the baseline's name in words."""
-    return item.sentence.replace(item.baseline, NAMES[item.baseline].lower(), 1)
+    return item.sentence.replace(item.baseline, IN_TEXT[item.baseline], 1)
 
 
 def _verdict(compared: Sequence[Difference]) -> str:
     """One sentence for all comparisons."""
-    ahead = [NAMES[item.baseline].lower() for item in compared if item.verdict == "ahead"]
-    rest = [NAMES[item.baseline].lower() for item in compared if item.verdict != "ahead"]
+    ahead = [IN_TEXT[item.baseline] for item in compared if item.verdict == "ahead"]
+    rest = [IN_TEXT[item.baseline] for item in compared if item.verdict != "ahead"]
     if not compared:
         return "The model was compared with nothing."
     if not rest:

@@ -13,7 +13,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
 from firesat.metrics.case import CaseScores, Difference
 from firesat.metrics.result import Scores
@@ -27,6 +28,9 @@ NAMES = {
 }
 """Forecasts in words, in the order in which they are shown."""
 
+IN_TEXT = {name: words if "FWI" in words else words.lower() for name, words in NAMES.items()}
+"""The same within a sentence."""
+
 _STYLES = {
     "model": ("#7228a0", "-", 2.4),
     "climatology": ("#5a5a5a", (0, (1, 1.2)), 1.6),
@@ -35,6 +39,8 @@ _STYLES = {
     "FWI": ("#00775a", (0, (5, 1, 1, 1, 1, 1)), 1.6),
 }
 _SIZE = (4.6, 3.7)  # inches: about as wide as a phone, so that letters keep their size there
+Floats = NDArray[np.float64]
+
 _GREY = "#5a5a5a"
 
 
@@ -100,8 +106,8 @@ def reliability(case: CaseScores) -> Figure:
     bins = [part for part in case.reliability if part.forecast > 0]
     forecast = np.array([part.forecast for part in bins])
     observed = np.array([part.observed.value for part in bins])
-    known = [*forecast, *observed[observed > 0], case.prevalence]
-    low, high = _decades([value for value in known if value > 0])
+    known = [*forecast, *observed, case.prevalence, *(part.observed.high for part in bins)]
+    low, high = _limits([float(value) for value in known])
     axes.plot([low, high], [low, high], color=_GREY, linewidth=1, zorder=1)
     hit = observed > 0
     ends = np.array([part.observed for part in bins])[hit]
@@ -113,32 +119,44 @@ def reliability(case: CaseScores) -> Figure:
     axes.plot(forecast[~hit], np.full((~hit).sum(), low * 1.3), "v", color=_STYLES["model"][0])
     axes.axhline(case.prevalence, color=_GREY, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
-    axes.yaxis.set_major_formatter(FuncFormatter(_in_words))
     axes.set_ylabel("burned", fontsize=9)
-    _bars(counts, forecast, [(part.expected, part.burned) for part in bins])
-    counts.xaxis.set_major_locator(LogLocator(numticks=5))
-    counts.xaxis.set_major_formatter(FuncFormatter(_in_words))
-    counts.xaxis.set_minor_formatter(NullFormatter())
+    _counts(counts, forecast, [(part.expected, part.burned) for part in bins])
+    for axis in (axes.yaxis, counts.xaxis):
+        axis.set_major_locator(FixedLocator(_round_chances(low, high)))
+        axis.set_major_formatter(FuncFormatter(_in_words))
+        axis.set_minor_locator(NullLocator())
+    counts.tick_params(axis="x", labelrotation=20)
     counts.set_xlabel("forecast probability", fontsize=9)
     return figure
 
 
-def _bars(axes: Axes, place: np.ndarray, pairs: Sequence[tuple[float, float]]) -> None:
-    """Expected (outline) and burned (filled) cells of each bin."""
+def _counts(axes: Axes, place: Floats, pairs: Sequence[tuple[float, float]]) -> None:
+    """Expected (ring) and burned (dot) cells of each bin, joined."""
     expected, burned = (np.array(column) for column in zip(*pairs, strict=True))
-    width = place * 0.22
-    axes.bar(place, burned, width=width, color="#c9a9da", label="burned")
-    axes.bar(place, expected, width=width, fill=False, edgecolor="black", label="expected")
+    axes.vlines(place, expected, burned, color=_GREY, linewidth=1)
+    axes.plot(place, burned, "o", color=_STYLES["model"][0], markersize=5, label="burned")
+    axes.plot(
+        place, expected, "o", markerfacecolor="white", markeredgecolor="black", markersize=5,
+        label="expected",
+    )  # fmt: skip
+    axes.set_ylim(0, 1.25 * max(*expected, *burned))
     axes.set_ylabel("cells", fontsize=9)
-    axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, 1.22))
+    axes.legend(fontsize=7.5, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 0.95))
 
 
-def _decades(values: Sequence[float]) -> tuple[float, float]:
-    """Whole decades around values."""
-    if not values:
-        return 1e-5, 1.0
-    low = 10.0 ** np.floor(np.log10(min(values)) - 0.15)
-    return float(low), float(10.0 ** np.ceil(np.log10(max(values)) + 0.05))
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """A stretch of the probability axis around values, of two factors of ten at least."""
+    known = [value for value in values if value > 0]
+    low, high = (min(known) / 2, max(known) * 2) if known else (1e-5, 1.0)
+    high = min(high, 1.0)
+    return min(low, high / 100), high
+
+
+def _round_chances(low: float, high: float) -> list[float]:
+    """Chances such as 1 in 20 between two probabilities: few where the stretch is long."""
+    steps = (1, 2, 5) if high / low < 300 else (1,)
+    numbers = [step * 10**power for power in range(8) for step in steps]
+    return [1 / number for number in numbers if low <= 1 / number <= high]
 
 
 def captures(cases: Sequence[CaseScores]) -> Figure:
@@ -163,8 +181,8 @@ def captures(cases: Sequence[CaseScores]) -> Figure:
         x, y = zip(*case.capture_curve, strict=True)
         axes.plot(x, y, color=colour, linestyle=dashes, linewidth=width, label=NAMES[case.forecast])
     axes.set(xscale="log", xlim=(0.001, 1), ylim=(0, 1.01))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel("likeliest part of the burnable area", fontsize=9)
     axes.set_ylabel("share of the burned area in it", fontsize=9)
     axes.legend(fontsize=8, frameon=False, loc="upper left", handlelength=3.4)
@@ -198,7 +216,7 @@ def days(scores: Scores) -> Figure:
         expected = [day.expected_ha.get(name, np.nan) for day in scores.days]
         axes.plot(
             place, expected, mark, color=_STYLES[name][0], markersize=size, markeredgewidth=1.8,
-            label=f"{NAMES[name].lower()} expected",
+            label=f"{IN_TEXT[name]} expected",
         )  # fmt: skip
     step = max(1, -(-len(place) // 6))
     axes.set_xticks(place[::step], [day.day[5:] for day in scores.days[::step]])

@@ -8,7 +8,8 @@ body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 66rem; color: var(-
   background: var(--paper); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto,
   "Noto Sans", "Liberation Sans", sans-serif; }
 header { border-bottom: 3px solid var(--accent); margin-bottom: 1.5rem; }
-h1 { font-size: clamp(1.5rem, 1.1rem + 2vw, 2.2rem); line-height: 1.2; margin: 0 0 .5rem; }
+h1 { font-size: clamp(1.5rem, 1.1rem + 2vw, 2.2rem); line-height: 1.2; margin: 0 0 .5rem;
+  text-wrap: balance; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 .6rem; }
 h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
 .kicker { margin: 0 0 .2rem; color: var(--accent); font-weight: 600; letter-spacing: .02em; }
@@ -32,7 +33,8 @@ h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; }
 .scroll { overflow-x: auto; margin: 0 0 1.4rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding: .3rem 0 .5rem; }
+caption { text-align: left; padding: .3rem 0 .5rem; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: calc(100vw - 2rem); }
 th, td { padding: .4rem .6rem; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
@@ -40,7 +42,8 @@ th:first-child { text-align: left; position: sticky; left: 0; background: var(--
 .model th, .model td, .model th:first-child { background: var(--wash); font-weight: 600; }
 small { display: block; color: var(--soft); font-weight: 400; white-space: nowrap; }
 .none { color: var(--soft); }
-.charts { display: grid; gap: 1.6rem; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); }
+.charts { display: grid; gap: 1.6rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 figure { margin: 0; max-width: 30rem; break-inside: avoid; }
 figure.wide { max-width: none; overflow-x: auto; }
 figure.wide img { min-width: 40rem; }

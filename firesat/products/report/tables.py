@@ -1,6 +1,6 @@
 """The scores as tables, and the facts that go with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from firesat.metrics.bootstrap import Estimate
@@ -37,35 +37,44 @@ def tables(scores: Scores) -> str:
     )
 
 
+_Column = tuple[str, int, Callable[[CaseScores], Estimate | None]]
+
+_COLUMNS: tuple[_Column, ...] = (
+    ("Average precision", 4, lambda case: case.ap),
+    ("Lift", 1, lambda case: case.lift),
+    ("Brier skill", 3, lambda case: case.brier_skill),
+    ("Top 1 %", 2, lambda case: case.capture["0.01"]),
+    ("Top 5 %", 2, lambda case: case.capture["0.05"]),
+    ("Top 10 %", 2, lambda case: case.capture["0.1"]),
+    ("Expected / observed", 2, lambda case: case.ratio),
+    ("FSS 5 km", 2, lambda case: case.fss.get("5")),
+)
+
+
 def _table(cases: Sequence[CaseScores], words: str, *, near_km: float) -> str:
-    """Scores of one zone."""
+    """Scores of one zone; columns that no forecast has are left out."""
     first = cases[0]
+    columns = [column for column in _COLUMNS if any(column[2](case) for case in cases)]
     by_name = {case.forecast: case for case in cases}
-    rows = "".join(_row(name, by_name[name]) for name in NAMES if name in by_name)
-    titles = ("Forecast", "Average precision", "Lift", "Brier skill", "Top 1 %", "Top 5 %",
-              "Top 10 %", "Expected / observed", "FSS 5 km")  # fmt: skip
-    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    rows = "".join(_row(name, by_name[name], columns) for name in NAMES if name in by_name)
+    head = "".join(f'<th scope="col">{title}</th>' for title, _, _ in columns)
     place = words.replace("near hotspots", f"within {near_km:g} km of hotspots")
     unreliable = "" if first.reliable else "; intervals unreliable"
     return (
-        f"<div class=scroll tabindex=0><table><caption>{escape(place.capitalize())}: "
-        f"{count(first.burned)} of {count(first.cells)} cells burned (prevalence "
-        f"{chance(first.prevalence)}), {first.fires} fires, {first.blocks_with_fire} blocks with "
-        f"fire{unreliable}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        "</div>"
+        "<div class=scroll tabindex=0><table><caption><span>"
+        f"<strong>{escape(place[0].upper() + place[1:])}</strong>: "
+        f"{count(first.burned)} of {count(first.cells)} cells burned, prevalence "
+        f"{chance(first.prevalence)}; {first.fires} fires, {first.blocks_with_fire} blocks with "
+        f'fire{unreliable}</span></caption><thead><tr><th scope="col">Forecast</th>{head}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row(name: str, case: CaseScores) -> str:
+def _row(name: str, case: CaseScores, columns: Sequence[_Column]) -> str:
     """One forecast."""
-    fss = case.fss.get("5")
-    cells = [
-        _cell(case.ap, 4), _cell(case.lift, 1), _cell(case.brier_skill, 3),
-        *(_cell(case.capture[share], 2) for share in ("0.01", "0.05", "0.1")),
-        _cell(case.ratio, 2), _cell(fss, 2),
-    ]  # fmt: skip
+    cells = "".join(_cell(score(case), digits) for _, digits, score in columns)
     kind = ' class="model"' if name == "model" else ""
-    return f'<tr{kind}><th scope="row">{NAMES[name]}</th>{"".join(cells)}</tr>'
+    return f'<tr{kind}><th scope="row">{NAMES[name]}</th>{cells}</tr>'
 
 
 def _cell(estimate: Estimate | None, digits: int) -> str:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 FIRST_HOUR = -732.0  # 31 March 12 UTC, in hours since 1 May 00 UTC
 DAYS = 215  # to 1 November 12 UTC
+LAST_HOUR = FIRST_HOUR + 24.0 * DAYS
 
 
 def epoch(year: int) -> datetime:

@@ -83,13 +83,14 @@ def _conifer(stand: Stand, surface: Surface, row: int, column: int) -> float:
     crown = 0.35 + 0.95 * stand.density[row, column]
     live = math.exp(-2.6 * (surface.live[row, column] - 1.0))
     dead = 1.0 + 1.5 * surface.red[row, column] - 0.35 * surface.grey[row, column]
-    return CONIFER * crown * live * dead * (0.75 + 0.35 * surface.curing[row, column])
+    herbs = 0.75 + 0.35 * surface.curing[row, column]
+    return float(CONIFER * crown * live * dead * herbs)
 
 
 @numba.njit(cache=True)
 def _leaves(surface: Surface, row: int, column: int) -> float:
     """Rate in broadleaves: fast in the litter of spring and autumn, slow under leaves."""
-    return LEAFLESS + (LEAFY - LEAFLESS) * surface.leaf[row, column]
+    return float(LEAFLESS + (LEAFY - LEAFLESS) * surface.leaf[row, column])
 
 
 @numba.njit(cache=True)
@@ -100,12 +101,12 @@ def _open_land(cover: int, surface: Surface, row: int, column: int) -> float:
     carries = cured_share(surface.curing[row, column])
     grass = GREEN + (CURED - GREEN) * carries
     if cover == 4:
-        return grass
+        return float(grass)
     if cover == 5:
         dry = min(1.0, max(0.05, (0.85 - surface.deep[row, column]) / 0.5))
-        return BOG * dry * (0.4 + 0.6 * carries)
+        return float(BOG * dry * (0.4 + 0.6 * carries))
     shrubs = 0.45 * grass + 0.25 * _leaves(surface, row, column) + SHRUBS
-    return surface.regrowth[row, column] * shrubs * (1.3 if cover == 8 else 1.0)
+    return float(surface.regrowth[row, column] * shrubs * (1.3 if cover == 8 else 1.0))
 
 
 @numba.njit(cache=True)

@@ -150,7 +150,8 @@ def _drivers(place: Place, weather: WeatherDay, pack: Floats, water: Floats) -> 
     wind = np.hypot(weather.u.astype(np.float32), weather.v.astype(np.float32))
     stack = np.stack([temperature, 100 * vapour / full, full - vapour, wind, water, pack])
     on_km = place.from_weather(stack.astype(np.float32)).reshape(6, 24, -1)
-    return Drivers(*on_km[:5], on_km[5] > SNOW_LINE)
+    warm, humidity, deficit, blowing, liquid, cover = on_km
+    return Drivers(warm, humidity, deficit, blowing, liquid, cover > SNOW_LINE)
 
 
 @numba.njit(cache=True)

@@ -112,4 +112,5 @@ def rank(field: Floats) -> Floats:
     """
     order = np.empty(field.size, dtype=np.float32)
     order[np.argsort(field, axis=None, kind="stable")] = np.arange(field.size, dtype=np.float32)
-    return (order / max(field.size - 1, 1)).reshape(field.shape)
+    uniform = order / np.float32(max(field.size - 1, 1))
+    return np.asarray(uniform.reshape(field.shape), dtype=np.float32)

@@ -8,7 +8,7 @@ and day, and the 16 directions, leave no polygon.
 
 import heapq
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -151,7 +151,8 @@ def _hour(
         hour, cell, fire = heapq.heappop(heap)
         row, column = cell // burn.hour.shape[1], cell % burn.hour.shape[1]
         if np.isnan(burn.hour[row, column]) and burn.control[fire] > hour:
-            burn.hour[row, column] = hour
+            # float32 must not round back over the start of the hour, where days may be cut
+            burn.hour[row, column] = max(hour, now + 1e-3)
             burn.fire[row, column] = fire
             burn.active[count] = cell
             count += 1
@@ -166,7 +167,7 @@ def _reach(
     bed: Fuelbed,
     push: Push,
     burn: Burn,
-    heap: list[tuple[float, int, int]],
+    heap: list[tuple[float, Any, Any]],
     now: float,
     cell: int,
 ) -> None:
@@ -247,7 +248,7 @@ def _open_between(bed: Fuelbed, row: int, column: int, edge: int) -> bool:
     else:
         middle = column + right // 2
         first, second = bed.rate[row, middle], bed.rate[row + down, middle]
-    return first > 0.0 or second > 0.0
+    return bool(first > 0.0 or second > 0.0)
 
 
 @numba.njit(cache=True)
@@ -265,7 +266,7 @@ def _drive(bed: Fuelbed, push: Push, row: int, column: int, edge: int, now: floa
     along = STEPS[edge, 1] * push.east[step, ky, kx] - STEPS[edge, 0] * push.north[step, ky, kx]
     cosine = 100.0 * along / LENGTHS[edge]
     squeeze = push.squeeze[step, ky, kx]
-    return damp * head * (1.0 - squeeze) / (1.0 - squeeze * cosine)
+    return float(damp * head * (1.0 - squeeze) / (1.0 - squeeze * cosine))
 
 
 @numba.njit(cache=True)

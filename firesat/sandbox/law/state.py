@@ -80,7 +80,7 @@ class Setting:
         seeds = np.random.SeedSequence([self.seed, GRAIN]).generate_state(2)
         smooth = tile_field(int(seeds[0]), GRAIN_SIZE, length=9, slope=2.0)
         rough = tile_field(int(seeds[1]), GRAIN_SIZE, length=1, slope=1.0)
-        return np.asarray(0.45 * smooth + 0.4 * rough, dtype=np.float32)
+        return np.asarray(0.6 * smooth + 0.5 * rough - 0.3, dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

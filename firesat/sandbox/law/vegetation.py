@@ -147,7 +147,8 @@ def surface_at(
     litter, duff, deep = (site_field(moisture[layer], site) for layer in (FINE, DUFF, DEEP))
     out = np.empty((5, *site.shape), dtype=np.float32)
     grow(phenology, deep, clock.day_of_year(*when), out)
-    return Surface(*out, phenology.regrowth, litter, duff, deep)
+    leaf, curing, live, red, grey = out
+    return Surface(leaf, curing, live, red, grey, phenology.regrowth, litter, duff, deep)
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -190,7 +191,7 @@ def _bilinear(here: Floats, site: int, down: float, across: float) -> float:
     """Weigh the four corners of one site."""
     upper = here[site, 0, 0] * (1 - across) + here[site, 0, 1] * across
     lower = here[site, 1, 0] * (1 - across) + here[site, 1, 1] * across
-    return upper * (1 - down) + lower * down
+    return float(upper * (1 - down) + lower * down)
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -6,10 +6,9 @@ import sys
 import threading
 from pathlib import Path
 
-from firesat.sandbox.servers.everything import serve_forever
+from firesat.sandbox.serve import open_world, serve_forever
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.http import SandboxServer
-from firesat.sandbox.world import World
 
 
 def main() -> None:
@@ -22,7 +21,7 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     faults = settings["faults"]
     faults["unlicensed"] = tuple(faults["unlicensed"])
-    world = World.load(Path(settings["world"]))
+    world = open_world(Path(settings["world"]))
     serve_forever(world, settings["port"], faults=Faults(**faults), ready=_ready)
 
 

@@ -217,7 +217,8 @@ def _cems(
 ) -> dict[str, NDArray[np.float32]]:
     """CEMS fire danger: one value a day."""
     days = hours.astype("datetime64[D]")
-    return fire_weather.daily(world, names, days, grid.latitudes, grid.longitudes)
+    longitudes = (grid.longitudes + 180.0) % 360.0 - 180.0
+    return fire_weather.daily(world, names, days, grid.latitudes, longitudes)
 
 
 _FORMATS = {"data_format": ("grib", "netcdf"), "download_format": ("unarchived", "zip")}

@@ -13,6 +13,7 @@ from firesat.sandbox.encode.hdf4 import EosGrid, ScienceDataSet, encode_hdf4
 from firesat.sandbox.observe import modis
 from firesat.sandbox.servers.modis_layers import LEAF_AREA, VEGETATION, Layer, temperature
 from firesat.sandbox.servers.sinusoidal import SinusoidalTile, on_tile, tiles
+from firesat.sandbox.servers.span import lived
 from firesat.sandbox.world import World
 
 COLLECTION = "061"
@@ -189,7 +190,8 @@ class Archive:
         for year in self._world.config.seasons:
             for day in range(1, 366, product.days):
                 start = date(year, 1, 1) + timedelta(days=day - 1)
-                if modis.exists(self._world, product.name, start):
+                ends = np.array([start, start + timedelta(days=product.days)], "datetime64[h]")
+                if lived(self._world, ends).all():
                     yield from self._productions(product, start)
 
     def _productions(self, product: Product, start: date) -> Iterator[Granule]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from firesat.errors import FiresatError
+from firesat.errors import ConfigError, FiresatError
 from firesat.sandbox.servers.faults import Dice, Faults
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route, Service
 
@@ -27,6 +27,11 @@ class SandboxServer(ThreadingHTTPServer):
         Port, 0 for any that is free.
     faults : Faults, optional
         What goes wrong on purpose; nothing by default.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken.
     """
 
     daemon_threads = True
@@ -35,7 +40,13 @@ class SandboxServer(ThreadingHTTPServer):
     def __init__(
         self, services: Sequence[Service], port: int = 0, faults: Faults | None = None
     ) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise ConfigError(
+                f"the sandbox cannot listen on port {port} ({error.strerror}): "
+                "choose another, or 0 for any that is free"
+            ) from error
         self.faults = faults or Faults()
         self.dice = Dice(self.faults.seed)
         self.table = [

@@ -1,6 +1,8 @@
 """A region's outline in other coordinates."""
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from shapely.geometry import Polygon, box
@@ -29,5 +31,9 @@ def outline(cells: GeoBox, crs: str) -> Polygon:
     square = box(edges.left, edges.bottom, edges.right, edges.top)
     dense = shapely.segmentize(square, edges.span_x / _POINTS)
     transformer = Transformer.from_crs(crs_of(cells).to_wkt(), crs, always_xy=True)
-    projected: Polygon = shapely.transform(dense, transformer.transform, interleaved=False)
+
+    def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(transformer.transform(*points.T))
+
+    projected: Polygon = shapely.transform(dense, project)
     return projected

@@ -14,6 +14,7 @@ from firesat.sandbox.encode.netcdf import encode_netcdf
 from firesat.sandbox.encode.parameters import Parameter
 from firesat.sandbox.servers.datasets import DataSet, Json
 from firesat.sandbox.servers.jobs import Asset
+from firesat.sandbox.servers.span import lived
 from firesat.sandbox.world import World
 
 Fields = dict[Parameter, NDArray[np.float32]]
@@ -43,7 +44,8 @@ def make(world: World, data_set: DataSet, request: Json) -> Asset:
     ProviderError
         If the world has nothing for these dates.
     """
-    times = _covered(world, data_set.times(request))
+    asked = data_set.times(request)
+    times = asked[lived(world, asked)]
     if not len(times):
         raise ProviderError(
             "MultiAdaptorNoDataError: no data is available within your requested subset"
@@ -59,11 +61,6 @@ def make(world: World, data_set: DataSet, request: Json) -> Asset:
         return _asset(stem, "zip", encode_zip(members))
     name, body = next(iter(members.items()))
     return _asset(stem, name.rpartition(".")[2], body)
-
-
-def _covered(world: World, times: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-    """The hours that the world has lived through."""
-    return times[[bool(world.covers(time)) for time in times]] if len(times) else times
 
 
 def _members(

@@ -1,0 +1,138 @@
+"""The group `fire_weather`: our own Fire Weather Index from the noon values of ERA5-Land."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import Proj
+
+from firesat import fwi
+from firesat.blocks import Block, Layout, Variable
+from firesat.cube import Cube, cells_of, open_cube
+from firesat.grid import crs_of
+from firesat.jobs.derive.recipe import Made, Recipe, place_of
+from firesat.manifest import Receipt
+
+INPUT = "era5_land"
+NOON = ("t2m_noon", "rh_noon", "ws_noon", "tp_noon")
+CODES = tuple(field.name for field in fields(fwi.Codes))
+STEPS = 32  # days in a block
+KELVIN = 273.15
+KM_PER_HOUR = 3.6  # in one metre per second
+_DAY = np.timedelta64(1, "D")
+Floats = NDArray[np.float64]
+
+
+def _layout(path: Path) -> Layout:
+    """The group lies on the cells, and comes as late, as the weather it is made from."""
+    weather = open_cube(path, INPUT)
+    copied = {
+        key: weather.attrs[key] for key in ("latency_hours", "stream") if key in weather.attrs
+    }
+    return Layout(
+        group="fire_weather",
+        level=10_000,
+        variables=tuple(Variable(name=name) for name in CODES),
+        steps=STEPS,
+        whole_box=True,
+        attrs={
+            "title": "Canadian Fire Weather Index System",
+            "source": "derived from era5_land at local standard noon; every period starts with "
+            "FFMC 85, DMC 6, DC 15",
+            "references": "Van Wagner 1987, Forestry Technical Report 35",
+            **copied,
+        },
+    )
+
+
+def _times(path: Path) -> NDArray[np.datetime64]:
+    """The days of the weather."""
+    return np.asarray(open_cube(path, INPUT)["time"].values)
+
+
+def _needs(block: Block, receipt: Receipt) -> bool:
+    """A day's codes follow from all days before it."""
+    return place_of(receipt)[0] <= block.index[0]
+
+
+def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
+    """Go through all days from the first, since each follows from the one before."""
+    if not blocks:
+        return
+    weather = open_cube(cube.path, INPUT)
+    latitude = _latitude(cells_of(weather))
+    state, before = fwi.start(latitude.shape), None
+    wanted = {block.index[0]: block for block in blocks}
+    for number in range(max(wanted) + 1):
+        part = weather.isel(time=slice(STEPS * number, STEPS * (number + 1)))
+        days = part["time"].values.astype("datetime64[D]")
+        codes, state = _carry(part, days, latitude, (state, before))
+        before = days[-1]
+        if number in wanted:
+            yield Made(block=wanted[number], layer=_layer(codes, part))
+
+
+def _carry(
+    part: xr.Dataset,
+    days: NDArray[np.datetime64],
+    latitude: Floats,
+    carried: tuple[fwi.State, np.datetime64 | None],
+) -> tuple[list[fwi.Codes], fwi.State]:
+    """Codes of a block's days; a gap in the days starts a new period."""
+    state, before = carried
+    noon = [part[name].values.astype("float64") for name in NOON]
+    made = []
+    for day, t, rh, ws, tp in zip(days, *noon, strict=True):
+        if before is not None and day - before != _DAY:
+            state = fwi.start(latitude.shape)
+        codes, state = fwi.step(
+            state,
+            temp=t - KELVIN,
+            rh=rh,
+            ws=ws * KM_PER_HOUR,
+            prec=tp,
+            month=_month(day),
+            latitude=latitude,
+        )
+        made.append(codes)
+        before = day
+    return made, state
+
+
+def _layer(codes: Sequence[fwi.Codes], part: xr.Dataset) -> xr.Dataset:
+    """Days of codes as a block, available when their weather was."""
+    known = part["available_time"].values[:, 0, 0]
+    return xr.Dataset(
+        {
+            name: (("time", "y", "x"), np.stack([getattr(day, name) for day in codes]))
+            for name in CODES
+        },
+        coords={"available_time": ("time", known)},
+    )
+
+
+def _month(day: np.datetime64) -> int:
+    """1 to 12."""
+    return int(day.astype("datetime64[M]").astype(np.int64)) % 12 + 1
+
+
+def _latitude(cells: GeoBox) -> Floats:
+    """Degrees north of the cells' centres."""
+    x, y = np.meshgrid(cells.coordinates["x"].values, cells.coordinates["y"].values)
+    _, latitude = Proj(crs_of(cells).to_wkt())(x, y, inverse=True)
+    return np.asarray(latitude, dtype="float64")
+
+
+FIRE_WEATHER = Recipe(
+    group="fire_weather",
+    inputs=(INPUT,),
+    revision="fire_weather 1",
+    layout=_layout,
+    times=_times,
+    needs=_needs,
+    make=_make,
+)

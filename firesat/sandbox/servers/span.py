@@ -1,0 +1,33 @@
+"""When a world lived: what lies outside cannot be observed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firesat.sandbox.law import clock
+from firesat.sandbox.world import World
+
+
+def lived(world: World, times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Tell which moments lie in a season that was simulated.
+
+    Parameters
+    ----------
+    world : World
+        Its seasons.
+    times : ndarray of datetime64
+        UTC.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the same shape.
+    """
+    inside = np.zeros(times.shape, dtype=bool)
+    for year in world.config.seasons:
+        zero = np.datetime64(clock.epoch(year).replace(tzinfo=None), "h")
+        first, last = (
+            zero + np.timedelta64(round(hours), "h")
+            for hours in (clock.FIRST_HOUR, clock.LAST_HOUR)
+        )
+        inside |= (times >= first) & (times < last)
+    return inside

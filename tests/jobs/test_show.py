@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from pyproj import Transformer
+
+from firesat.cli.main import main
+from firesat.errors import CorruptFileError, ProductError
+from firesat.grid import geobox
+from firesat.jobs.show import locate, trail
+
+EXTENT = (10_000.0, 620_000.0, 20_000.0, 630_000.0)
+
+
+@pytest.fixture
+def map_path(tmp_path: Path) -> Path:
+    values = np.full((2, 100, 100), -9999.0, dtype="float32")
+    values[0, 30, 40] = 1.2e-4
+    path = tmp_path / "map.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=100, height=100, count=2, dtype="float32", nodata=-9999,
+        crs="EPSG:3979", transform=geobox(EXTENT, "EPSG:3979", 100).affine,
+    ) as target:  # fmt: skip
+        target.write(values)
+        target.descriptions = ("p_fire", "p_growth")
+        target.update_tags(reference_time="2023-07-05T12:00:00Z", model="TemporalCNN")
+    return path
+
+
+def test_a_pixel_is_said_in_words_with_its_name(map_path: Path) -> None:
+    found = trail(map_path, 30, 40)
+    assert found["p_fire"] == "1.2 in 10 000 (0.012 %)"
+    assert found["p_growth"] == "no forecast (see the mask)"
+    assert (found["x"], found["y"]) == (14_050.0, 626_950.0)
+    assert (
+        found["tile"] == "x26y33"
+    )  # (14 050 + 2 600 000) / 100 km, (4 000 000 - 626 950) / 100 km
+    assert found["cell"] == "row 730, column 140 of the tile"
+    assert found["reference_time"] == "2023-07-05T12:00:00Z"
+
+
+def test_a_place_is_found_by_degrees(map_path: Path) -> None:
+    to_degrees = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+    assert locate(map_path, *to_degrees.transform(14_050, 626_950)) == (30, 40)
+
+
+def test_places_outside_and_files_that_are_no_maps_are_refused(
+    map_path: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ProductError, match=r"100 rows and 100 columns, pixel \(100, 0\)"):
+        trail(map_path, 100, 0)
+    page = tmp_path / "page.tif"
+    page.write_text("hello")
+    with pytest.raises(CorruptFileError, match=r"page\.tif"):
+        trail(page, 0, 0)
+
+
+def test_the_command_asks_which_pixel(map_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(map_path)]) == 2
+    assert "give --row and --column, or --lonlat" in capsys.readouterr().err
+    assert main(["show", str(map_path), "--row", "30", "--column", "40", "--json"]) == 0
+    assert '"tile": "x26y33"' in capsys.readouterr().out

@@ -1,0 +1,294 @@
+"""The granule search and the land archive, by plain requests and pyhdf."""
+
+import re
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from pyhdf.SD import SD
+
+from firesat.sandbox.observe import modis
+from firesat.sandbox.servers.faults import Faults
+from firesat.sandbox.servers.granules import PRODUCTS
+from firesat.sandbox.world import World
+from tests.sandbox.servers_tools import Serve, bounds_in, world_cell
+
+pytest_plugins = ["tests.sandbox.servers_fixtures"]
+
+RADIUS = 6371007.181
+TILE = 1111950.5196666666  # metres: the MODIS land grid's published size of a tile
+TOKEN = {"Authorization": "Bearer sandbox"}
+DAY = 177  # of the year; MOD13A1 and MOD11A2 both begin then
+
+
+def search(url: str, **query: Any) -> requests.Response:
+    """One page; double underscores stand for brackets."""
+    named = {key.replace("__", "[]"): value for key, value in query.items()}
+    return requests.get(f"{url}/nasa/search/granules.umm_json", params=named, timeout=9)
+
+
+def start(world: World) -> date:
+    return date.fromordinal(date(world.config.seasons[-1], 1, 1).toordinal() + DAY - 1)
+
+
+def granules(url: str, world: World, product: str) -> dict[str, str]:
+    """Address of each production of the composite of `DAY`, by name."""
+    query = {"short_name": product, "version": "061", "provider": "LPCLOUD"}
+    query["temporal__"] = f"{start(world)}T00:00:00Z,{start(world)}T23:59:59Z"
+    found = {}
+    for item in search(url, page_size=100, **query).json()["items"]:
+        name = item["umm"]["GranuleUR"]
+        if f".A{start(world):%Y%j}." in name:
+            urls = {each["Type"]: each["URL"] for each in item["umm"]["RelatedUrls"]}
+            found[name] = urls["GET DATA"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def layers(
+    url: str, small_world: World, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, bool], dict[str, np.ndarray]]:
+    """All layers of the composite of `DAY`, by product and whether it is the newest production."""
+    folder, content = tmp_path_factory.mktemp("hdf"), {}
+    for product in ("MOD13A1", "MOD11A2", "MOD15A2H"):
+        found = sorted(granules(url, small_world, product).items())
+        for name, address in found:
+            path = folder / f"{name}.hdf"
+            path.write_bytes(requests.get(address, headers=TOKEN, timeout=30).content)
+            file = SD(str(path))
+            arrays = {layer: file.select(layer).get() for layer in file.datasets()}
+            arrays["attributes"] = {
+                layer: file.select(layer).attributes() for layer in file.datasets()
+            }
+            arrays["structure"] = file.attributes()["StructMetadata.0"]
+            file.end()
+            content[product, name == found[-1][0]] = arrays
+    return content
+
+
+def cells_of(world: World, size: int, cell: float) -> tuple[Any, Any, Any]:
+    """For the pixels of a tile's window: their index, the world's cell, and which are certain."""
+    h, v = tile_of(world)
+    west, south, east, north = bounds_in(world, f"+proj=sinu +R={RADIUS} +units=m +no_defs")
+    pixel = TILE / size
+    left, top = (h - 18) * TILE, (9 - v) * TILE
+    columns = np.arange(int((west - left) / pixel), int((east - left) / pixel) + 1)
+    rows = np.arange(int((top - north) / pixel), int((top - south) / pixel) + 1)
+    row, column = np.meshgrid(rows, columns, indexing="ij")
+    latitude = np.degrees((top - (row + 0.5) * pixel) / RADIUS)
+    x = left + (column + 0.5) * pixel
+    longitude = np.degrees(x / (RADIUS * np.cos(np.radians(latitude))))
+    y, x, off = world_cell(world, longitude, latitude, "EPSG:4326", cell)
+    height, width = (round(side * 100 / cell) for side in world.geobox.shape)
+    sure = (y >= 0) & (y < height) & (x >= 0) & (x < width) & (off < 0.49)
+    return (row[sure], column[sure]), (y[sure], x[sure]), (row, column)
+
+
+def tile_of(world: World) -> tuple[int, int]:
+    """Column and row of the tile of the world's centre, by the grid's definition."""
+    west, south, east, north = bounds_in(world, "EPSG:4326")
+    longitude, latitude = np.radians((west + east) / 2), np.radians((south + north) / 2)
+    x, y = RADIUS * longitude * np.cos(latitude), RADIUS * latitude
+    return int(18 + x // TILE), int(8 - y // TILE)
+
+
+def test_search_finds_a_composite_by_its_first_day_and_tile(url: str, small_world: World) -> None:
+    h, v = tile_of(small_world)
+    query = {
+        "short_name": "MOD13A1",
+        "readable_granule_name__": f"*.A{start(small_world):%Y%j}.h{h:02d}v{v:02d}.*",
+        "options[readable_granule_name][pattern]": "true",
+    }
+    answer = search(url, **query)
+    names = [item["umm"]["GranuleUR"] for item in answer.json()["items"]]
+    form = rf"MOD13A1\.A{start(small_world):%Y%j}\.h{h:02d}v{v:02d}\.061\.\d{{13}}"
+    assert all(re.fullmatch(form, name) for name in names)
+    assert len(names) == len(set(names)) == int(answer.headers["CMR-Hits"]) == 2
+
+
+def test_search_by_place_finds_the_tile_and_nothing_elsewhere(url: str, small_world: World) -> None:
+    here = ",".join(map(str, bounds_in(small_world, "EPSG:4326")))
+    h, v = tile_of(small_world)
+    inside = search(url, short_name="MOD11A2", bounding_box=here, page_size=2000).json()["items"]
+    assert any(f"h{h:02d}v{v:02d}" in item["umm"]["GranuleUR"] for item in inside)
+    assert search(url, short_name="MOD11A2", bounding_box="10,45,11,46").json()["items"] == []
+
+
+def test_every_granule_comes_once_page_by_page_and_an_empty_page_ends_it(url: str) -> None:
+    names, headers = [], {}
+    for _ in range(1000):
+        answer = requests.get(
+            f"{url}/nasa/search/granules.umm_json",
+            params={"short_name": "MOD13A1", "page_size": 3},
+            headers=headers,
+            timeout=9,
+        )
+        items = answer.json()["items"]
+        if not items:
+            break
+        assert len(items) <= 3
+        names += [item["umm"]["GranuleUR"] for item in items]
+        headers = {"CMR-Search-After": answer.headers["CMR-Search-After"]}
+    assert "CMR-Search-After" not in answer.headers
+    assert len(names) == len(set(names)) == int(answer.headers["CMR-Hits"]) > 3
+
+
+def test_a_composite_says_its_own_period(url: str, small_world: World) -> None:
+    items = search(url, short_name="MOD13A1", page_size=2000).json()["items"]
+    for item in items:
+        period = item["umm"]["TemporalExtent"]["RangeDateTime"]
+        begin, end = (
+            date.fromisoformat(period[key][:10]) for key in ("BeginningDateTime", "EndingDateTime")
+        )
+        assert f"A{begin:%Y%j}" in item["umm"]["GranuleUR"]
+        assert (end - begin).days == 15 or (end.month, end.day) == (12, 31)
+
+
+def test_unknown_arguments_are_refused(url: str) -> None:
+    answer = search(url, shortname="MOD13A1")
+    assert answer.status_code == 400
+    assert answer.json() == {"errors": ["Parameter [shortname] was not recognized."]}
+
+
+def test_without_login_there_is_a_web_page_instead_of_a_file(url: str, small_world: World) -> None:
+    address = next(iter(granules(url, small_world, "MOD11A2").values()))
+    for headers in ({}, {"Authorization": "Bearer guess"}):
+        answer = requests.get(address, headers=headers, timeout=9)
+        assert answer.status_code == 401
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert answer.content.startswith(b"<!DOCTYPE html>")
+
+
+def test_with_login_a_signed_address_gives_the_file_to_anyone(url: str, small_world: World) -> None:
+    address = next(iter(granules(url, small_world, "MOD11A2").values()))
+    sent = requests.get(address, headers=TOKEN, timeout=9, allow_redirects=False)
+    assert sent.status_code == 303
+    signed = sent.headers["Location"]
+    assert requests.get(signed, timeout=30).content[:4] == b"\x0e\x03\x13\x01"
+    forged = re.sub(r"Signature=\w{4}", "Signature=0000", signed)
+    assert requests.get(forged, timeout=9).status_code == 403
+    extended = re.sub(r"Expires=\d", "Expires=9", signed)
+    assert requests.get(extended, timeout=9).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("product", "layer", "field", "scale", "cell"),
+    [
+        ("MOD13A1", "500m 16 days NDVI", "ndvi", 1e-4, 500.0),
+        ("MOD13A1", "500m 16 days EVI", "evi", 1e-4, 500.0),
+        ("MOD11A2", "LST_Day_1km", "lst_day", 0.02, 1000.0),
+        ("MOD11A2", "LST_Night_1km", "lst_night", 0.02, 1000.0),
+        ("MOD15A2H", "Fpar_500m", "fpar", 0.01, 500.0),
+        ("MOD15A2H", "Lai_500m", "lai", 0.1, 500.0),
+    ],
+)
+def test_values_lie_on_the_right_pixels_of_the_sinusoidal_grid(
+    layers: Any, small_world: World, product: str, layer: str, field: str, scale: float, cell: float
+) -> None:
+    composite = modis.composite(small_world, product, start(small_world))
+    found = layers[product, True][layer]
+    assert found.shape == (PRODUCTS[product].size,) * 2
+    pixels, cells, _ = cells_of(small_world, found.shape[0], cell)
+    good = composite["quality"][cells] < 2
+    seen = np.isfinite(composite[field][cells]) & good
+    assert seen.sum() > 50
+    values = found[pixels][seen] * scale
+    np.testing.assert_allclose(values, composite[field][cells][seen], atol=scale * 0.51)
+
+
+@pytest.mark.parametrize(
+    ("product", "layer", "cell"),
+    [
+        ("MOD13A1", "500m 16 days VI Quality", 500.0),
+        ("MOD11A2", "QC_Day", 1000.0),
+        ("MOD15A2H", "FparLai_QC", 500.0),
+    ],
+)
+def test_quality_bits_say_what_was_seen(
+    layers: Any, small_world: World, product: str, layer: str, cell: float
+) -> None:
+    quality = modis.composite(small_world, product, start(small_world))["quality"]
+    content = layers[product, True]
+    pixels, cells, _ = cells_of(small_world, content[layer].shape[0], cell)
+    bits, truth = content[layer][pixels].astype(int), quality[cells]
+    usable = {
+        "MOD13A1": (bits & 0b11) <= 1,
+        "MOD11A2": (bits & 0b11) <= 1,
+        "MOD15A2H": (bits >> 5) < 4,
+    }[product]
+    best = {"MOD13A1": bits & 0b11, "MOD11A2": bits & 0b11, "MOD15A2H": bits & 1}[product] == 0
+    assert len(np.unique(truth)) > 1
+    np.testing.assert_array_equal(best, truth == 0)
+    np.testing.assert_array_equal(usable, truth < 2)
+    if product == "MOD13A1":
+        rank = content["500m 16 days pixel reliability"][pixels]
+        np.testing.assert_array_equal(rank, np.array([0, 1, 3])[truth.astype(int)])
+        assert ((bits >> 11) & 0b111 == 1).all()  # land
+        cloudy = content["500m 16 days NDVI"][pixels][truth == 2]
+        assert (cloudy == 200).all()  # a value is there: only the quality tells
+
+
+def test_everything_outside_the_world_is_fill(layers: Any, small_world: World) -> None:
+    for (product, _), content in layers.items():
+        cell = 1000.0 if product.startswith("MOD11") else 500.0
+        size = PRODUCTS[product].size
+        *_, (rows, columns) = cells_of(small_world, size, cell)
+        outside = np.ones((size, size), dtype=bool)
+        outside[rows.min() - 2 : rows.max() + 3, columns.min() - 2 : columns.max() + 3] = False
+        for layer, attributes in content["attributes"].items():
+            assert (content[layer][outside] == attributes["_FillValue"]).all(), layer
+
+
+def test_mod13_says_divide_where_the_others_say_multiply(layers: Any) -> None:
+    factors = {
+        (product, layer): layers[product, True]["attributes"][layer]["scale_factor"]
+        for product, layer in (
+            ("MOD13A1", "500m 16 days NDVI"),
+            ("MOD11A2", "LST_Day_1km"),
+            ("MOD15A2H", "Lai_500m"),
+        )
+    }
+    assert list(factors.values()) == [10000.0, 0.02, 0.1]
+
+
+def test_corners_of_the_tile_stand_in_the_structure(layers: Any, small_world: World) -> None:
+    h, v = tile_of(small_world)
+    text = layers["MOD13A1", True]["structure"]
+    for key, (column, row) in {
+        "UpperLeftPointMtrs": (h, v),
+        "LowerRightMtrs": (h + 1, v + 1),
+    }.items():
+        x, y = map(float, re.search(rf"{key}=\(([-\d.]+),([-\d.]+)\)", text).groups())
+        assert (x, y) == pytest.approx(((column - 18) * TILE, (9 - row) * TILE), abs=1e-3)
+
+
+def test_the_earlier_production_of_a_composite_is_wrong(layers: Any) -> None:
+    early, late = (layers["MOD13A1", newest]["500m 16 days NDVI"] for newest in (False, True))
+    bits = layers["MOD13A1", True]["500m 16 days VI Quality"]
+    good = (bits & 0b11 == 0) & (abs(late) > 500)
+    assert good.sum() > 50
+    assert (early[good] != late[good]).all()
+
+
+def test_expired_tokens_and_broken_downloads_can_be_had(
+    serve: Serve, small_world: World, tmp_path: Path
+) -> None:
+    with serve(Faults(expire_token=1.0)) as server:
+        address = next(iter(granules(server.url, small_world, "MOD11A2").values()))
+        assert requests.get(address, headers=TOKEN, timeout=9).status_code == 401
+    with serve(Faults(truncate=1.0)) as server:
+        address = next(iter(granules(server.url, small_world, "MOD11A2").values()))
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            requests.get(address, headers=TOKEN, timeout=30)
+
+
+def test_a_full_granule_takes_less_than_a_second(url: str, small_world: World) -> None:
+    other = search(url, short_name="MOD13A1", page_size=1).json()["items"][0]["umm"]
+    begin = time.process_time()
+    answer = requests.get(other["RelatedUrls"][0]["URL"], headers=TOKEN, timeout=30)
+    assert answer.status_code == 200
+    assert time.process_time() - begin < 2.5  # 0.4 s on an idle core

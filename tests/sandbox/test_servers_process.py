@@ -1,0 +1,130 @@
+"""The server and its process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from firesat.errors import ConfigError
+from firesat.sandbox.serve import Servers, open_world
+from firesat.sandbox.servers.faults import Dice, Faults
+from firesat.sandbox.servers.http import SandboxServer
+from firesat.sandbox.world import World
+from tests.sandbox.servers_tools import Serve
+
+pytest_plugins = ["tests.sandbox.servers_fixtures"]
+
+
+def listens(url: str) -> bool:
+    host, port = url.removeprefix("http://").split(":")
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def wait_until_silent(url: str) -> bool:
+    end = time.monotonic() + 15
+    while listens(url) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not listens(url)
+
+
+def test_the_child_serves_all_providers_and_ends_with_the_context(
+    small_world: World, clients_environment: None
+) -> None:
+    with Servers(small_world) as servers:
+        url, roots = servers.url, servers.base_urls()
+        assert set(roots) == {"sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"}
+        assert all(root.startswith(f"{url}/") for root in roots.values())
+        assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
+        assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
+        found = requests.get(f"{roots['nasa']}/search/granules.umm_json", timeout=20).json()
+        assert found["hits"] > 0
+        for store in ("cds", "ewds"):
+            news = requests.get(f"{roots[store]}/catalogue/v1/messages", timeout=20)
+            assert news.json() == {"messages": []}
+        assert servers.environment()["CDSAPI_KEY"] == "sandbox"
+    assert wait_until_silent(url)
+    assert servers.url == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL does not exist on Windows")
+def test_the_child_ends_when_its_parent_is_killed(small_world: World, tmp_path: Path) -> None:
+    path = tmp_path / "world.npz"
+    small_world.save(path)
+    script = """
+        import sys, time
+        from pathlib import Path
+        from firesat.sandbox.serve import Servers
+        with Servers(Path(sys.argv[1])) as servers:
+            sys.stdout.write(servers.url + chr(10))
+            sys.stdout.flush()
+            time.sleep(600)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        url = parent.stdout.readline().strip()
+        assert listens(url)
+        os.kill(parent.pid, signal.SIGKILL)
+    assert wait_until_silent(url)
+
+
+def test_a_port_in_use_is_said_so(url: str) -> None:
+    with pytest.raises(ConfigError, match="cannot listen"):
+        SandboxServer([], int(url.rpartition(":")[2]))
+
+
+def test_a_world_that_is_not_there_needs_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no sandbox world"):
+        open_world(tmp_path / "nothing.npz")
+
+
+def test_faults_come_at_their_rate_and_again_from_the_same_seed() -> None:
+    dice, again = Dice(5), Dice(5)
+    first = [dice.hit(0.3) for _ in range(1000)]
+    assert first == [again.hit(0.3) for _ in range(1000)]
+    assert 250 < sum(first) < 350
+    assert not any(dice.hit(0.0) for _ in range(100))
+
+
+@pytest.mark.parametrize(("fault", "status"), [("rate_429", 429), ("rate_500", 500)])
+def test_providers_word_faults_in_their_own_way(serve: Serve, fault: str, status: int) -> None:
+    with serve(Faults(**{fault: 1.0})) as server:
+        texts = {}
+        for path in (
+            "/cds/api/catalogue/v1/messages",
+            "/nasa/search/granules.umm_json",
+            "/nrcan/downloads/nbac/",
+            "/static/fuel.tif",
+        ):
+            answer = requests.get(server.url + path, timeout=9)
+            assert answer.status_code == status
+            assert ("Retry-After" in answer.headers) == (status == 429)
+            texts[path] = answer.text
+    assert len(set(texts.values())) == len(texts)
+
+
+def test_a_connection_serves_one_request_after_the_other(url: str) -> None:
+    with requests.Session() as session:
+        begin = time.monotonic()
+        for _ in range(50):
+            assert session.get(f"{url}/cds/api/catalogue/v1/messages", timeout=9).ok
+        assert time.monotonic() - begin < 2.0  # 40 ms each if Nagle met delayed acknowledgement
+
+
+def test_a_body_that_is_no_json_is_refused(url: str) -> None:
+    address = f"{url}/cds/api/retrieve/v1/processes/reanalysis-era5-land/execution"
+    answer = requests.post(address, data=b"{", headers={"PRIVATE-TOKEN": "sandbox"}, timeout=9)
+    assert answer.status_code == 400
+    assert "JSON" in answer.json()["detail"]
