@@ -145,8 +145,10 @@ def _pack(field: Field, values: NDArray[Any]) -> NDArray[Any]:
     """Physical values to stored ones."""
     if field.scale is None:
         return values.astype(field.dtype)
-    steps = np.clip(np.rint(values / np.float32(field.scale)), 0, _FILL - 1)
-    return np.where(np.isnan(values), _FILL, steps).astype(field.dtype)
+    steps = values / np.float32(field.scale)
+    np.rint(steps, out=steps)
+    np.clip(steps, 0, _FILL - 1, out=steps)  # leaves NaN
+    return np.nan_to_num(steps, copy=False, nan=_FILL).astype(field.dtype)
 
 
 def _unpack(field: Field, values: NDArray[Any]) -> NDArray[np.float32]:

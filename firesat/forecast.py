@@ -6,7 +6,6 @@ that it knows too little about, and ``stride``, of which a chip's side must be a
 """
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,9 +44,9 @@ class Forecaster(LightningModule):
         Share of all steps, 0..1.
     focal_gamma : float
         Focus of the focal loss; 0 = cross-entropy. Above 0 the outputs are not calibrated.
-    prior : list of float, optional
-        Chance of a cell for each head before anything is known; default what the training chips
-        say (``base_rate`` of the data), else one in a thousand.
+    prior : float, optional
+        Chance that a cell burns before anything is known, shared by the heads; default what the
+        training chips say (``base_rate`` of the data), else one in a thousand.
     inputs : dict, optional
         What a batch is made of; stored in the checkpoint, so that a forecast cannot differ.
     scaler : dict, optional
@@ -65,7 +64,7 @@ class Forecaster(LightningModule):
         weight_decay: float = 0.01,
         warmup: float = 0.1,
         focal_gamma: float = 0.0,
-        prior: list[float] | None = None,
+        prior: float | None = None,
         inputs: dict[str, Any] | None = None,
         scaler: dict[str, Any] | None = None,
     ) -> None:
@@ -76,8 +75,7 @@ class Forecaster(LightningModule):
         self.focal_gamma, self.prior = focal_gamma, prior
         self.inputs, self.scaler = dict(inputs or {}), dict(scaler or {})
         self.provenance: dict[str, Any] = {}
-        rates = prior or [_BASE_RATE] * len(HEADS)
-        self.register_buffer("offset", _logit(rates))
+        self.register_buffer("offset", _offset(prior or _BASE_RATE))
         self.register_buffer("mean_weight", torch.zeros(()))
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
         self.scores = nn.ModuleDict({name: RunningScores() for name in PROBABILITIES})
@@ -92,9 +90,9 @@ class Forecaster(LightningModule):
             "fit", "validate", "test" or "predict".
         """
         data = getattr(self.trainer, "datamodule", None)
-        rates = getattr(data, "base_rate", None)
-        if stage == "fit" and self.prior is None and rates is not None:
-            self.offset.copy_(_logit(rates))
+        rate: float | None = getattr(data, "base_rate", None)
+        if stage == "fit" and not self.prior and rate:
+            self.offset.copy_(_offset(rate))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the logits of one batch.
@@ -258,7 +256,6 @@ class Forecaster(LightningModule):
         checkpoint[RECORD] = {
             **describe(self.network),
             "firesat_version": __version__,
-            "prior": plain(self.prior, "prior"),
             "inputs": plain(self.inputs, "inputs"),
             "scaler": plain(self.scaler, "scaler"),
             **plain(self.provenance, "provenance"),
@@ -294,7 +291,6 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
         raise CheckpointError(f"{path}: {broken[0]} is not finite: the training diverged")
     forecaster = Forecaster(
         rebuild(record, path),
-        prior=record.get("prior"),
         inputs=record.get("inputs"),
         scaler=record.get("scaler"),
     )
@@ -306,6 +302,6 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
     return forecaster.eval(), forecaster.inputs, forecaster.scaler
 
 
-def _logit(rates: Sequence[float]) -> Tensor:
-    """Log odds of each head's base rate."""
-    return torch.logit(torch.tensor(list(rates), dtype=torch.float32), eps=1e-7)
+def _offset(rate: float) -> Tensor:
+    """Log odds of each head when together they have this chance."""
+    return torch.logit(torch.full((len(HEADS),), rate / len(HEADS)), eps=1e-7)

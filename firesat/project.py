@@ -205,7 +205,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"there is no config at {path}: give --config FILE")
     try:
-        content = yaml.safe_load(path.read_text())
+        content = _plain(path.read_text())
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -221,7 +221,21 @@ def _set(content: dict[str, Any], override: str) -> None:
     *parents, last = name.split(".")
     for parent in parents:
         content = content.setdefault(parent, {})
-    content[last] = yaml.safe_load(text)
+    content[last] = _plain(text)
+
+
+class _DatesAsText(yaml.SafeLoader):
+    """YAML's safe loader, which leaves 2023-07-05 as it is written."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own attribute
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _plain(text: str) -> Any:  # noqa: ANN401  whatever YAML holds
+    """Read YAML."""
+    return yaml.load(text, _DatesAsText)  # noqa: S506  a safe loader
 
 
 def check_keys(kind: Any, content: object, where: str) -> None:  # noqa: ANN401  any annotation

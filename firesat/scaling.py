@@ -77,6 +77,23 @@ class Scaler:
         out: NDArray[np.float32] = (compress(values, channels) - mean) / std
         return out
 
+    def learned(self, field: str) -> bool:
+        """Tell whether any channel of a field was ever there in the training chips.
+
+        Parameters
+        ----------
+        field : str
+            One of `SCALED`.
+
+        Returns
+        -------
+        bool
+            Fuel classes say nothing of it: they are not scaled.
+        """
+        # what was never seen has the moments that change nothing
+        unseen = (0.0, 1.0)
+        return any(pair != unseen for pair in zip(self.mean[field], self.std[field], strict=True))
+
     @property
     def record(self) -> dict[str, Any]:
         """Itself as JSON can hold it.

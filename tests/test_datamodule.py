@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+import yaml
+from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from firesat.batch import Channels
@@ -16,6 +18,8 @@ from firesat.errors import SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
 from tests.tiny_chips import INPUTS, SIZE, write_tiny_chips
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +174,15 @@ def test_a_trainer_shuffles_each_epoch_and_its_checkpoint_knows_the_data(
     assert Inputs.from_record(content["inputs"]) == data.inputs == INPUTS
     assert Scaler.from_record(content["scaler"]) == data.scaler
     assert content["regime"] == "protocol"
+
+
+@pytest.mark.parametrize(
+    "config", sorted((ROOT / "configs" / "data").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_shipped_configs_build_a_data_module(config: Path) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(pl.LightningDataModule, "data")
+    content = {"data": yaml.safe_load(config.read_text())}
+    data = parser.instantiate(parser.parse_object(content))["data"]
+    assert isinstance(data, ChipData)
+    assert data.path.suffix == ".zarr"

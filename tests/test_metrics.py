@@ -87,7 +87,7 @@ def tally_of(probability: np.ndarray, burned: np.ndarray) -> Tally:
 # ---- bins -----------------------------------------------------------------------------------
 
 
-def test_every_value_with_ten_bits_of_mantissa_has_a_bin_of_its_own() -> None:
+def test_every_value_with_twelve_bits_of_mantissa_has_a_bin_of_its_own() -> None:
     values = lower_edge(np.arange(FINE), FINE_BITS).astype(np.float32)
     assert np.array_equal(level_of(values), np.arange(FINE))
     assert values[-1] == 1.0
@@ -167,6 +167,16 @@ def test_prevalence_and_negatives_stand_beside_every_score() -> None:
     case = cases["model"]
     assert case.prevalence == burned.mean()
     assert (case.cells, case.burned, case.negatives) == (burned.size, burned.sum(), "full map")
+
+
+def test_intervals_of_a_forecast_that_hardly_varies_surround_its_score() -> None:
+    rng = np.random.default_rng(4)
+    burned = rng.random((SIDE, SIDE)) < 0.05
+    p = 0.02 * (1 + 0.003 * (rng.random(burned.shape) + burned))  # all in one or two coarse bins
+    cases, _ = judged({"model": p}, burned, fire=np.zeros(burned.shape, int))
+    ap = cases["model"].ap
+    assert ap.value == pytest.approx(average_precision_score(burned.ravel(), p.ravel()), abs=0.02)
+    assert ap.low < ap.value < ap.high
 
 
 # ---- Brier and reliability ------------------------------------------------------------------

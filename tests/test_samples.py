@@ -1,25 +1,20 @@
 """What a chip holds: worked out by hand on the tiny cube, and nothing from after T."""
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import xarray as xr
 import zarr
 from odc.geo.geobox import GeoBox
 
 from firesat.composite import recent_looks
 from firesat.cube import grid_of, open_cube
-from firesat.errors import BandError, CheckpointError, ConfigError, SampleError
-from firesat.samples import DayFields, Inputs, Reader, SampleSettings, season, within
-from firesat.samples.fires import fire_layers
+from firesat.errors import SampleError
+from firesat.samples import DayFields, Inputs, Reader, season
 from firesat.samples.looks import Scenes
 from firesat.samples.pieces import take
-from firesat.samples.truth import truth
-from firesat.samples.weather import fill_nearest, to_fine
-from firesat.window import Period, Window
+from firesat.window import Window
 
 DAY = "2023-06-25"  # day 55 of the cube
 STEP = 55
@@ -141,45 +136,7 @@ def test_regimes_see_so_many_days(
     assert not missing[:known].any()
 
 
-def test_missing_coarse_cells_take_their_neighbours_value_and_missing_days_stay_missing() -> None:
-    layers = np.array([[[1, np.nan], [3, np.nan]], [[np.nan] * 2] * 2], dtype=np.float32)
-    filled = fill_nearest(layers)
-    np.testing.assert_array_equal(filled[0], [[1, 1], [3, 3]])
-    assert np.isnan(filled[1]).all()
-
-
-def test_one_coarse_cell_is_spread_evenly() -> None:
-    fine = to_fine(np.full((1, 1, 1), 7.0, dtype=np.float32), 0, 0, (10, 10))
-    np.testing.assert_array_equal(fine, np.full((1, 10, 10), 7.0))
-
-
 # --- fires as known at T ------------------------------------------------------------------------
-
-
-def test_fire_layers_of_one_hotspot() -> None:
-    hot = np.zeros((1, 60, 60), dtype=bool)
-    hot[0, 10, 10] = True
-    near, new, burnt = fire_layers(hot, np.array([3]))
-    assert near[10, 10] == 1
-    np.testing.assert_allclose(near[10, 14], np.exp(-2 / 3), rtol=1e-6)  # 4 cells, 2 km
-    assert near[10, 49] > 0
-    assert near[10, 50] == 0  # 20 km
-    np.testing.assert_allclose(new[12, 8], np.exp(-3 / 5), rtol=1e-6)
-    assert new[13, 10] == 0
-    assert burnt.sum() == 1
-    np.testing.assert_array_equal(within(near, 2.0)[10, 10:16], [1, 1, 1, 1, 1, 0])
-
-
-def test_old_hotspots_are_burnt_ground_but_no_active_fire() -> None:
-    hot = np.ones((1, 4, 4), dtype=bool)
-    for age, near in ((10, 1), (11, 0)):
-        layers = fire_layers(hot, np.array([age]))
-        assert layers[0].max() == near
-        assert layers[2].all()
-
-
-def test_without_hotspots_all_fire_layers_are_zero() -> None:
-    assert not fire_layers(np.zeros((0, 4, 4), dtype=bool), np.zeros(0, dtype=int)).any()
 
 
 def test_hotspots_of_the_last_day_are_not_out_yet(tiny_cube: Path, cells: GeoBox) -> None:
@@ -252,47 +209,6 @@ def test_a_static_map_that_is_not_there_yet_is_an_error(copy: Path, cells: GeoBo
 
 
 # --- truth --------------------------------------------------------------------------------------
-
-
-def cell(**days: float) -> xr.Dataset:
-    """Labels of one cell."""
-    nothing = {"fraction": 0.0, "fire_id": 0.0, "burn_day": np.nan}
-    undated = {"earliest": np.nan, "latest": np.nan, "fire_start": np.nan}
-    values = {**nothing, **undated, **days}
-    return xr.Dataset({k: (("y", "x"), np.array([[v]], "f4")) for k, v in values.items()})
-
-
-@pytest.mark.parametrize(
-    ("earliest", "latest", "start", "label", "valid", "fire"),
-    [
-        (0, 7, -3, (1, 0), 1, 9),  # growth, the whole window
-        (2, 3, 2, (0, 1), 1, 9),  # new
-        (-1, 3, -3, (0, 0), 0, 9),  # perhaps before T
-        (5, 8, -3, (0, 0), 0, 9),  # perhaps after the window
-        (-4, -1, -9, (0, 0), 0, 0),  # burnt before: no longer at risk
-        (8, 9, 8, (0, 0), 1, 0),  # later
-        (np.nan, np.nan, np.nan, (0, 0), 0, 9),  # undated
-    ],
-)
-def test_truth_of_one_cell(
-    earliest: float, latest: float, start: float, label: tuple[int, int], valid: int, fire: int
-) -> None:
-    first = int(np.datetime64(DAY, "D").astype(int))
-    labels = cell(
-        fraction=0.5, fire_id=9, earliest=first + earliest, latest=first + latest,
-        fire_start=first + start,
-    )  # fmt: skip
-    found = truth(labels, np.zeros((1, 1), "f4"), DAY, Window())
-    assert tuple(found.label[:, 0, 0]) == label
-    assert tuple(found.valid[:, 0, 0]) == (valid, valid)
-    assert found.fire_id[0, 0] == fire
-
-
-@pytest.mark.parametrize(("water", "valid"), [(0.5, 1), (0.51, 0), (np.nan, 1)])
-def test_water_cannot_burn(water: float, valid: int) -> None:
-    found = truth(cell(), np.full((1, 1), water, "f4"), DAY, Window())
-    assert (found.valid == valid).all()
-    assert not found.label.any()
 
 
 def test_truth_of_the_cube_counts_the_growing_ring(fields: DayFields) -> None:
@@ -384,49 +300,3 @@ def test_cells_outside_the_cube_or_off_the_lines_are_refused(
 def test_season_runs_round_the_year() -> None:
     np.testing.assert_allclose(season("2023-01-01"), [0, 1], atol=1e-7)
     np.testing.assert_allclose(np.hypot(*season(DAY)), 1, rtol=1e-6)
-
-
-# --- settings -----------------------------------------------------------------------------------
-
-
-def test_inputs_survive_json() -> None:
-    inputs = Inputs(looks=2, regime="hindsight", modis=("evi",), window=Window(horizon=5))
-    assert Inputs.from_record(json.loads(json.dumps(inputs.record))) == inputs
-
-
-def test_inputs_of_another_version_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="another version of firesat"):
-        Inputs.from_record({**Inputs().record, "colour": "red"})
-
-
-def test_impossible_inputs_are_refused() -> None:
-    with pytest.raises(BandError, match="did you mean ndvi"):
-        Inputs(modis=("ndwi",))
-    with pytest.raises(BandError, match="unknown band 't2max'"):
-        Inputs(weather=("t2max",))
-    with pytest.raises(ConfigError, match="reach back 80 days"):
-        Inputs(sentinel2_history=80)
-    with pytest.raises(ConfigError, match="start at 1"):
-        Inputs(looks=0)
-
-
-TRAIN = [Period(start="2023-05-20", end="2023-06-25")]
-VAL = [Period(start="2023-06-26", end="2023-07-29")]
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"path": Path("chips")}, "end in .zarr"),
-        ({"chip": 85}, "multiples of 10"),
-        ({"stride": 90}, "stride at most chip"),
-        ({"random": 0}, "every chip of the frame needs a chance"),
-        ({"splits": {"val": VAL}}, "val is first, not train"),
-        ({"splits": {}}, "nothing is first"),
-        ({"splits": {"train": VAL, "val": VAL}}, "forward in time"),
-    ],
-)
-def test_impossible_draws_are_refused(change: dict[str, object], words: str) -> None:
-    settings = {"path": Path("chips.zarr"), "splits": {"train": TRAIN, "val": VAL}}
-    with pytest.raises(ConfigError, match=words):
-        SampleSettings(**{**settings, **change})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
@@ -40,6 +40,7 @@ def network(field: NDArray) -> NDArray:
     return np.tanh(uniform_filter(field, 7, mode="constant"))
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     height=st.integers(20, 70),
     width=st.integers(20, 70),

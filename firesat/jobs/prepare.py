@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class SampleReport:
         The store.
     regime : str
         Which weather the chips hold.
+    missing : tuple of str
+        Groups that the inputs ask for and the cube lacks: the chips hold nothing of them.
     taken, frame : dict of dict of int
         Split to stratum to chips taken, and to chips there were.
     dropped : int
@@ -41,6 +43,7 @@ class SampleReport:
 
     path: Path
     regime: str
+    missing: tuple[str, ...]
     taken: dict[str, dict[str, int]]
     frame: dict[str, dict[str, int]]
     dropped: int
@@ -83,7 +86,10 @@ def sample(settings: SampleSettings, cube_path: Path, progress: Progress = silen
     SampleError
         If a split has no chips, or nothing burns in the training periods.
     """
-    plan = Plan(Reader(cube_path, settings.inputs), settings)
+    reader = Reader(cube_path, settings.inputs)
+    if reader.missing:
+        log.warning("%s has no %s: the chips lack it", cube_path, ", ".join(reader.missing))
+    plan = Plan(reader, settings)
     frame = plan.frame(progress)
     whole = keep_fires_whole(frame)
     chosen = _draw(whole, settings)
@@ -96,7 +102,8 @@ def sample(settings: SampleSettings, cube_path: Path, progress: Progress = silen
     chips = tally.count(plan.chips(chosen, progress), table["split"].tolist())
     write_chips(settings.path, finished, chips, len(table), tally.attrs)
     log.info("%d chips in %s", len(table), settings.path)
-    return _report(settings, whole, finished(), dropped=len(frame) - len(whole))
+    report = _report(settings, whole, finished(), dropped=len(frame) - len(whole))
+    return replace(report, missing=reader.missing)
 
 
 def _draw(frame: pd.DataFrame, settings: SampleSettings) -> pd.DataFrame:
@@ -165,6 +172,7 @@ def _report(
     return SampleReport(
         path=settings.path,
         regime=settings.inputs.regime,
+        missing=(),
         taken={split: _by_stratum(part) for split, part in parts.items()},
         frame={split: _by_stratum(frame[frame["split"] == split]) for split in parts},
         dropped=dropped,

@@ -94,10 +94,7 @@ def points(zone: Zone, scoring: Scoring) -> dict[str, Table]:
     found: dict[str, Table] = {}
     for name, tally in zone.tallies.items():
         starts = None if name in scoring.ranks else reliability_starts(tally)
-        cells, burned, _, area, burned_area = tally.fine
-        totals = np.array([tally.totals[key] for key in TOTALS])
-        pooled = Histograms(cells, burned, area, burned_area, totals)
-        found[name] = _statistics(pooled, starts)
+        found[name] = _statistics(_pooled(tally), starts)
         if zone.name == "all" and name in scoring.fractions.blocks:
             found[name]["fss"] = _fss(_fss_sums(scoring, name, zone.blocks), everything)[0]
     _add_skill(found)
@@ -122,8 +119,26 @@ def resamples(zone: Zone, scoring: Scoring, settings: EvaluateSettings) -> dict[
         As :func:`points`, with a leading axis of resamples.
     """
     found = {name: _resampled(zone, name, scoring, settings) for name in zone.tallies}
+    for name, table in found.items():
+        _unbias(table, zone.tallies[name], zone.blocks)
     _add_skill(found)
     return found
+
+
+def _unbias(table: Table, tally: Tally, blocks: Sequence[int]) -> None:
+    """Take out what coarse bins do to scores of rank: forecasts that hardly vary lose much."""
+    fine = _statistics(_pooled(tally), None)
+    coarse = _statistics(_Held.of(tally, blocks).weighted(np.ones((1, len(blocks)))), None)
+    for key in ("ap", "lift"):
+        table[key] = table[key] * scores.ratio(fine[key], coarse[key][0])
+    table["capture"] = np.clip(table["capture"] + fine["capture"] - coarse["capture"][0], 0.0, 1.0)
+
+
+def _pooled(tally: Tally) -> Histograms:
+    """Everything, in fine bins."""
+    cells, burned, _, area, burned_area = tally.fine
+    totals = np.array([tally.totals[key] for key in TOTALS])
+    return Histograms(cells, burned, area, burned_area, totals)
 
 
 def _resampled(zone: Zone, name: str, scoring: Scoring, settings: EvaluateSettings) -> Table:
@@ -148,8 +163,7 @@ class _Held(NamedTuple):
     """Blocks of a forecast as matrices, without the bins that nobody uses."""
 
     levels: NDArray[np.int64]
-    cells: Floats
-    burned: Floats
+    counts: Floats  # shape (B, 2 L): cells, then burned ones
     totals: Floats
 
     @classmethod
@@ -160,27 +174,16 @@ class _Held(NamedTuple):
         cells = np.stack([part.all for part in bins])
         levels = np.flatnonzero(cells.any(axis=0))
         burned = np.stack([part.burned for part in bins])
-        return cls(
-            levels,
-            cells[:, levels].astype(np.float64),
-            burned[:, levels].astype(np.float64),
-            np.stack([part.totals for part in bins]),
-        )
+        counts = np.concatenate([cells[:, levels], burned[:, levels]], axis=1)
+        totals = np.stack([part.totals for part in bins])
+        return cls(levels, counts.astype(np.float64), totals)
 
     def weighted(self, weights: Floats) -> Histograms:
         """Sum the blocks by their weights; cells of a block share its mean area."""
-        mean = np.divide(
-            self.totals[:, 5], self.totals[:, 0], out=np.zeros(len(self.totals)),
-            where=self.totals[:, 0] > 0,
-        )  # fmt: skip
-        by_area = weights * mean
-        return Histograms(
-            weights @ self.cells,
-            weights @ self.burned,
-            by_area @ self.cells,
-            by_area @ self.burned,
-            weights @ self.totals,
-        )
+        mean = np.nan_to_num(scores.ratio(self.totals[:, 5], self.totals[:, 0]))
+        cells, burned = np.split(weights @ self.counts, 2, axis=1)
+        area, burned_area = np.split((weights * mean) @ self.counts, 2, axis=1)
+        return Histograms(cells, burned, area, burned_area, weights @ self.totals)
 
 
 def _statistics(h: Histograms, starts: NDArray[np.int64] | None) -> Table:

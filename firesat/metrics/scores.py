@@ -74,7 +74,8 @@ def _first_reaching(reached: Floats, wanted: Floats) -> NDArray[np.intp]:
         np.searchsorted(row, goal)
         for row, goal in zip(rows, goals.reshape(len(rows), -1), strict=True)
     ]
-    return np.minimum(np.stack(found), reached.shape[-1] - 1).reshape(goals.shape)
+    level: NDArray[np.intp] = np.minimum(np.stack(found), reached.shape[-1] - 1)
+    return level.reshape(goals.shape)
 
 
 def brier(totals: Floats) -> Floats:

@@ -1,18 +1,19 @@
 """Histograms that stand for maps: all scores come from them, so maps are read once and forgotten.
 
 A published probability is a float32 whose mantissa is rounded to 10 bits, so binning by exponent
-and 10 bits of mantissa keeps every value of the map apart: scores of pooled maps are exact. Blocks,
+and 12 bits of mantissa keeps every value of the map apart: scores of pooled maps are exact. Blocks,
 which the intervals resample, and days are kept at 8 bits (0.4 % of the value), which bounds the
 memory by the number of blocks and never by the number of cells.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 LOWEST = -24  # exponent: 2**-24 = 6e-8 lies below the floor of calibrated probabilities, 1e-7
-FINE_BITS, COARSE_BITS = 10, 8
+FINE_BITS, COARSE_BITS = 12, 8
 FINE = -LOWEST * 2**FINE_BITS + 1
 COARSE = -LOWEST * 2**COARSE_BITS + 1
 
@@ -36,7 +37,7 @@ def level_of(probability: NDArray[np.floating]) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int64
-        0 to `FINE` - 1, rising with the probability; values that differ within their first 10 bits
+        0 to `FINE` - 1, rising with the probability; values that differ within their first 12 bits
         of mantissa never share a bin.
     """
     floor = np.float32(2.0**LOWEST)
@@ -88,12 +89,12 @@ class Cells:
     area: Floats
     block: NDArray[np.int64]
 
-    def take(self, chosen: NDArray[np.bool_]) -> "Cells":
+    def take(self, chosen: NDArray[np.bool_] | slice) -> "Cells":
         """Choose some of the cells.
 
         Parameters
         ----------
-        chosen : ndarray of bool, shape (N,)
+        chosen : ndarray of bool, shape (N,), or slice
             True where kept.
 
         Returns
@@ -177,16 +178,19 @@ class Tally:
         probability : ndarray of float, shape (N,)
             The forecast for them: 0 to 1, no NaN.
         """
-        for block in _distinct(cells.block):
-            inside = cells.block == block
-            whole = bool(inside.all())  # most maps lie in one block: spare the copies
-            part = cells if whole else cells.take(inside)
-            fine, totals = _histogram(part, probability if whole else probability[inside])
-            self.fine += fine
-            counts, hits, _, sizes, fires = (coarsen(row) for row in fine)
-            held = Bins(counts.astype(np.int32), hits.astype(np.int32), totals)
-            self._into(self.blocks, int(block), held)
-            self._into(self.days, cells.day, Bins(sizes, fires, totals))
+        if not len(cells.burned):
+            return
+        level, p = level_of(probability), np.asarray(probability, dtype=np.float64)
+        fine = _histogram(level, p, cells)
+        self.fine += fine
+        sizes, fires = coarsen(fine[3]), coarsen(fine[4])
+        whole = Bins.empty("int32")
+        coarse = level >> (FINE_BITS - COARSE_BITS)
+        for block, inside in _by_block(cells.block):
+            part = _bins(coarse[inside], p[inside], cells.take(inside))
+            self._into(self.blocks, block, part)
+            whole = whole + part
+        self._into(self.days, cells.day, Bins(sizes, fires, whole.totals))
 
     @staticmethod
     def _into[K](shelf: dict[K, Bins], key: K, part: Bins) -> None:
@@ -216,27 +220,39 @@ class Tally:
         return dict(zip(TOTALS, map(float, sums), strict=True))
 
 
-def _distinct(block: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The blocks of some cells, without sorting where there is only one."""
-    if len(block) and (block == block[0]).all():
-        return block[:1]
-    return np.unique(block)
+def _by_block(block: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.bool_] | slice]]:
+    """Each block and where its cells are; most maps lie in one block and are not copied."""
+    if (block == block[0]).all():
+        yield int(block[0]), slice(None)
+        return
+    for number in np.unique(block):
+        yield int(number), block == number
 
 
-def _histogram(cells: Cells, probability: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Fine histograms and totals of cells."""
-    level = level_of(probability)
-    p = np.asarray(probability, dtype=np.float64)
+def _histogram(level: NDArray[np.int64], p: Floats, cells: Cells) -> Floats:
+    """Fine histograms of cells."""
     area, hit = cells.area, cells.burned
-    fine = np.zeros((5, FINE))
-    fine[0] = np.bincount(level, minlength=FINE)
-    fine[1] = np.bincount(level[hit], minlength=FINE)
-    fine[2] = np.bincount(level, p, FINE)
-    fine[3] = np.bincount(level, area, FINE)
-    fine[4] = np.bincount(level[hit], area[hit], FINE)
-    n, burned, expected, size, burned_size = fine.sum(axis=1)
-    totals = [n, burned, expected, p @ p, p[hit].sum(), size, p @ area, burned_size]
-    return fine, np.array(totals)
+    return np.stack(
+        [
+            np.bincount(level, minlength=FINE),
+            np.bincount(level[hit], minlength=FINE),
+            np.bincount(level, p, FINE),
+            np.bincount(level, area, FINE),
+            np.bincount(level[hit], area[hit], FINE),
+        ]
+    )
+
+
+def _bins(coarse: NDArray[np.int64], p: Floats, cells: Cells) -> Bins:
+    """Coarse histograms and totals of a block's cells."""
+    area, hit = cells.area, cells.burned
+    totals = [
+        len(p), hit.sum(), p.sum(), p @ p, p[hit].sum(), area.sum(), p @ area, area[hit].sum(),
+    ]  # fmt: skip
+    counts, burned = (
+        np.bincount(c, minlength=COARSE).astype("int32") for c in (coarse, coarse[hit])
+    )
+    return Bins(counts, burned, np.array(totals))
 
 
 def coarsen(fine: Floats) -> Floats:

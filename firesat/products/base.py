@@ -34,6 +34,10 @@ class Issue:
         Local standard time minus UTC at the region's centre, whole hours.
     version : str
         Of firesat.
+    missing : tuple of str
+        Groups that the forecaster reads and the cube lacks.
+    note : str
+        What who reads the files must know besides.
     """
 
     day: str
@@ -43,6 +47,8 @@ class Issue:
     regime: str
     utc_offset: int
     version: str
+    missing: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def name(self) -> str:

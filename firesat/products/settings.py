@@ -21,6 +21,9 @@ class PredictSettings:
         Issue days, ISO 8601.
     checkpoint : Path, optional
         A trained forecaster.
+    chip : int, optional
+        Cells of a chip's side; default that of the training. Twice the side takes a quarter of the
+        time, as less of each chip is halo: safe for convolutions, to be tried out for attention.
     stride : int, optional
         Cells between chips, a multiple of 10; default the chip without its halo. Smaller is slower
         and smoother.
@@ -32,6 +35,8 @@ class PredictSettings:
         Clear Sentinel-2 looks under which the forecaster abstains from a cell; 0 = never.
     products : list of Product
         What is written for each day.
+    note : str
+        What who reads the maps must know; stands in every file.
 
     Raises
     ------
@@ -42,11 +47,13 @@ class PredictSettings:
     output: Path
     days: tuple[str, ...] = ()
     checkpoint: Path | None = None
+    chip: int | None = None
     stride: int | None = None
     halo: int | None = None
     batch_size: int = 16
     min_looks: int = 1
     products: list[Product] = field(default_factory=lambda: [Probability()])
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""

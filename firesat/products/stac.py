@@ -97,7 +97,7 @@ def _properties(issue: Issue, cells: GeoBox, created: datetime) -> dict[str, Any
     return {
         "title": f"Wildfire probability, {local[0]} to {local[1]}",
         "description": "\n\n".join(
-            notice(issue.valid_time, issue.utc_offset, language) for language in LANGUAGES
+            [*([issue.note] if issue.note else []), *_notices(issue)],
         ),
         "created": _iso(created),
         "expires": _iso(end),
@@ -115,6 +115,11 @@ def _properties(issue: Issue, cells: GeoBox, created: datetime) -> dict[str, Any
         "firesat:checkpoint": f"{_SHA256}{issue.checkpoint}",
         "firesat:regime": issue.regime,
     }
+
+
+def _notices(issue: Issue) -> list[str]:
+    """The notice in each language."""
+    return [notice(issue.valid_time, issue.utc_offset, language) for language in LANGUAGES]
 
 
 def _projection(cells: GeoBox) -> dict[str, Any]:

@@ -15,11 +15,14 @@ def forecast_tags(issue: Issue) -> dict[str, str]:
     Returns
     -------
     dict of str
-        ISO times in UTC, who made it and from what, the notices. ``TIFFTAG_DATETIME`` is the
-        reference time, not the time of writing: the same forecast gives the same bytes.
+        ISO times in UTC, who made it, from what and without what, the notices.
+        ``TIFFTAG_DATETIME`` is the reference time, not the time of writing: the same forecast gives
+        the same bytes.
     """
     start, end = issue.valid_time
+    special = {"note": issue.note, "missing_inputs": ", ".join(issue.missing)}
     return {
+        **{name: text for name, text in special.items() if text},
         "reference_time": _iso(start),
         "valid_time_start": _iso(start),
         "valid_time_end": _iso(end),

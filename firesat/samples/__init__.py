@@ -2,7 +2,8 @@
 
 ::
 
-    settings   what a batch is made of, which chips are taken
+    inputs     what a batch is made of
+    settings   which chips are taken
     pieces     one group over some cells, and what of it was known when
     looks fires weather truth     one kind of field each
     region     all of them over some cells
@@ -11,10 +12,11 @@
 """
 
 from firesat.samples.fires import within
+from firesat.samples.inputs import FIRE_LAYERS, Inputs
 from firesat.samples.plan import Plan, Progress
 from firesat.samples.reader import DayFields, Reader, season
 from firesat.samples.region import Region
-from firesat.samples.settings import FIRE_LAYERS, Inputs, SampleSettings
+from firesat.samples.settings import SampleSettings
 from firesat.samples.truth import Truth
 
 __all__ = [

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from firesat.bands import SENTINEL2_BANDS
 from firesat.composite import CLEAR_FILL, Looks, Scene, empty_looks, stack_looks
 from firesat.samples.pieces import Piece
 from firesat.window import Window
 
 KEPT_BYTES = 1 << 30  # a season of 60 x 60 km; forecasts a few days apart share most scenes
 
-_Packed = tuple[NDArray[np.uint16], NDArray[np.uint8]]
+_Packed = tuple[NDArray[np.generic], NDArray[np.uint8]]
 
 
 class Scenes:
@@ -46,13 +47,23 @@ class Scenes:
         Returns
         -------
         Looks
-            Of the piece's cells.
+            Of the piece's cells; bands as the lexicon has them, NaN in those that the cube lacks.
         """
         found = stack_looks(self._in_hand(day, window), number)
         if found.age.size:
-            return found
+            return self._in_lexicon(found)
         sizes = self._piece.data.sizes
-        return empty_looks(number, sizes["band"], sizes["y"], sizes["x"])
+        return empty_looks(number, len(SENTINEL2_BANDS), sizes["y"], sizes["x"])
+
+    def _in_lexicon(self, found: Looks) -> Looks:
+        """Looks with every band of the lexicon, whichever the cube holds, in whatever order."""
+        names = tuple(self._piece.data["reflectance"].attrs["band_names"])
+        if names == SENTINEL2_BANDS:
+            return found
+        number, _, height, width = found.reflectance.shape
+        whole = empty_looks(number, len(SENTINEL2_BANDS), height, width).reflectance
+        whole[:, [SENTINEL2_BANDS.index(name) for name in names]] = found.reflectance
+        return Looks(reflectance=whole, age=found.age)
 
     def _in_hand(self, day: str, window: Window) -> Iterator[Scene]:
         """Scenes available by T, newest first, unclear in tiles where they were not."""

@@ -1,6 +1,8 @@
 """The frame of all chips over a region, and the pixels of those that were chosen."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +12,7 @@ from firesat.cube import grid_of
 from firesat.errors import SampleError
 from firesat.grid import TILE_SIZE, Grid, Tile
 from firesat.samples.fires import within
-from firesat.samples.reader import Reader
+from firesat.samples.reader import DayFields, Reader
 from firesat.samples.region import Region
 from firesat.samples.settings import SampleSettings
 from firesat.sampling import DayMaps, Panel, frame_of_day, issue_days, panels
@@ -117,17 +119,32 @@ class Plan:
         dict of ndarray
             A chip with label and valid, in the order of `chosen`.
         """
+        groups = [g for _, g in chosen.groupby(["split", "panel", "reference_day"], sort=False)]
         done = 0
-        for _, group in chosen.groupby(["split", "panel", "reference_day"], sort=False):
+        for group, fields in zip(groups, self._ahead(groups), strict=True):
+            progress(done, len(chosen), f"chips of {fields.day}")
             panel = self.panels[int(group["panel"].iloc[0])]
-            day = str(group["reference_day"].iloc[0])
-            progress(done, len(chosen), f"chips of {day}")
-            fields = self._reader.day(day, self._region(panel).cells, truth=True)
             for row, col in zip(group["row"], group["col"], strict=True):
                 where = int(row) - panel.row, int(col) - panel.col
                 yield self._reader.chip(fields, *where, self._settings.chip)
             done += len(group)
         progress(done, len(chosen), "chips")
+
+    def _ahead(self, groups: list[pd.DataFrame]) -> Iterator[DayFields]:
+        """Fields of each group's day; the next is read while this one is written."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            coming: deque[Future[DayFields]] = deque()
+            for group in groups:
+                coming.append(pool.submit(self._fields, group))
+                if len(coming) > 1:
+                    yield coming.popleft().result()
+            yield from (future.result() for future in coming)
+
+    def _fields(self, group: pd.DataFrame) -> DayFields:
+        """Read the day and the panel of some chips."""
+        panel = self.panels[int(group["panel"].iloc[0])]
+        day = str(group["reference_day"].iloc[0])
+        return self._reader.day(day, self._region(panel).cells, truth=True)
 
     def places(self, chosen: pd.DataFrame) -> pd.DataFrame:
         """Say where chips lie on the national grid.

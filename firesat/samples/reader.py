@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from firesat.cube import groups
 from firesat.errors import SampleError
+from firesat.samples.inputs import COARSEST, Inputs
 from firesat.samples.pieces import Array
 from firesat.samples.region import Region
-from firesat.samples.settings import COARSEST, Inputs
 from firesat.samples.truth import Truth
 from firesat.scaling import Batch, add_masks
 from firesat.window import parse_day
@@ -57,6 +58,18 @@ class Reader:
         self.cube_path = cube_path
         self.inputs = inputs
         self._region: Region | None = None
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Groups that the inputs ask for and the cube lacks.
+
+        Returns
+        -------
+        tuple of str
+            Their fields are NaN: the masks say so, and a network sees 0.
+        """
+        there = groups(self.cube_path)
+        return tuple(name for name in self.inputs.groups if name not in there)
 
     def region(self, cells: GeoBox) -> Region:
         """Open the cube over some cells; the last ones asked for are kept.

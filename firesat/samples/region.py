@@ -8,14 +8,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.composite import Looks
-from firesat.cube import open_cube
+from firesat.bands import SENTINEL2_BANDS
+from firesat.composite import Looks, empty_looks
+from firesat.cube import groups, open_cube
 from firesat.errors import SampleError
 from firesat.labels import VARIABLES
 from firesat.samples.fires import FARTHEST, fire_layers
+from firesat.samples.inputs import COARSEST, FIRE_LAYERS, Inputs, modis_group
 from firesat.samples.looks import Scenes
 from firesat.samples.pieces import Array, Piece, Table, take
-from firesat.samples.settings import COARSEST, Inputs, modis_group
 from firesat.samples.truth import Truth, truth
 from firesat.samples.weather import to_fine
 from firesat.window import Window
@@ -26,6 +27,8 @@ _EVER = 400 * 366  # days: for what does not age
 
 class Region:
     """The cube over some cells; what is read more than once is kept.
+
+    A group that the cube lacks gives fields of NaN: nothing is known.
 
     Parameters
     ----------
@@ -45,6 +48,7 @@ class Region:
     def __init__(self, path: Path, inputs: Inputs, cells: GeoBox) -> None:
         self.cells = cells
         self._path = path
+        self._there = frozenset(groups(path))
         self._inputs = inputs
         self._pieces: dict[str, Piece] = {}
         self._static: dict[int, Array] = {}
@@ -71,6 +75,11 @@ class Region:
             self._pieces[group] = take(open_cube(self._path, group), self.cells, margin)
         return self._pieces[group]
 
+    def _nothing(self, *leading: int, coarser: int = 1) -> Array:
+        """A field of which nothing is known."""
+        height, width = self.shape
+        return np.full((*leading, height // coarser, width // coarser), np.nan, dtype=np.float32)
+
     @cached_property
     def _scenes(self) -> Scenes:
         """Sentinel-2."""
@@ -87,8 +96,11 @@ class Region:
         Returns
         -------
         Looks
-            Reflectance (K, 13, Y, X) and age (K, Y, X), NaN where there is none.
+            Reflectance (K, 13, Y, X) and age (K, Y, X), NaN where there is none, and in bands that
+            the cube does not hold.
         """
+        if "sentinel2" not in self._there:
+            return empty_looks(self._inputs.looks, len(SENTINEL2_BANDS), *self.shape)
         window = Window(history=self._inputs.sentinel2_history)
         return self._scenes.looks(day, window, self._inputs.looks)
 
@@ -108,6 +120,9 @@ class Region:
         """
         layers = []
         for variable in self._inputs.modis:
+            if modis_group(variable) not in self._there:
+                layers.append(self._nothing(self._inputs.modis_steps, coarser=5))
+                continue
             piece = self._piece(modis_group(variable))
             known = piece.known(day, self._inputs.window, self._inputs.window.history)
             values = piece.read(variable, self._latest(piece, known), known)
@@ -140,8 +155,9 @@ class Region:
 
     def _days_of(self, group: str, variables: tuple[str, ...], day: str) -> list[Array]:
         """Days of some weather variables, each (S, y, x)."""
-        if not variables:
-            return []
+        if group not in self._there:
+            missing = self._nothing(self._inputs.weather_steps, coarser=COARSEST)
+            return [missing for _ in variables]
         piece = self._piece(group, margin=10_000)
         issue = np.datetime64(day, "D")
         first = issue - self._inputs.weather_days * _DAY
@@ -167,6 +183,8 @@ class Region:
         ndarray of float32, shape (3, Y, X)
             As `FIRE_LAYERS`; from hotspots published by T alone, those up to 20 km away included.
         """
+        if "hotspots" not in self._there:
+            return self._nothing(len(FIRE_LAYERS))
         piece = self._piece("hotspots", margin=FARTHEST * 1000)
         issue = np.datetime64(day, "D")
         known = piece.known(day, self._inputs.window, _EVER)
@@ -204,6 +222,8 @@ class Region:
         SampleError
             If no such map was available by T.
         """
+        if "static" not in self._there:
+            return self._nothing(len(self._inputs.names["static"]))
         step = self._static_step(day)
         if step not in self._static:
             layers = [self._map(name, step) for name in self._inputs.static]
@@ -247,8 +267,13 @@ class Region:
         year = day[:4]
         if year not in self._seasons:
             self._seasons[year] = self._season(year)
-        water = self._map("water", self._static_step(day))
-        return truth(self._seasons[year], water, day, self._inputs.window)
+        return truth(self._seasons[year], self._water(day), day, self._inputs.window)
+
+    def _water(self, day: str) -> Array:
+        """Water fraction; without maps none is known."""
+        if "static" not in self._there:
+            return self._nothing()
+        return self._map("water", self._static_step(day))
 
     def _season(self, year: str) -> xr.Dataset:
         """Labels of a year."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
+from firesat.sources._grib_message import dissect, messages, unpack
 from firesat.sources._layers import georeferenced
 
 _Moment = tuple[int, int, int]  # seconds since 1970, ensemble member, level
@@ -68,92 +69,113 @@ def read_grib(path: Path) -> xr.Dataset:
     SourceError
         If it holds several grids, or one without rows and columns.
     """
-    quantities: dict[tuple[int, ...], _Quantity] = {}
-    grids: dict[str, GribGrid] = {}
-    for handle in _messages(path):
-        keys = _getter(handle)
-        section = keys("md5GridSection")
-        if section not in grids:
-            grids[section] = grid_of(keys, path.name)
-        _file_away(handle, keys, quantities)
-    if len(grids) != 1:
-        raise SourceError(f"{path} holds {len(grids)} grids: split it by grid, one file each")
-    grid = next(iter(grids.values()))
-    variables = dict(_variables(quantities, grid))
+    file = _File(path.name)
+    for message in messages(path):
+        if not file.add_known(message):
+            try:
+                file.add(message)
+            except _eccodes_error() as error:
+                raise CorruptFileError(
+                    f"{path} is a damaged GRIB file ({error}): delete it and run the command again"
+                ) from error
+    if len(file.grids) != 1:
+        raise SourceError(f"{path} holds {len(file.grids)} grids: split it by grid, one file each")
+    grid = next(iter(file.grids.values()))
+    variables = dict(_variables(list(file.quantities.values()), grid))
     return _with_places(georeferenced(variables, grid.cells), grid.cells)
 
 
-def _messages(path: Path) -> Iterator[int]:
-    """Open messages one by one; whatever lies between them must be padding."""
-    # Here and not above: loaded before pyproj, ecCodes' own PROJ crashes the interpreter's exit
-    # (github.com/bcgov/wps/pull/5138), and import sorting would put it first.
-    import eccodes
+def _eccodes_error() -> type[Exception]:
+    """Base of what ecCodes raises."""
+    # ecCodes is imported in functions only: loaded before pyproj, its own PROJ crashes the
+    # interpreter's exit (github.com/bcgov/wps/pull/5138), and sorted imports put it first.
+    from eccodes import CodesInternalError
 
-    end = 0
-    with path.open("rb") as file, path.open("rb") as again:
+    error: type[Exception] = CodesInternalError
+    return error
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What ecCodes said of the first message of a kind, true for all that look like it."""
+
+    quantity: _Quantity
+    step: int
+    member: int
+    level: int
+    points: int
+
+
+class _File:
+    """What has been read of a file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.quantities: dict[tuple[int, ...], _Quantity] = {}
+        self.grids: dict[str, GribGrid] = {}
+        self.recipes: dict[bytes, _Recipe] = {}
+
+    def add_known(self, message: bytes) -> bool:
+        """Unpack a message that looks like an earlier one; tell whether it did."""
+        packed = dissect(message)
+        recipe = self.recipes.get(packed.skeleton) if packed else None
+        if packed is None or recipe is None:
+            return False
+        values = unpack(packed, recipe.points)
+        if values is None:
+            return False
+        key = packed.reference + recipe.step, recipe.member, recipe.level
+        recipe.quantity.fields[key] = values
+        return True
+
+    def add(self, message: bytes) -> None:
+        """Let ecCodes decode a message, and remember its kind if we come to the same values."""
+        import eccodes
+
+        handle = eccodes.codes_new_from_message(message)
         try:
-            while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
-                try:
-                    start = eccodes.codes_get_message_offset(handle)
-                    _check_padding(again, end, start, path)
-                    end = start + eccodes.codes_get_long(handle, "totalLength")
-                    yield handle
-                finally:
-                    eccodes.codes_release(handle)
-        except eccodes.CodesInternalError as error:
-            raise CorruptFileError(
-                f"{path} is a damaged GRIB file ({error}): delete it and run the command again"
-            ) from error
-    with path.open("rb") as file:
-        _check_padding(file, end, path.stat().st_size, path)
-    if end == 0:
-        raise CorruptFileError(f"{path} holds no GRIB message: delete it and run the command again")
+            keys = partial(eccodes.codes_get, handle)
+            section = keys("md5GridSection")
+            if section not in self.grids:
+                self.grids[section] = grid_of(keys, self.name)
+            self._decode(message, handle, keys)
+        finally:
+            eccodes.codes_release(handle)
+
+    def _decode(self, message: bytes, handle: int, keys: Keys) -> None:
+        """File a message's values with its kind."""
+        import eccodes
+
+        kind = tuple(keys(key) for key in _KIND_KEYS[keys("edition")])
+        if kind not in self.quantities:
+            self.quantities[kind] = _describe(handle, keys)
+        quantity = self.quantities[kind]
+        if keys("bitmapPresent"):
+            eccodes.codes_set_double(handle, "missingValue", _MISSING)
+        values = eccodes.codes_get_values(handle)
+        values[values == _MISSING] = np.nan
+        member = keys("number") if quantity.has_member else 0
+        when, level = _seconds(keys("validityDate"), keys("validityTime")), keys("level")
+        quantity.fields[when, member, level] = values
+        packed = dissect(message)
+        if packed is not None and _agree(unpack(packed, len(values)), values):
+            self.recipes[packed.skeleton] = _Recipe(
+                quantity, when - packed.reference, member, level, len(values)
+            )
 
 
-def _check_padding(file: BinaryIO, start: int, end: int, path: Path) -> None:
-    """Refuse bytes that ecCodes would skip in silence, such as a message whose start is damaged."""
-    file.seek(start)
-    if start != end and file.read(end - start).strip(b"\0"):
-        raise CorruptFileError(
-            f"{path} is damaged: bytes {start} to {end} are no GRIB message; delete it and run the "
-            "command again"
-        )
+def _agree(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64]) -> bool:
+    """Whether direct unpacking gives what ecCodes gives."""
+    return ours is not None and np.allclose(ours, theirs, rtol=1e-9, atol=0, equal_nan=True)
 
 
-def _getter(handle: int) -> Keys:
-    """A message's keys as a function."""
-    from eccodes import codes_get
-
-    return lambda key: codes_get(handle, key)
-
-
-def _file_away(handle: int, keys: Keys, quantities: dict[tuple[int, ...], _Quantity]) -> None:
-    """Decode a message and put it with its kind."""
-    import eccodes
-
-    kind = tuple(eccodes.codes_get_long(handle, key) for key in _KIND_KEYS[keys("edition")])
-    if kind not in quantities:
-        quantities[kind] = _describe(handle, keys, kind)
-    quantity = quantities[kind]
-    if eccodes.codes_get_long(handle, "bitmapPresent"):
-        eccodes.codes_set_double(handle, "missingValue", _MISSING)
-    values = eccodes.codes_get_values(handle)
-    values[values == _MISSING] = np.nan
-    member = eccodes.codes_get_long(handle, "number") if quantity.has_member else 0
-    when = _seconds(
-        eccodes.codes_get_long(handle, "validityDate"),
-        eccodes.codes_get_long(handle, "validityTime"),
-    )
-    quantity.fields[when, member, eccodes.codes_get_long(handle, "level")] = values
-
-
-def _describe(handle: int, keys: Keys, kind: tuple[int, ...]) -> _Quantity:
+def _describe(handle: int, keys: Keys) -> _Quantity:
     """Name a quantity."""
     import eccodes
 
     name = str(keys("cfVarName"))
     if name == "unknown":
-        name = "p" + "_".join(map(str, kind[:3]))
+        name = "p" + "_".join(str(keys(key)) for key in _KIND_KEYS[keys("edition")][:3])
     attrs = {"units": _udunits(str(keys("units"))), "long_name": str(keys("name"))}
     has_member = bool(eccodes.codes_is_defined(handle, "number"))
     return _Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
@@ -171,12 +193,10 @@ def _seconds(date: int, time: int) -> int:
     return int(day.astype(np.int64)) + time // 100 * 3600 + time % 100 * 60
 
 
-def _variables(
-    quantities: dict[tuple[int, ...], _Quantity], grid: GribGrid
-) -> Iterator[tuple[str, xr.DataArray]]:
+def _variables(quantities: list[_Quantity], grid: GribGrid) -> Iterator[tuple[str, xr.DataArray]]:
     """Stack each quantity's fields by time, member and level."""
-    names = [quantity.name for quantity in quantities.values()]
-    for quantity in quantities.values():
+    names = [quantity.name for quantity in quantities]
+    for quantity in quantities:
         name = quantity.name
         if names.count(name) > 1:
             name = f"{name}_{quantity.level_type}"

@@ -58,7 +58,7 @@ def _open_zip(path: Path) -> xr.Dataset:
             parts.append(open_weather(part))
     if not parts:
         raise CorruptFileError(f"{path} holds no weather file: delete it and run the command again")
-    return xr.merge(parts, compat="override", join="outer", combine_attrs="drop")
+    return xr.merge(parts, compat="override", join="outer", combine_attrs="override")
 
 
 def vapour_pressure(dewpoint: Field) -> Field:

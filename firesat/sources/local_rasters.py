@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.bands import band
+from firesat.bands import SENTINEL2_BANDS, band
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import ConfigError
 from firesat.sources._layers import empty, hours, latest, layer
@@ -33,6 +33,11 @@ class LocalRasters:
         Name of the lexicon: number in the file, from 1.
     stack : str
         Name of one array that holds all bands, such as "reflectance"; "" = an array for each.
+    clear : {"", "observed", "masked"}
+        Whether to add an array ``clear``, the share of each cell that shows the ground: where every
+        band was observed, as in a composite without clouds; or by firesat's own cloud mask, which
+        needs all 13 bands of a Level 1C image in the order of the lexicon. The group ``sentinel2``
+        needs it, beside ``stack: reflectance``.
     level : int
         Cell size at which they are stored, in metres.
     scale, offset : float
@@ -43,6 +48,8 @@ class LocalRasters:
         To assume where a file names none.
     latency_hours : float
         From the observation to its availability.
+    comment : str
+        What who reads the cube must know of the files; an attribute of the group.
     root : str
         Folder of the files.
     root_env : str
@@ -55,12 +62,14 @@ class LocalRasters:
     files: dict[str, str]
     bands: dict[str, int]
     stack: str = ""
+    clear: Literal["", "observed", "masked"] = ""
     level: int = 100
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
     crs: str | None = None
     latency_hours: float = 24.0
+    comment: str = ""
     root: str = "."
     root_env: str = "FIRESAT_REAL_DATA"
     base_url: str = ""
@@ -71,6 +80,21 @@ class LocalRasters:
             band(name)
         for path in self.files:
             self._taken(path)
+        self._check_clear()
+
+    def _check_clear(self) -> None:
+        """Refuse arrays that a forecast could not read, and masks that need other bands."""
+        if self.group == "sentinel2" and not (self.clear and self.stack == "reflectance"):
+            raise ConfigError(
+                "local rasters as group sentinel2 need stack: reflectance and clear: observed or "
+                "masked"
+            )
+        whole = self.stack == "reflectance" and tuple(self.bands) == SENTINEL2_BANDS
+        if self.clear == "masked" and not whole:
+            raise ConfigError(
+                f"clear: masked needs stack: reflectance and the bands {', '.join(SENTINEL2_BANDS)}"
+                " in this order: give them, or clear: observed"
+            )
 
     def _taken(self, path: str) -> np.datetime64:
         """When a file was taken."""
@@ -88,19 +112,22 @@ class LocalRasters:
         Returns
         -------
         Layout
-            float32, under the lexicon's names or stacked along a band axis.
+            float32, under the lexicon's names or stacked along a band axis; `clear` in per cent.
         """
         names = tuple(self.bands)
         stacked = (Variable(name=self.stack, bands=names),)
+        arrays = stacked if self.stack else tuple(Variable(name=name) for name in names)
+        share = (Variable(name="clear", dtype="uint8", scale=0.01, fill=255),)
         return Layout(
             group=self.group,
             level=self.level,
-            variables=stacked if self.stack else tuple(Variable(name=name) for name in names),
+            variables=(*arrays, *(share if self.clear else ())),
             attrs={
                 "source": "local rasters",
                 "provider": "",
                 "licence": "as stated by the makers of the files",
                 "latency_hours": self.latency_hours,
+                **({"comment": self.comment} if self.comment else {}),
             },
         )
 
@@ -182,7 +209,8 @@ class LocalRasters:
         -------
         xr.Dataset
             float32 in the lexicon's units, NaN where missing; dims ``(y, x)``, or ``(band, y, x)``
-            where stacked.
+            where stacked; with ``clear (y, x)`` if all that was observed is clear. Where it is to
+            be masked, the attribute ``mask`` says by what.
 
         Raises
         ------
@@ -199,20 +227,33 @@ class LocalRasters:
             nodata=self.nodata,
             crs=self.crs,
         )
+        fine = abs(dataset.odc.geobox.resolution.x) < self.level
+        if self.clear == "observed":
+            dataset = dataset.assign(clear=self._observed(dataset, fine))
         if not self.stack:
             return dataset
+        return self._stacked(dataset, fine)
+
+    def _observed(self, dataset: xr.Dataset, fine: bool) -> xr.DataArray:
+        """1 where every band is there, 0 elsewhere."""
+        seen = np.logical_and.reduce([np.isfinite(dataset[name].values) for name in self.bands])
+        attrs = {"units": "1", "resampling": "average" if fine else "nearest"}
+        return dataset[next(iter(self.bands))].copy(data=seen.astype("float32")).assign_attrs(attrs)
+
+    def _stacked(self, dataset: xr.Dataset, fine: bool) -> xr.Dataset:
+        """All bands in one array."""
         names = list(self.bands)
         values = np.stack([dataset[name].values for name in names])
         first = dataset[names[0]]
         stacked = xr.DataArray(
             values, dims=("band", "y", "x"), coords={"band": names}, attrs=first.attrs
         )
-        fine = abs(dataset.odc.geobox.resolution.x) < self.level
         stacked.attrs["resampling"] = "average" if fine else "bilinear"
-        return dataset.drop_vars(names).assign({self.stack: stacked})
+        mask = {"mask": "sentinel2"} if self.clear == "masked" else {}
+        return dataset.drop_vars(names).assign({self.stack: stacked}).assign_attrs(mask)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Mosaic the files of a day; later ones fill what earlier ones lack.
+        """Mosaic the files of a day; later ones fill what earlier ones lack or saw less clearly.
 
         Parameters
         ----------
@@ -228,7 +269,19 @@ class LocalRasters:
         """
         arrays = {each.name: empty(block, len(each.bands)) for each in self.layout.variables}
         for _, dataset in scenes:
+            clearer = self._clearer(arrays, dataset)
             for name, values in arrays.items():
-                values[0] = np.where(np.isnan(values[0]), dataset[name].values, values[0])
+                better = np.isnan(values[0]) if clearer is None else clearer
+                values[0] = np.where(better, dataset[name].values, values[0])
         available = latest(scene.available for scene, _ in scenes)
         return layer(arrays, block, np.array([available]))
+
+    def _clearer(
+        self, arrays: dict[str, NDArray[np.float32]], dataset: xr.Dataset
+    ) -> NDArray[np.bool_] | None:
+        """Where a file shows more of a cell than those before it; None if nothing tells."""
+        if not self.clear:
+            return None
+        share = dataset["clear"].values
+        # a NaN before is always worse
+        return np.asarray(np.isfinite(share) & ~(share <= arrays["clear"][0]))

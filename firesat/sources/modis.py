@@ -275,12 +275,12 @@ def _composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.da
     """Start of the composite that holds each day."""
     years = days.astype("datetime64[Y]").astype("datetime64[D]")
     since = (days.astype("datetime64[D]") - years).astype(np.int64)
-    return np.asarray(years + since // length * length)
+    return np.asarray(years + (since // length * length).astype("timedelta64[D]"))
 
 
 def _composite_end(start: np.datetime64, length: int) -> np.datetime64:
     """Midnight after the composite's last day; the last one of a year is short."""
-    new_year = (start.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+    new_year = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]")
     end: np.datetime64 = min(start + length * _DAY, new_year)
     return end
 

@@ -187,7 +187,7 @@ class Static:
         dataset = read_bands(path, {name: 1})
         if name != "elevation":
             return dataset
-        dataset = dataset.merge(terrain(dataset["elevation"], dataset.odc.geobox))
+        dataset = dataset.assign(terrain(dataset["elevation"], dataset.odc.geobox).data_vars)
         fine = raster_size(dataset.odc.geobox) < 0.75 * self.layout.level
         for each in dataset.data_vars:
             dataset[each].attrs["resampling"] = "average" if fine else "bilinear"

@@ -170,8 +170,6 @@ class ModisEncoder(nn.Module):
 class Context(nn.Module):
     """Fuse fire, static layers, MODIS, weather and season on the cells of the map.
 
-    An input of zero channels is left out, so that one config key ablates it.
-
     Parameters
     ----------
     channels : Channels
@@ -185,15 +183,11 @@ class Context(nn.Module):
     def __init__(self, channels: Channels, width: int, weather_width: int) -> None:
         super().__init__()
         self.season = nn.Linear(2, width)
-        surface = channels.fire + channels.static
-        self.surface = nn.Conv2d(surface, width, 1, bias=False) if surface else None
-        self.modis = (
-            ModisEncoder(channels, width) if channels.modis * channels.modis_steps else None
+        self.surface = nn.Conv2d(channels.fire + channels.static, width, 1, bias=False)
+        self.modis = ModisEncoder(channels, width)
+        self.weather = nn.Sequential(
+            WeatherEncoder(channels, weather_width), nn.Conv2d(weather_width, width, 1, bias=False)
         )
-        self.weather: WeatherEncoder | None = None
-        if channels.weather * channels.weather_steps:
-            self.weather = WeatherEncoder(channels, weather_width)
-            self.weather_out = nn.Conv2d(weather_width, width, 1, bias=False)
         self.blend = blend(width)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -210,12 +204,9 @@ class Context(nn.Module):
             ``(N, width, Y, X)``.
         """
         size = batch["static"].shape[-2:]
-        total = self.season(batch["season"])[:, :, None, None].expand(-1, -1, *size)
-        if self.surface is not None:
-            total = total + self.surface(torch.cat([batch["fire"], batch["static"]], dim=1))
-        if self.modis is not None:
-            total = total + enlarge(self.modis(batch), size)
-        if self.weather is not None:
-            total = total + enlarge(self.weather_out(self.weather(batch)), size)
+        total = self.surface(torch.cat([batch["fire"], batch["static"]], dim=1))
+        total = total + enlarge(self.modis(batch), size)
+        total = total + enlarge(self.weather(batch), size)
+        total = total + self.season(batch["season"])[:, :, None, None]
         out: Tensor = self.blend(total)
         return out

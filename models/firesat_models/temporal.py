@@ -82,7 +82,7 @@ class LookPooling(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.score = nn.Linear(width, 1)
+        self.score = nn.Linear(width, 1, bias=False)
 
     def forward(self, features: Tensor, clear: Tensor) -> Tensor:
         """Average over the looks.
@@ -100,7 +100,7 @@ class LookPooling(nn.Module):
             ``(N, C, y, x)``; 0 where no look is clear.
         """
         # a product with one row: the same convolution takes ten times as long to differentiate
-        score = self.score.weight @ features.flatten(2) + self.score.bias
+        score = self.score.weight @ features.flatten(2)
         return masked_mean(
             features.reshape(*clear.shape[:2], *features.shape[1:]),
             score.reshape_as(clear)[:, :, None],
@@ -151,7 +151,7 @@ class WeatherEncoder(nn.Module):
         super().__init__()
         self.first = nn.Conv1d(2 * channels.weather, width, 3, padding=1)
         self.second = nn.Conv1d(width, width, 3, padding=1)
-        self.score = nn.Conv1d(width, _HEADS, 1)
+        self.score = nn.Conv1d(width, _HEADS, 1, bias=False)
         # which day it is: yesterday's wind and last week's do not mean the same
         self.day = nn.Parameter(0.02 * torch.randn(width, channels.weather_steps))
 

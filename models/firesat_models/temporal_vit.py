@@ -139,6 +139,7 @@ class TemporalViT(nn.Module):
             num_heads=heads,
             pos_embed=position,
             class_token=False,
+            num_classes=0,
             global_pool="",
             dynamic_img_size=True,
         )

@@ -146,6 +146,20 @@ def test_the_files_say_what_was_measured_and_where(found: tuple[Scores, Path]) -
     assert not list(folder.glob(".*"))
 
 
+def test_burned_cells_under_a_mask_are_counted(cube: Path, record: Record, tmp_path: Path) -> None:
+    state = np.full(CELLS.shape, State.ALREADY_BURNT, np.uint8)
+    state[:, 100:] = State.ABSTAINED
+    publish(tmp_path, DAYS[1], *informed(record, DAYS[1]), state=state)
+    settings = EvaluateSettings(output=tmp_path / "out", resamples=20, negatives=500, train_step=14)
+    scores = evaluate(settings, cube, tmp_path, SPLITS, progress=silent)
+    burned = record.truth(DAYS[1]).label.any(axis=0)
+    assert burned[:, :100].any()
+    assert scores.facts["burned_cells_masked_as_unable"] == burned[:, :100].sum()
+    assert scores.facts["burned_cells_without_forecast"] == burned[:, 100:].sum()
+    assert scores.case("model").expected == 0.0
+    assert "sandbox" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_table_names_prevalence_baselines_and_few_blocks(found: tuple[Scores, Path]) -> None:
     console = Console(width=160, record=True, file=None, quiet=False, no_color=True)
     with console.capture() as capture:

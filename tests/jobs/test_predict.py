@@ -200,11 +200,15 @@ def test_a_checkpoint_of_a_real_network_becomes_maps(
 
 
 @pytest.mark.usefixtures("smooth")
-@pytest.mark.parametrize("stride", [None, 20])
+@pytest.mark.parametrize("chips", [{}, {"stride": 40}, {"chip": 120, "halo": 20}], ids=str)
 def test_chips_make_the_same_map_as_the_whole_region_at_once(
-    cube: Path, scaler: Scaler, smooth: Forecaster, settings: PredictSettings, stride: int | None
+    cube: Path,
+    scaler: Scaler,
+    smooth: Forecaster,
+    settings: PredictSettings,
+    chips: dict[str, int],
 ) -> None:
-    (path,) = predict(replace(settings, stride=stride), cube, quiet)
+    (path,) = predict(replace(settings, **chips), cube, quiet)
     expected = whole_map(cube, scaler, smooth, "2023-05-17")
     found, known = read(path), mask_of(path) == State.FORECAST
     assert np.ptp(expected[0][known]) > 0.1
@@ -217,7 +221,7 @@ def test_a_map_made_in_pieces_is_the_same(
     cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (whole,) = predict(settings, cube, quiet)
-    monkeypatch.setattr(run, "pieces", partial(pieces, span=60))
+    monkeypatch.setattr(run, "pieces", partial(pieces, span=100))
     (cut,) = predict(replace(settings, output=settings.output.with_name("pieces")), cube, quiet)
     np.testing.assert_array_equal(mask_of(cut), mask_of(whole))
     np.testing.assert_allclose(read(cut), read(whole), rtol=2**-10)
@@ -266,6 +270,15 @@ def test_without_weather_the_forecaster_abstains(cube: Path) -> None:
     assert np.isnan(fields.inputs["weather"]).all()
     found = conditions(fields, reader.inputs, np.zeros(cells.shape, dtype=bool), 0)
     assert set(np.unique(found.state)) == {State.ABSTAINED, State.CANNOT_BURN}
+
+
+def test_a_cube_without_maps_of_the_ground_or_snow_is_forecast_all_the_same(tmp_path: Path) -> None:
+    path = write_tiny_cube(tmp_path / "bare.zarr", days=3, groups=["fire_weather"])
+    cells = grid_of(path).region_geobox(100)
+    fields = Reader(path, INPUTS).day("2023-05-03", cells)
+    snow = conditions_module.Snow(path, INPUTS).cover("2023-05-03", cells)
+    found = conditions(fields, INPUTS, snow, 0)
+    assert set(np.unique(found.state)) == {State.FORECAST}
 
 
 def test_the_front_of_a_fire_is_not_called_burnt(cube: Path) -> None:
@@ -357,6 +370,8 @@ def test_the_first_day_of_a_cube_has_no_weather_before_it(cube: Path) -> None:
 
 def test_a_cube_without_weather_says_so(tmp_path: Path) -> None:
     path = write_tiny_cube(tmp_path / "bare.zarr", days=3, groups=["static"])
+    with pytest.raises(CubeError, match=r"holds no weather \(era5_land\) yet"):
+        check_days(["2023-05-02"], path, INPUTS)
     create_cube(path, grid_of(path)).add_group(layouts()["era5_land"], AXIS)
     with pytest.raises(CubeError, match="holds no weather yet"):
         check_days(["2023-05-02"], path, INPUTS)
@@ -370,6 +385,8 @@ def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
         predict(replace(settings, stride=80), cube, quiet)
     with pytest.raises(ConfigError, match=r"a smaller predict\.halo"):
         predict(replace(settings, halo=40), cube, quiet)
+    with pytest.raises(ConfigError, match="takes multiples of 10 cells"):
+        predict(replace(settings, chip=84), cube, quiet)
     with pytest.raises(ConfigError, match="no day to forecast"):
         predict(replace(settings, days=()), cube, quiet)
     assert not settings.output.exists()

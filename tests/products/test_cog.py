@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -37,6 +37,7 @@ def strips(values: NDArray, height: int = 512) -> Iterator[tuple[int, NDArray]]:
         yield row, values[:, row : row + height]
 
 
+@settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=0, max_value=2.0**120))
 def test_rounding_moves_a_number_by_at_most_half_a_step(value: float) -> None:
     number = np.float32(value)
@@ -59,6 +60,7 @@ def test_rounding_is_to_the_nearest_and_ties_go_to_even() -> None:
     np.testing.assert_array_equal(round_mantissa(exact.astype(np.float32)), expected)
 
 
+@settings(deadline=None, max_examples=50)
 @given(parts=st.lists(st.lists(st.floats(-1e3, 1e3), max_size=20), min_size=1, max_size=6))
 def test_statistics_of_parts_equal_those_of_the_whole(parts: list[list[float]]) -> None:
     counted = Statistics()

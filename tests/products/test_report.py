@@ -59,7 +59,8 @@ def made(*, sandbox: bool = True, burns: bool = True, blocks_km: float = 2.0) ->
         "block_days": 8, "near_km": 5.0, "horizon_days": 8, "headline_cells": "at risk",
         "issue_days": [str(day) for day in issued], "issue_days_seen_in_training": [],
         "train_periods": ["2021-05-01 to 2022-09-30"], "cells_without_forecast": 12,
-        "burned_cells_without_forecast": 1, "active_days": 10, "model": "test.Net <small>",
+        "burned_cells_without_forecast": 1, "burned_cells_masked_as_unable": 3,
+        "active_days": 10, "model": "test.Net <small>",
         "checkpoint_sha256": "ab" * 32, "firesat_version": "0.1.0", "forecast_version": "0.1.0",
         "seed": 0,
     }  # fmt: skip

@@ -24,7 +24,9 @@ NBAC_2023 = "labels/firedms/NBAC-2023-points-4326-v4.csv"
 
 @pytest.fixture(scope="module")
 def bc() -> LocalVectors:
-    built = build_source(read_yaml(Path(__file__).parents[2] / "configs/real/bc_perimeters.yaml"))
+    built = build_source(
+        read_yaml(Path(__file__).parents[2] / "configs/real/sources/bc_perimeters.yaml")
+    )
     assert isinstance(built, LocalVectors)
     return built
 

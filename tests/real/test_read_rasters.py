@@ -20,7 +20,7 @@ DOGRIB = "boundaries/cell2fire_dogrib/elevation.asc"
 
 
 def source(name: str) -> LocalRasters:
-    built = build_source(read_yaml(Path(__file__).parents[2] / f"configs/real/{name}.yaml"))
+    built = build_source(read_yaml(Path(__file__).parents[2] / f"configs/real/sources/{name}.yaml"))
     assert isinstance(built, LocalRasters)
     return built
 

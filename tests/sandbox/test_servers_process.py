@@ -1,5 +1,6 @@
 """The server and its process."""
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from firesat.errors import ConfigError
+from firesat.errors import ConfigError, ProviderError
+from firesat.sandbox import serve as serve_module
 from firesat.sandbox.serve import Servers, open_world
 from firesat.sandbox.servers.faults import Dice, Faults
 from firesat.sandbox.servers.http import SandboxServer
@@ -36,35 +38,40 @@ def wait_until_silent(url: str) -> bool:
     return not listens(url)
 
 
-def test_the_child_serves_all_providers_and_ends_with_the_context(
-    small_world: World, clients_environment: None
+def test_the_child_ends_with_the_context(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(serve_module, "_CHILD", "tests.sandbox.servers_light")
     with Servers(small_world) as servers:
-        url, roots = servers.url, servers.base_urls()
-        assert set(roots) == {"sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"}
-        assert all(root.startswith(f"{url}/") for root in roots.values())
-        assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
-        assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
-        found = requests.get(f"{roots['nasa']}/search/granules.umm_json", timeout=20).json()
-        assert found["hits"] > 0
-        for store in ("cds", "ewds"):
-            news = requests.get(f"{roots[store]}/catalogue/v1/messages", timeout=20)
-            assert news.json() == {"messages": []}
+        url = servers.url
+        assert requests.get(f"{url}/nobody", timeout=9).status_code == 404
         assert servers.environment()["CDSAPI_KEY"] == "sandbox"
     assert wait_until_silent(url)
     assert servers.url == ""
 
 
+def test_a_child_that_dies_at_once_is_said_so(
+    small_world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serve_module, "_CHILD", "tests.sandbox.no_such_module")
+    with pytest.raises(ProviderError, match="did not start"), Servers(small_world):
+        pass
+    assert "no_such_module" in capfd.readouterr().err
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL does not exist on Windows")
-def test_the_child_ends_when_its_parent_is_killed(small_world: World, tmp_path: Path) -> None:
+def test_the_child_serves_all_providers_until_its_parent_is_killed(
+    small_world: World, clients_environment: None, tmp_path: Path
+) -> None:
     path = tmp_path / "world.npz"
     small_world.save(path)
     script = """
-        import sys, time
+        import json, sys, time
         from pathlib import Path
         from firesat.sandbox.serve import Servers
         with Servers(Path(sys.argv[1])) as servers:
-            sys.stdout.write(servers.url + chr(10))
+            sys.stdout.write(json.dumps(servers.base_urls()) + chr(10))
             sys.stdout.flush()
             time.sleep(600)
     """
@@ -74,10 +81,17 @@ def test_the_child_ends_when_its_parent_is_killed(small_world: World, tmp_path: 
         text=True,
     ) as parent:
         assert parent.stdout is not None
-        url = parent.stdout.readline().strip()
-        assert listens(url)
+        roots = json.loads(parent.stdout.readline())
+        assert set(roots) == {"sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"}
+        assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
+        assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
+        search = f"{roots['nasa']}/search/granules.umm_json"
+        assert requests.get(search, timeout=20).json()["hits"] > 0
+        for store in ("cds", "ewds"):
+            news = requests.get(f"{roots[store]}/catalogue/v1/messages", timeout=20)
+            assert news.json() == {"messages": []}
         os.kill(parent.pid, signal.SIGKILL)
-    assert wait_until_silent(url)
+    assert wait_until_silent(roots["static"].removesuffix("/static"))
 
 
 def test_a_port_in_use_is_said_so(url: str) -> None:

@@ -12,6 +12,7 @@ from firesat.sources._perimeters import DATES
 from firesat.sources.base import Scene, Source
 
 GRID = Grid(region=(10_000, 620_000, 30_000, 640_000))
+ONE = np.timedelta64(1, "D")
 DAYS = np.arange(np.datetime64("2023-07-01"), np.datetime64("2023-07-05"))
 
 
@@ -56,7 +57,7 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
         names = {each.name: 0.5 for each in source.layout.variables}
         return [(scene(block, source_end(source, block), latency), _fields(block, names))]
     if group == "era5_land":
-        moments = np.arange(day - 1, last + 2, dtype="datetime64[D]").astype("datetime64[h]")
+        moments = np.arange(day - ONE, last + 2 * ONE).astype("datetime64[h]")
         moments = (moments[:, None] + np.arange(0, 24, 3).astype("timedelta64[h]")).ravel()
         names = dict.fromkeys(("t2m", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd"), 1.0)
         return [(scene(block, end, latency), _fields(block, names, moments))]
@@ -65,7 +66,7 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
         noons = np.array(block.times, dtype="datetime64[h]") + np.timedelta64(12, "h")
         return [(scene(block, end, latency), _fields(block, names, noons))]
     if group == "hotspots":
-        dates = [str(date) for date in np.arange(day, last + 2)]
+        dates = [str(date) for date in np.arange(day, last + 2 * ONE)]
         table = xr.Dataset(
             {
                 name: ("detection", np.array(values))
@@ -102,7 +103,7 @@ def source_end(source: Source, block: Block) -> np.datetime64:
         if "8-day" in str(source.layout.attrs["source"]):
             length = 8
         new_year = np.datetime64(f"{int(str(last)[:4]) + 1}-01-01", "D")
-        return min(last + length, new_year).astype("datetime64[s]")
+        return min(last + length * ONE, new_year).astype("datetime64[s]")
     if group == "sentinel2":  # overpasses of Canada: the middle of the fire day
         return last.astype("datetime64[s]") + hours(18)
     if group == "cems_fire_weather":  # noon weather, of which local noon is at most 21 UTC

@@ -14,15 +14,21 @@ from firesat.project import read_yaml
 from firesat.sources.base import Source
 from firesat.window import Window, reference_time
 from tests.sources.build import build_source
-from tests.sources.small import DAYS, GRID, first_block, made_scenes, source_end
+from tests.sources.small import DAYS, GRID, ONE, first_block, made_scenes, source_end
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs/sources").glob("*.yaml"))
 PROVIDERS = {"sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"}
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem, scope="module")
 def source(request: pytest.FixtureRequest) -> Source:
     return build_source(read_yaml(request.param))
+
+
+@pytest.fixture(scope="module")
+def full(source: Source) -> xr.Dataset:
+    block = first_block(source)
+    return source.compose(made_scenes(source, block), block)
 
 
 def test_there_is_a_config_for_every_provider(tmp_path: Path) -> None:
@@ -63,20 +69,20 @@ def test_its_times_ascend_and_cover_the_days(source: Source) -> None:
     np.testing.assert_array_equal(source.times(DAYS), times)
 
 
-def test_a_full_block_is_written_and_an_empty_one_is_not(source: Source, tmp_path: Path) -> None:
+def test_a_full_block_is_written_and_an_empty_one_is_not(
+    source: Source, full: xr.Dataset, tmp_path: Path
+) -> None:
     block = first_block(source)
     cube = create_cube(tmp_path / "cube.zarr", GRID)
     cube.add_group(source.layout, source.times(DAYS))
-    full = source.compose(made_scenes(source, block), block)
     assert cube.write_block(source.layout, block, full)
     empty = source.compose([], block)
     assert cube.write_block(source.layout, block, empty) == ""
     assert np.isnat(empty["available_time"].values).all()
 
 
-def test_nothing_outside_the_region_is_filled(source: Source) -> None:
+def test_nothing_outside_the_region_is_filled(source: Source, full: xr.Dataset) -> None:
     block = first_block(source)
-    full = source.compose(made_scenes(source, block), block)
     inside = block.region.shape[0] * block.region.shape[1]
     for variable in source.layout.variables:
         values = full[variable.name].values
@@ -85,24 +91,21 @@ def test_nothing_outside_the_region_is_filled(source: Source) -> None:
         assert np.isfinite(values.reshape(-1, *values.shape[-2:])[0]).sum() <= inside
 
 
-def _available(source: Source) -> tuple[np.ndarray, xr.Dataset]:
-    block = first_block(source)
-    layer = source.compose(made_scenes(source, block), block)
-    return layer["available_time"].values.astype("datetime64[s]"), layer
-
-
-def test_a_layer_is_available_no_earlier_than_its_end_and_latency(source: Source) -> None:
-    available, _ = _available(source)
+def test_a_layer_is_available_no_earlier_than_its_end_and_latency(
+    source: Source, full: xr.Dataset
+) -> None:
+    available = full["available_time"].values
     latency = np.timedelta64(round(float(source.layout.attrs["latency_hours"]) * 3600), "s")
     assert not np.isnat(available).any()
     assert available[-1] >= source_end(source, first_block(source)) + latency
 
 
-def test_no_forecast_admits_a_layer_before_it_was_available(source: Source) -> None:
-    available, layer = _available(source)
+def test_no_forecast_admits_a_layer_before_it_was_available(
+    source: Source, full: xr.Dataset
+) -> None:
+    available, times = full["available_time"].values, full["time"].values
     window = Window(history=400)
-    times = layer["time"].values
-    for issue in np.arange(np.datetime64("2023-06-20"), np.datetime64("2023-09-20"), 3):
+    for issue in np.datetime64("2023-06-20") + np.arange(0, 90, 3) * ONE:
         admitted = window.admits(times, available, str(issue))
         assert (available[admitted] <= reference_time(str(issue))).all()
         if source.layout.group != "static":

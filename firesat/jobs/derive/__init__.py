@@ -36,6 +36,7 @@ class _Job:
     """The blocks of a group to make, and what each block would be made from."""
 
     recipe: Recipe
+    inputs: list[str]
     layout: Layout
     blocks: list[Block]
     made_from: dict[str, str]
@@ -158,11 +159,14 @@ def _job(recipe: Recipe, cube: Cube, manifest: Manifest) -> _Job:
     layout = recipe.layout(cube.path)
     blocks = cube.add_group(layout, recipe.times(cube.path))
     known = {row.key: row.config for row in manifest.rows(recipe.group)}
-    rows = [row for name in recipe.inputs for row in manifest.rows(name)]
+    there = groups(cube.path)
+    inputs = [name for name in (*recipe.inputs, *recipe.helpful) if name in there]
+    rows = [row for name in inputs for row in manifest.rows(name)]
     made_from = {block.key: _signature(recipe, block, rows) for block in blocks}
     outdated = [b for b in blocks if not made_from[b.key] or known.get(b.key) != made_from[b.key]]
     return _Job(
         recipe=recipe,
+        inputs=inputs,
         layout=layout,
         blocks=outdated,
         made_from=made_from,
@@ -188,7 +192,7 @@ def _write(cube: Cube, job: _Job, made: Made) -> Receipt:
         group=made.block.group,
         status="done" if checksum else "empty",
         checksum=checksum,
-        items=[f"derived from {', '.join(job.recipe.inputs)}"],
+        items=[f"derived from {', '.join(job.inputs)}"],
         available=["" if text == "NaT" else text for text in known],
         config=job.made_from[made.block.key],
     )

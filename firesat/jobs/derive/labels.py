@@ -1,5 +1,6 @@
 """The group `labels`: burn dates of a season, tile by tile."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,13 +10,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
-from firesat.cube import Cube, open_cube
+from firesat.cube import Cube, groups, open_cube
 from firesat.jobs.derive.recipe import Made, Recipe, place_of
 from firesat.labels import BURNT, LAYOUT, label_season
 from firesat.manifest import Receipt
 
+log = logging.getLogger(__name__)
+
 PERIMETERS, HOTSPOTS = "nbac", "hotspots"
 MARGIN = 20_000.0  # metres around a tile in which hotspots date its cells
+COARSER = 5  # cells of the perimeters along a hotspot cell's side
 
 
 def _layout(path: Path) -> Layout:
@@ -37,14 +41,14 @@ def _needs(block: Block, receipt: Receipt) -> bool:
 
 def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
     """Date the cells of each tile, seen with its surroundings."""
-    perimeters, hotspots = (open_cube(cube.path, name) for name in (PERIMETERS, HOTSPOTS))
+    perimeters = open_cube(cube.path, PERIMETERS)
+    hotspots = open_cube(cube.path, HOTSPOTS) if HOTSPOTS in groups(cube.path) else None
+    if hotspots is None:
+        log.warning("%s has no hotspots: only the agencies' dates say when cells burned", cube.path)
     for block in blocks:
         step, row, column = block.index
         nbac = _around(perimeters.isel(time=step), block).load()
-        year = block.times[0].astype("datetime64[Y]")
-        season = hotspots["time"].values.astype("datetime64[Y]") == year
-        seen = _around(hotspots[["hotspot_count"]].isel(time=season), block).load()
-        wide = label_season(nbac, seen)
+        wide = label_season(nbac, _seen(hotspots, block, nbac))
         labels = _inside(wide, block)
         available = perimeters["available_time"].values[[step], row, column]
         yield Made(
@@ -52,6 +56,20 @@ def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
             layer=labels.expand_dims("time").assign_coords(available_time=("time", available)),
             cells=_count(labels, _inside(nbac, block)),
         )
+
+
+def _seen(hotspots: xr.Dataset | None, block: Block, nbac: xr.Dataset) -> xr.Dataset:
+    """The hotspots of a block's season and surroundings; none where the cube has none."""
+    if hotspots is None:
+        middles = {dim: nbac[dim].values.reshape(-1, COARSER).mean(axis=1) for dim in ("y", "x")}
+        none = np.empty((0, *(len(middle) for middle in middles.values())), dtype="float32")
+        times = np.empty(0, dtype="datetime64[s]")
+        return xr.Dataset(
+            {"hotspot_count": (("time", "y", "x"), none)}, coords={"time": times, **middles}
+        )
+    year = block.times[0].astype("datetime64[Y]")
+    season = hotspots["time"].values.astype("datetime64[Y]") == year
+    return _around(hotspots[["hotspot_count"]].isel(time=season), block).load()
 
 
 def _around(dataset: xr.Dataset, block: Block) -> xr.Dataset:
@@ -84,7 +102,8 @@ def _count(labels: xr.Dataset, nbac: xr.Dataset) -> Counter[str]:
 
 LABELS = Recipe(
     group=LAYOUT.group,
-    inputs=(PERIMETERS, HOTSPOTS),
+    inputs=(PERIMETERS,),
+    helpful=(HOTSPOTS,),
     revision="labels 1",
     layout=_layout,
     times=_times,

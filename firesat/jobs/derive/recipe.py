@@ -53,6 +53,8 @@ class Recipe:
         Tells whether a block is made from the input block of a receipt.
     make : callable
         Makes the given blocks of a cube, in their order.
+    helpful : tuple of str
+        Groups that are used where the cube has them.
     """
 
     group: str
@@ -62,6 +64,7 @@ class Recipe:
     times: Callable[[Path], NDArray[np.datetime64]]
     needs: Callable[[Block, Receipt], bool]
     make: Callable[[Cube, Sequence[Block]], Iterator[Made]]
+    helpful: tuple[str, ...] = ()
 
 
 def place_of(receipt: Receipt) -> tuple[int, int, int]:

@@ -1,22 +1,20 @@
 """What must be said beside every score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from firesat import __version__
 from firesat.jobs.evaluate.published import Published
 from firesat.metrics import EvaluateSettings
-from firesat.metrics.scoring import Scoring
 from firesat.samples.fires import ACTIVE_DAYS
 from firesat.window import Period
 
 
 def facts_of(
     settings: EvaluateSettings,
-    scorings: Mapping[str, Scoring],
     scored: Sequence[Published],
     seen: Sequence[Published],
-    splits: Mapping[str, Sequence[Period]],
+    train: Sequence[Period],
 ) -> dict[str, Any]:
     """Collect what the scores must not be read without.
 
@@ -24,12 +22,10 @@ def facts_of(
     ----------
     settings : EvaluateSettings
         How it was scored.
-    scorings : mapping of str to Scoring
-        Tallies by event.
     scored, seen : sequence of Published
         Forecasts that were scored, and those left out because they were seen in training.
-    splits : mapping of str to sequence of Period
-        What was trained on.
+    train : sequence of Period
+        What the baselines were fitted on.
 
     Returns
     -------
@@ -37,7 +33,6 @@ def facts_of(
         Plain values.
     """
     first, window = scored[0].tags, scored[0].window
-    fire = scorings["fire"]
     return {
         "regime": first["regime"],
         "negatives": "full map",
@@ -52,9 +47,7 @@ def facts_of(
         "horizon_days": window.horizon,
         "issue_days": [str(made.day) for made in scored],
         "issue_days_seen_in_training": [str(made.day) for made in seen],
-        "train_periods": [f"{p.start} to {p.end}" for p in splits["train"]],
-        "cells_without_forecast": fire.missing,
-        "burned_cells_without_forecast": fire.missing_burned,
+        "train_periods": [f"{p.start} to {p.end}" for p in train],
         "model": first.get("model", ""),
         "checkpoint_sha256": first.get("checkpoint_sha256", ""),
         "forecast_version": first.get("firesat_version", ""),

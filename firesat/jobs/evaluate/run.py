@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,6 @@ from firesat.sampling import issue_days
 from firesat.window import Period
 
 Progress = Callable[[int, int, str], None]
-_Event = tuple[Mapping[str, NDArray[np.floating]], NDArray[np.bool_], NDArray[np.bool_]]
 Regime = Literal["protocol", "operational", "hindsight"]
 
 
@@ -76,19 +75,29 @@ def evaluate(
     work = _Work(settings, cube_path, grid_of(cube_path), scored, progress)
     rivals = work.fit(splits.get("train", ()))
     found = work.score(rivals)
-    scores = _judge(work, found)
-    facts = facts_of(settings, found.scorings, scored, seen, splits)
-    scores.facts.update(facts, sandbox=sandbox, cube=cube_path.name)
+    facts = facts_of(settings, scored, seen, splits["train"])
+    facts |= {"sandbox": sandbox, "cube": cube_path.name, **found.counts()}
+    scores = _judge(settings, found, facts)
     write(scores, settings.output, picture=draw(found.worst, work.open(found.worst[1]), settings))
     return scores
 
 
 @dataclass
 class _Found:
-    """Tallies of every event, and the map on which most burned."""
+    """Tallies of every event, the map on which most burned, and cells burned in spite of a mask."""
 
     scorings: dict[str, Scoring]
     worst: tuple[Published, GeoBox]
+    spared_burned: int
+
+    def counts(self) -> dict[str, int]:
+        """Cells that the scores cannot show."""
+        fire = self.scorings["fire"]
+        return {
+            "cells_without_forecast": fire.missing,
+            "burned_cells_without_forecast": fire.missing_burned,
+            "burned_cells_masked_as_unable": self.spared_burned,
+        }
 
 
 class _Work:
@@ -139,14 +148,19 @@ class _Work:
         blocks = Blocks.of(self.settings.block_km, self.settings.block_days, issued)
         scorings = {event: Scoring(blocks=blocks, event=event, ranks=RANKS) for event in EVENTS}
         burned: Counter[tuple[int, int]] = Counter()
+        spared = 0
         for number, record in enumerate(self._records()):
             for step, made in enumerate(self.scored):
-                burned[step, number] = _score_day(
-                    made, record, rivals, scorings, self.settings.near_km
-                )
+                maps = _maps(made, record, rivals, self.settings.near_km)
+                for event, scoring in scorings.items():
+                    scoring.add(maps[event])
+                fire = maps["fire"]
+                hit = fire.burned & fire.scored
+                burned[step, number] = int(hit.sum())
+                spared += int((hit & (fire.forecasts[MODEL] == 0)).sum())
                 self._advance(f"scores {made.day}")
         (step, number), _ = burned.most_common(1)[0]
-        return _Found(scorings, (self.scored[step], self._parts[number]))
+        return _Found(scorings, (self.scored[step], self._parts[number]), spared)
 
 
 def _regime(made: Published) -> Regime:
@@ -157,48 +171,42 @@ def _regime(made: Published) -> Regime:
     return cast("Regime", regime)
 
 
-def _score_day(
-    made: Published,
-    record: Record,
-    rivals: Rivals,
-    scorings: Mapping[str, Scoring],
-    near_km: float,
-) -> int:
-    """Count one issue day of one part; tell how many cells burned."""
-    day = str(made.day)
-    truth, known = record.truth(day), record.known(day)
-    model = made.read(record.cells)
+def _maps(made: Published, record: Record, rivals: Rivals, near_km: float) -> dict[str, Maps]:
+    """Forecasts and outcome of one issue day and part, event by event."""
+    day, cells = str(made.day), record.cells
+    truth, known, model = record.truth(day), record.known(day), made.read(cells)
     label, valid = truth.label.astype(bool), truth.valid.astype(bool)
-    events: dict[str, _Event] = {
-        "fire": (
-            {MODEL: model["p_fire"], **rivals.maps(made.day, record.cells, known)},
-            label.any(axis=0),
-            valid.all(axis=0),
-        ),
-        "growth": ({MODEL: model["p_growth"]}, label[0], valid[0]),
-        "new": ({MODEL: model["p_new"]}, label[1], valid[1]),
+    forecasts: dict[str, Mapping[str, NDArray[np.floating]]] = {
+        "fire": {MODEL: model["p_fire"], **rivals.maps(made.day, cells, known)},
+        "growth": {MODEL: model["p_growth"]},
+        "new": {MODEL: model["p_new"]},
     }
-    for event, (forecasts, burned, scored) in events.items():
-        maps = Maps(
+    outcomes = {
+        "fire": (label.any(axis=0), valid.all(axis=0)),
+        "growth": (label[0], valid[0]),
+        "new": (label[1], valid[1]),
+    }
+    return {
+        event: Maps(
             day=made.day,
-            cells=record.cells,
-            forecasts=forecasts,
+            cells=cells,
+            forecasts=forecasts[event],
             burned=burned,
             scored=scored,
             near=known.distance <= near_km,
             fire=truth.fire_id,
         )
-        scorings[event].add(maps)
-    return int(label.any(axis=0).sum())
+        for event, (burned, scored) in outcomes.items()
+    }
 
 
-def _judge(work: _Work, found: _Found) -> Scores:
+def _judge(settings: EvaluateSettings, found: _Found, facts: dict[str, Any]) -> Scores:
     """Turn tallies into scores."""
     cases, differences = [], []
     for event, scoring in found.scorings.items():
         for zone in ZONES if event == "fire" else ("all",):
-            scored, compared = judge(scoring, zone, work.settings)
+            scored, compared = judge(scoring, zone, settings)
             cases += scored
             differences += compared
     days = day_counts(found.scorings["fire"])
-    return Scores(cases=cases, differences=differences, days=days, facts={})
+    return Scores(cases=cases, differences=differences, days=days, facts=facts)

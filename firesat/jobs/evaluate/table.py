@@ -1,5 +1,6 @@
 """The scores as a person reads them in a terminal."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -7,16 +8,9 @@ from rich.text import Text
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate
 from firesat.metrics.case import ZONES, CaseScores
 from firesat.metrics.result import Scores
+from firesat.products.report.words import brackets, count, counted
 
-_COLUMNS = (
-    "forecast",
-    "AP",
-    "lift",
-    "Brier skill",
-    "in top 1 %",
-    "in top 10 %",
-    "expected/observed",
-)
+_COLUMNS = ("forecast", "AP", "lift", "Brier skill", "top 1 %", "top 10 %", "exp./obs.")
 
 
 def summary(scores: Scores) -> Group:
@@ -54,46 +48,33 @@ def _table(zone: str, cases: list[CaseScores]) -> Table:
     """One zone."""
     first = cases[0]
     title = (
-        f"{ZONES[zone]}: {first.burned:,} of {first.cells:,} cells burned "
-        f"(prevalence {first.prevalence:.2e}); {first.fires} fires in {first.blocks_with_fire} "
-        f"of {first.blocks} blocks"
-    ).replace(",", " ")
+        f"{ZONES[zone]}\n{count(first.burned)} of {count(first.cells)} cells burned (prevalence "
+        f"{first.prevalence:.2e}); {counted(first.fires, 'fire')} in {first.blocks_with_fire} of "
+        f"{counted(first.blocks, 'block')}"
+    )
     if not first.reliable:
         title += f"; intervals unreliable (under {LEAST_BLOCKS} blocks with fire)"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )  # fmt: skip
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "forecast" else "right")
     for case in cases:
         table.add_row(
             case.forecast,
-            spell(case.ap, 4),
-            spell(case.lift, 1),
-            spell(case.brier_skill, 3),
-            spell(case.capture["0.01"], 2),
-            spell(case.capture["0.1"], 2),
-            spell(case.ratio, 2),
+            _spell(case.ap, 4),
+            _spell(case.lift, 1, alone=True),
+            _spell(case.brier_skill, 3),
+            *(_spell(case.capture[share], 2, alone=True) for share in ("0.01", "0.1")),
+            _spell(case.ratio, 2),
         )
     return table
 
 
-def spell(estimate: Estimate | None, digits: int) -> str:
-    """Write a score with its interval.
-
-    Parameters
-    ----------
-    estimate : Estimate, optional
-        A score; None where the forecast cannot have it.
-    digits : int
-        After the point.
-
-    Returns
-    -------
-    str
-        Such as "0.12 [0.08, 0.17]"; "-" without a score.
-    """
+def _spell(estimate: Estimate | None, digits: int, *, alone: bool = False) -> str:
+    """A score with its interval below it, or alone; a dash where there is none."""
     if estimate is None or estimate.value != estimate.value:
         return "-"
-    text = f"{estimate.value:.{digits}f}"
-    if estimate.low != estimate.low:
-        return text
-    return f"{text} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    number = f"{estimate.value:.{digits}f}"
+    return number if alone else f"{number}\n{brackets(estimate, 1, digits).replace(' ', '')}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import minimum_filter
 
-from firesat.cube import open_cube
+from firesat.cube import groups, open_cube
 from firesat.products.strips import State
 from firesat.samples import FIRE_LAYERS, DayFields, Inputs, Reader
 from firesat.samples.truth import WATER
@@ -45,8 +45,16 @@ class Conditions:
     age: NDArray[np.float32]
 
 
+NEEDED = frozenset({"weather", "static"})
+"""Fields without which a forecaster that has learned from them says nothing."""
+
+
 def conditions(
-    fields: DayFields, inputs: Inputs, snow: NDArray[np.bool_], min_looks: int
+    fields: DayFields,
+    inputs: Inputs,
+    snow: NDArray[np.bool_],
+    min_looks: int,
+    needed: frozenset[str] = NEEDED,
 ) -> Conditions:
     """Judge the cells of an issue day.
 
@@ -59,22 +67,27 @@ def conditions(
     snow : ndarray of bool, shape (Y, X)
         Snow-covered cells.
     min_looks : int
-        Clear looks under which the forecaster abstains; it abstains without any weather too.
+        Clear looks under which the forecaster abstains.
+    needed : frozenset of str
+        Of `NEEDED`, what the forecaster has learned from: without any "weather" it abstains, and
+        where nothing "static" is known it does not evaluate.
 
     Returns
     -------
     Conditions
-        Reasons in this order: cannot burn, already burnt, snow-covered, nothing known of the
-        ground, abstained.
+        Reasons in this order: cannot burn, already burnt, snow-covered, off the maps of the ground
+        where there are any, abstained.
     """
     layers = fields.inputs
     age: NDArray[np.float32] = layers["age"]
     seen = np.isfinite(age)
     looks = seen.sum(axis=0).astype(np.uint8)
     known = layers["static"][: len(inputs.static)]
-    poor = (looks < min_looks) | bool(np.isnan(layers["weather"]).all())
+    unknown = np.isnan(known).all(axis=0) & ("static" in needed)
+    blind = "weather" in needed and bool(np.isnan(layers["weather"]).all())
+    poor = (looks < min_looks) | blind
     state = np.select(
-        [_water(known, inputs), _scar(layers["fire"]), snow, np.isnan(known).all(axis=0), poor],
+        [_water(known, inputs), _scar(layers["fire"]), snow, unknown, poor],
         [
             State.CANNOT_BURN,
             State.ALREADY_BURNT,
@@ -107,6 +120,14 @@ def _scar(fire: NDArray[np.float32]) -> NDArray[np.bool_]:
     return inside
 
 
+def _has_snow(cube_path: Path) -> bool:
+    """Whether a cube holds snow depth."""
+    if "era5_land" not in groups(cube_path):
+        return False
+    with open_cube(cube_path, "era5_land") as weather:
+        return "sd" in weather
+
+
 class Snow:
     """Snow cover as the forecaster could know it, from the reanalysis.
 
@@ -121,8 +142,7 @@ class Snow:
     def __init__(self, cube_path: Path, inputs: Inputs) -> None:
         regime = "protocol" if inputs.regime == "hindsight" else inputs.regime
         only_snow = replace(inputs, weather=("sd",), fire_weather=(), regime=regime)
-        with open_cube(cube_path, "era5_land") as weather:
-            self._there = "sd" in weather
+        self._there = "era5_land" in groups(cube_path) and "sd" in open_cube(cube_path, "era5_land")
         self._reader = Reader(cube_path, only_snow)
         if not self._there:
             log.warning("%s has no snow depth (sd): maps will not mask snow", cube_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from firesat.cube import open_cube
+from firesat.cube import groups, open_cube
 from firesat.errors import CubeError
 from firesat.samples import Inputs
 
@@ -33,7 +33,7 @@ def check_days(days: Iterable[str], cube_path: Path, inputs: Inputs) -> None:
     CubeError
         For the first such day, naming the last one that can be forecast.
     """
-    known = _weather_days(cube_path)
+    known = _weather_days(cube_path, "era5_land" if inputs.weather else "fire_weather")
     possible = _rule(set(known.tolist()), inputs)
     for day in days:
         if not possible(np.datetime64(day, "D")):
@@ -44,14 +44,15 @@ def check_days(days: Iterable[str], cube_path: Path, inputs: Inputs) -> None:
             )
 
 
-def _weather_days(cube_path: Path) -> NDArray[np.datetime64]:
+def _weather_days(cube_path: Path, group: str) -> NDArray[np.datetime64]:
     """Days whose weather is in the cube, whenever it became available."""
-    with open_cube(cube_path, "era5_land") as weather:
-        written = ~np.isnat(weather.available_time.values).all(axis=(1, 2))
-        days: NDArray[np.datetime64] = weather.time.values[written].astype("datetime64[D]")
-    if not days.size:
-        raise CubeError(f"{cube_path} holds no weather yet: run firesat ingest")
-    return days
+    if group in groups(cube_path):
+        with open_cube(cube_path, group) as weather:
+            written = ~np.isnat(weather.available_time.values).all(axis=(1, 2))
+            days: NDArray[np.datetime64] = weather.time.values[written].astype("datetime64[D]")
+        if days.size:
+            return days
+    raise CubeError(f"{cube_path} holds no weather ({group}) yet: run firesat ingest")
 
 
 def _rule(known: set[object], inputs: Inputs) -> Callable[[np.datetime64], bool]:

@@ -1,5 +1,7 @@
 """A forecaster ready to work on a cube: what it reads, how large its chips are, what it answers."""
 
+import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +13,15 @@ from numpy.typing import NDArray
 
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster, load_forecaster
-from firesat.jobs.predict.conditions import Snow
+from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import Piece
 from firesat.jobs.predict.plan import checkpoint_of
 from firesat.products.settings import PredictSettings
 from firesat.samples import DayFields, Inputs, Reader
 from firesat.scaling import Batch, Scaler
+
+log = logging.getLogger(__name__)
 
 STEP = 10  # cells: chips start on the 1 km lines of the weather
 
@@ -53,6 +57,17 @@ class Machine:
     chip: int
     halo: int
     stride: int
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Fields without which it has no forecast.
+
+        Returns
+        -------
+        frozenset of str
+            Those of `NEEDED` that it has learned from.
+        """
+        return frozenset(name for name in NEEDED if self.scaler.learned(name))
 
     @property
     def model(self) -> str:
@@ -137,7 +152,7 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     Parameters
     ----------
     settings : PredictSettings
-        Checkpoint, stride and halo.
+        Checkpoint and chips.
     cube_path : Path
         The cube.
     days : list of str
@@ -155,24 +170,39 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     CubeError
         If a day cannot be forecast from the cube.
     ConfigError
-        If the stride would leave gaps between chips.
+        If the network cannot take the chips, or the stride would leave gaps between them.
     """
     forecaster, inputs_record, scaler_record = load_forecaster(checkpoint_of(settings))
-    inputs = Inputs.from_record(inputs_record)
-    check_days(days, cube_path, inputs)
-    network: Any = forecaster.network  # declares its channels and its halo
-    chip = int(network.channels.size)
+    inputs, scaler = Inputs.from_record(inputs_record), Scaler.from_record(scaler_record)
+    if scaler.learned("weather"):
+        check_days(days, cube_path, inputs)
+    reader = Reader(cube_path, inputs)
+    if reader.missing:
+        log.warning("%s has no %s: the maps lack it", cube_path, ", ".join(reader.missing))
+    network: Any = forecaster.network  # declares its channels, halo and stride
+    chip = _chip(settings.chip, int(network.channels.size), int(network.stride))
     halo = int(network.halo) if settings.halo is None else settings.halo
     return Machine(
         forecaster=forecaster.to(_device()),
         inputs=inputs,
-        scaler=Scaler.from_record(scaler_record),
-        reader=Reader(cube_path, inputs),
+        scaler=scaler,
+        reader=reader,
         snow=Snow(cube_path, inputs),
         chip=chip,
         halo=halo,
         stride=_stride(settings.stride, chip, halo),
     )
+
+
+def _chip(wanted: int | None, trained: int, network_stride: int) -> int:
+    """Side of a chip: as asked for, or that of the training."""
+    chip, step = trained if wanted is None else wanted, math.lcm(STEP, network_stride)
+    if chip < 1 or chip % step:
+        raise ConfigError(
+            f"predict.chip is {wanted}, the network takes multiples of {step} cells: leave it out "
+            f"for the {trained} of the training"
+        )
+    return chip
 
 
 def _stride(wanted: int | None, chip: int, halo: int) -> int:

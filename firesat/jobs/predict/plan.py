@@ -102,7 +102,7 @@ def fingerprint(settings: PredictSettings, cube_path: Path) -> str:
     Parameters
     ----------
     settings : PredictSettings
-        The checkpoint, halo and stride, products.
+        The checkpoint, chips, products.
     cube_path : Path
         For the region.
 
@@ -124,8 +124,9 @@ def fingerprint(settings: PredictSettings, cube_path: Path) -> str:
         "version": __version__,
         "checkpoint": sha256(checkpoint_of(settings)),
         "region": [grid.crs, *grid.extent],
-        "chips": [settings.stride, settings.halo, settings.min_looks],
+        "chips": [settings.chip, settings.stride, settings.halo, settings.min_looks],
         "products": [repr(product) for product in settings.products],
+        "note": settings.note,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -48,7 +48,7 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     Raises
     ------
     ConfigError
-        If no day is given, or the stride would leave gaps between chips.
+        If no day is given, the network cannot take the chips, or they would leave gaps.
     CheckpointError
         If there is no checkpoint, or it gives no numbers.
     CubeError
@@ -124,6 +124,8 @@ class _Work:
             model=self.machine.model,
             checkpoint=self.checkpoint,
             regime=self.machine.inputs.regime,
+            missing=self.machine.reader.missing,
+            note=self.settings.note,
             utc_offset=local_offset(self.cells),
             version=__version__,
         )
@@ -150,7 +152,8 @@ class _Work:
     def _judge(self, spool: Spool, fields: DayFields, piece: Piece) -> None:
         """Write what is known of a piece's cells besides their probability."""
         snow = self.machine.snow.cover(fields.day, fields.cells)
-        found = conditions(fields, self.machine.inputs, snow, self.settings.min_looks)
+        machine, min_looks = self.machine, self.settings.min_looks
+        found = conditions(fields, machine.inputs, snow, min_looks, machine.needed)
         here = (piece.own_rows, piece.own_columns)
         spool.state[here] = found.state[piece.own]
         spool.looks[here] = found.looks[piece.own]

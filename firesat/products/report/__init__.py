@@ -123,26 +123,40 @@ def _charts(scores: Scores, model: CaseScores | None) -> str:
     if model is None or not model.burned:
         return ""
     cases = [c for c in scores.cases if c.zone == "all" and c.event == "fire"]
-    bins = "; ".join(
-        f"forecast {chance(b.forecast)}: {count(round(b.burned))} burned, {b.expected:.0f} expected"
-        for b in model.reliability
-    )
     found = "; ".join(f"{NAMES[c.forecast]} {100 * c.capture['0.1'].value:.0f} %" for c in cases)
     windows = "; ".join(
         f"{day.day}: {day.observed_ha:.0f} ha burned, {day.expected_ha['model']:.0f} expected"
         for day in scores.days
     )
-    charts = [
-        figure(as_image(reliability(model)), f"Reliability of the model. {bins}.",
-               "Is a chance of 1 in 100 really 1 in 100? On the line, yes; below it, the forecast "
-               "is too high. Dotted: the overall rate. Triangles: nothing burned."),
-        figure(as_image(captures(cases)), f"Burned area in the likeliest 10 % of the map: {found}.",
-               "Where would you look first? Further up is better. The area axis is logarithmic."),
-        figure(as_image(days(scores)), f"Hectares by issue day. {windows}.",
-               "How much was expected, and how much burned, window by window. A season holds few "
-               "large fires: single windows are expected to miss."),
-    ]  # fmt: skip
-    return f"<section>\n<h2>Charts</h2>\n<div class=charts>{''.join(charts)}</div>\n</section>"
+    capture = figure(
+        as_image(captures(cases)),
+        f"Burned area in the likeliest 10 % of the map: {found}.",
+        "Where would you look first? Further up is better. The area axis is logarithmic.",
+    )
+    amounts = figure(
+        as_image(days(scores)),
+        f"Hectares by issue day. {windows}.",
+        "How much was expected, and how much burned, window by window. A season holds few large "
+        "fires: single windows are expected to miss.",
+    )
+    charts = f"{_reliability(model)}{capture}{amounts}"
+    return f"<section>\n<h2>Charts</h2>\n<div class=charts>{charts}</div>\n</section>"
+
+
+def _reliability(model: CaseScores) -> str:
+    """The reliability diagram, unless the forecast is nothing everywhere."""
+    if not model.expected:
+        return ""
+    bins = "; ".join(
+        f"forecast {chance(b.forecast)}: {count(round(b.burned))} burned, {b.expected:.0f} expected"
+        for b in model.reliability
+    )
+    return figure(
+        as_image(reliability(model)),
+        f"Reliability of the model. {bins}.",
+        "Is a chance of 1 in 100 really 1 in 100? On the line, yes; below it, the forecast is too "
+        "high. Dotted: the overall rate. Triangles: nothing burned.",
+    )
 
 
 def _notices(scores: Scores) -> str:

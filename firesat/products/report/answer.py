@@ -8,7 +8,7 @@ from firesat.metrics.case import CaseScores, Difference
 from firesat.metrics.result import Scores
 from firesat.products.report.charts import IN_TEXT, as_image, leads
 from firesat.products.report.parts import figure
-from firesat.products.report.words import brackets, level, spelled, spoken
+from firesat.products.report.words import brackets, counted, level, spelled, spoken
 from firesat.products.wording import chance
 
 
@@ -34,7 +34,7 @@ def answer(scores: Scores, model: CaseScores | None) -> str:
         )
     everywhere = [d for d in scores.differences if (d.zone, d.event) == ("all", "fire")]
     compared = [item for item in everywhere if item.score == "average precision"]
-    ordered = sorted(everywhere, key=lambda item: item.score)
+    ordered = compared + [item for item in everywhere if item not in compared]
     sentences = "".join(f'<li class="{_css(item)}">{escape(_say(item))}</li>' for item in ordered)
     chart = figure(
         as_image(leads(compared)),
@@ -44,7 +44,7 @@ def answer(scores: Scores, model: CaseScores | None) -> str:
         "the model is ahead.",
     )
     return (
-        f"<section>\n<h2>In short</h2>\n<p class=lead>{escape(_verdict(compared))}</p>\n"
+        f"<section>\n<h2>In short</h2>\n<p class=lead>{escape(_verdict(compared, model))}</p>\n"
         f"{_cards(model)}\n<ul class=verdicts>{sentences}</ul>\n{_warning(model)}\n"
         f"{chart if compared else ''}\n</section>"
     )
@@ -60,8 +60,14 @@ def _say(item: Difference) -> str:
     return item.sentence.replace(item.baseline, IN_TEXT[item.baseline], 1)
 
 
-def _verdict(compared: Sequence[Difference]) -> str:
-    """One sentence for all comparisons."""
+def _verdict(compared: Sequence[Difference], model: CaseScores) -> str:
+    """One sentence for all comparisons, and another where it cannot be trusted."""
+    doubt = "" if model.reliable else " Too little burned to be sure of it: see below."
+    return _standing(compared) + doubt
+
+
+def _standing(compared: Sequence[Difference]) -> str:
+    """Of whom the model is ahead, and of whom not."""
     ahead = [IN_TEXT[item.baseline] for item in compared if item.verdict == "ahead"]
     rest = [IN_TEXT[item.baseline] for item in compared if item.verdict != "ahead"]
     if not compared:
@@ -96,8 +102,8 @@ def _cards(model: CaseScores) -> str:
 def _warning(model: CaseScores) -> str:
     """How far the intervals can be trusted."""
     text = (
-        f"{model.fires} fires in {model.blocks_with_fire} of {model.blocks} blocks of space and "
-        "time stand behind these numbers."
+        f"Behind these numbers: {counted(model.fires, 'fire')} in {model.blocks_with_fire} of "
+        f"{counted(model.blocks, 'block')} of space and time."
     )
     if model.reliable:
         return f"<p>{text}</p>"

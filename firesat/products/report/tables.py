@@ -7,7 +7,7 @@ from firesat.metrics.bootstrap import Estimate
 from firesat.metrics.case import ZONES, CaseScores
 from firesat.metrics.result import Scores
 from firesat.products.report.charts import NAMES
-from firesat.products.report.words import brackets, count, level, span, spelled
+from firesat.products.report.words import brackets, count, counted, level, span, spelled
 from firesat.products.wording import chance
 
 
@@ -64,9 +64,10 @@ def _table(cases: Sequence[CaseScores], words: str, *, near_km: float) -> str:
         "<div class=scroll tabindex=0><table><caption><span>"
         f"<strong>{escape(place[0].upper() + place[1:])}</strong>: "
         f"{count(first.burned)} of {count(first.cells)} cells burned, prevalence "
-        f"{chance(first.prevalence)}; {first.fires} fires, {first.blocks_with_fire} blocks with "
-        f'fire{unreliable}</span></caption><thead><tr><th scope="col">Forecast</th>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
+        f"{chance(first.prevalence)}; {counted(first.fires, 'fire')}, "
+        f"{counted(first.blocks_with_fire, 'block')} with fire{unreliable}</span></caption>"
+        f'<thead><tr><th scope="col">Forecast</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -112,6 +113,7 @@ def facts(scores: Scores) -> str:
         HTML.
     """
     known, model = scores.facts, scores.case("model")
+    masked = count(known["burned_cells_masked_as_unable"])
     rows: dict[str, str] = {
         "Trained on": ", ".join(known["train_periods"]),
         "Issue days scored": f"{len(known['issue_days'])}, {span(scores)}",
@@ -119,6 +121,7 @@ def facts(scores: Scores) -> str:
         "Headline cells": str(known["headline_cells"]),
         "Cells without a forecast": f"{count(known['cells_without_forecast'])}, of which "
         f"{count(known['burned_cells_without_forecast'])} burned",
+        "Burned though the map said it could not": f"{masked} cells",
         "Known fires": f"hotspots of the last {known['active_days']} days, published by T",
         "Model": str(known["model"]),
         "Checkpoint (SHA-256)": f"{str(known['checkpoint_sha256'])[:16]}...",

@@ -20,6 +20,24 @@ def count(number: float) -> str:
     return f"{number:,.0f}".replace(",", " ")
 
 
+def counted(number: int, thing: str) -> str:
+    """Write how many there are of something.
+
+    Parameters
+    ----------
+    number : int
+        Any.
+    thing : str
+        One of them, such as "fire".
+
+    Returns
+    -------
+    str
+        Such as "1 fire" or "2 fires".
+    """
+    return f"{count(number)} {thing}" if number == 1 else f"{count(number)} {thing}s"
+
+
 def brackets(estimate: Estimate, factor: float, digits: int) -> str:
     """Write an interval in brackets.
 

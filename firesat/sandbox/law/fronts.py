@@ -75,7 +75,7 @@ def next_fronts(
             hour + rng.uniform(36.0, 60.0, count),
             np.radians(rng.normal(-20.0, 25.0, count)),
             rng.uniform(25.0, 55.0, count),
-            rng.lognormal(0.0, 0.35, count),
+            np.clip(rng.lognormal(0.0, 0.3, count), 0.5, 1.5),
             np.where(dry, 0.1, rng.gamma(1.5, 1.4, count)),
             rng.uniform(1.5, 4.5, count),
         ],

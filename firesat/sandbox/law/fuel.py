@@ -13,8 +13,8 @@ from firesat.sandbox.law.vegetation import Surface
 
 # m/h on the flat without wind in bone-dry litter; set so that a windy dry afternoon drives crown
 # fire in conifers at some 10 m/min, an average one at 1 to 2.
-CONIFER, LEAFLESS, LEAFY, CURED, GREEN = 138.0, 42.0, 7.5, 190.0, 6.0
-BOG, SHRUBS = 70.0, 14.0
+CONIFER, LEAFLESS, LEAFY, CURED, GREEN = 155.0, 46.0, 8.0, 210.0, 6.5
+BOG, SHRUBS = 78.0, 15.0
 YOUNG_YEARS = 3.0  # a scar or cut carries no fire before its fuel is back
 
 

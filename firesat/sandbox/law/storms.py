@@ -95,7 +95,7 @@ def _storm(place: Place, rng: np.random.Generator) -> _Storm:
         x=float(rng.uniform(place.weather_x[0], place.weather_x[-1])),
         y=float(rng.uniform(place.weather_y[-1], place.weather_y[0])),
         radius=float(rng.uniform(4000, 11_000)),
-        rain=0.4 if rng.random() < 0.25 else float(rng.gamma(1.3, 3.5)),
+        rain=0.4 if rng.random() < 0.25 else min(float(rng.gamma(1.3, 3.5)), 15.0),
         gust=float(rng.uniform(1, 5)),
         flashes=float(rng.gamma(1.0, FLASHES)),
     )

@@ -227,7 +227,7 @@ def _compose(
     cloud = _cloud(air.cloudiness, large["ridge"], front.cloud + storm.cloud, rain, eddies[:, 3])
     noise, relief = 0.8 * eddies[:, 0], LAPSE * (air.elevation - 240.0)
     sunny = _diurnal(doy, air.place.centre[0])[:, None, None] * (7.5 - 4.0 * cloud)
-    temperature = mean + sunny + front.temperature - relief + noise - 1.5 * np.minimum(rain, 2.0)
+    temperature = mean + sunny + front.temperature - relief + noise - 1.2 * np.minimum(rain, 2.0)
     dewpoint = mean - 5.5 - 4.0 * large["ridge"] + large["humidity"] + front.dewpoint - relief
     wet = 1.0 - np.exp(-rain)
     dewpoint = dewpoint + wet * np.maximum(temperature - 0.5 - dewpoint, 0.0)

@@ -164,7 +164,7 @@ def feature(acquisition: Acquisition, footprint: BaseGeometry) -> Json:
         "geometry": mapping(footprint),
         "properties": {
             "datetime": moment,
-            "platform": "sentinel-2" + acquisition.id[2:3].lower(),
+            "platform": "sentinel-2" + acquisition.platform[-1].lower(),
             "instruments": ["msi"],
             "constellation": "sentinel-2",
             "gsd": 10,

@@ -22,11 +22,17 @@ def main() -> None:
     faults = settings["faults"]
     faults["unlicensed"] = tuple(faults["unlicensed"])
     world = open_world(Path(settings["world"]))
-    serve_forever(world, settings["port"], faults=Faults(**faults), ready=_ready)
+    serve_forever(world, settings["port"], faults=Faults(**faults), ready=announce)
 
 
-def _ready(server: SandboxServer) -> None:
-    """Tell the parent, and begin to watch it."""
+def announce(server: SandboxServer) -> None:
+    """Tell the parent the port, and shut down when the parent is gone.
+
+    Parameters
+    ----------
+    server : SandboxServer
+        Listening.
+    """
     sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
     sys.stdout.flush()
     threading.Thread(target=_leave_with_parent, args=(server,), daemon=True).start()

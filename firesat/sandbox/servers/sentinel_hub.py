@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from firesat.sandbox.encode.geotiff import encode_geotiff
-from firesat.sandbox.observe import sentinel2
 from firesat.sandbox.observe.sentinel2 import Acquisition
 from firesat.sandbox.servers import catalog
 from firesat.sandbox.servers.evalscript import parse
@@ -17,6 +16,7 @@ from firesat.sandbox.servers.messages import (
     json_response,
 )
 from firesat.sandbox.servers.outline import outline
+from firesat.sandbox.servers.passes import Passes
 from firesat.sandbox.servers.process import Renderer, pixels, processing_units, resampling
 from firesat.sandbox.servers.tokens import is_valid_token, issue_token
 from firesat.sandbox.world import World
@@ -49,6 +49,7 @@ class SentinelHub:
     def __init__(self, world: World, client: str = "sandbox") -> None:
         self._world = world
         self._client = client
+        self._passes = Passes(world)
         self._renderer = Renderer(world)
         self._footprint = outline(world.geobox, "EPSG:4326")
 
@@ -122,7 +123,7 @@ class SentinelHub:
             start, end = catalog.interval(str(body["datetime"]))
             found = [
                 acquisition
-                for acquisition in sentinel2.acquisitions(self._world, start, end)
+                for acquisition in self._passes.between(start, end)
                 if passes(acquisition.cloud_cover)
             ]
         found.sort(key=lambda acquisition: acquisition.time, reverse=True)
@@ -161,7 +162,7 @@ class SentinelHub:
         cloudiest = float(wanted.get("maxCloudCoverage", 100))
         found = [
             acquisition
-            for acquisition in sentinel2.acquisitions(self._world, start, end)
+            for acquisition in self._passes.between(start, end)
             if acquisition.cloud_cover <= cloudiest
         ]
         if order == "leastCC":

@@ -1,0 +1,109 @@
+"""Run a training, or judge one."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from firesat.errors import CheckpointError, ConfigError
+from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
+from firesat.jobs.train.lightning import Command, build, quiet
+
+log = logging.getLogger(__name__)
+
+SUBCOMMANDS = ("fit", "validate", "test")
+_FLAGS = ("-h", "--help", "--print_config")
+
+
+def train(
+    subcommand: str,
+    settings: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    allowed: Sequence[str] = ALLOWED,
+) -> int:
+    """Fit, validate or test a forecaster.
+
+    Writes under ``trainer.default_root_dir``: ``checkpoints/best.ckpt`` (lowest ``val/loss``) and
+    ``last.ckpt``, and ``logs/version_N/`` with ``metrics.csv`` and the whole ``config.yaml``.
+
+    Parameters
+    ----------
+    subcommand : {"fit", "validate", "test"}
+        What to do; the last two take ``ckpt_path``, by default the best checkpoint.
+    settings : mapping
+        The `train` section, or a plain Lightning YAML: ``model``, ``data``, ``trainer``,
+        ``checkpoint``, ``seed_everything``, ``ckpt_path``.
+    overrides : sequence of str
+        Such as ``["--trainer.max_epochs=3"]`` or ``["--config", "configs/model/x.yaml"]``.
+    allowed : sequence of str
+        Prefixes of the class paths that the settings may name.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ConfigError
+        If the settings are wrong; no data have been read.
+    CheckpointError
+        If a checkpoint that is asked for is missing.
+    """
+    if subcommand not in SUBCOMMANDS:
+        raise ConfigError(f"train {subcommand}: choose one of {', '.join(SUBCOMMANDS)}")
+    with quiet():
+        if any(word.split("=")[0] in _FLAGS for word in overrides):
+            build(list(overrides), allowed)
+        content = _complete(assemble(settings, overrides))
+        check(content, allowed)
+        _run(subcommand, build(content, allowed), digest(content))
+    return 0
+
+
+def _complete(content: dict[str, Any]) -> dict[str, Any]:
+    """Add what a section may leave out: the network, and a log in plain text."""
+    if not content.get("data"):
+        raise ConfigError("train: say under data: which chips to learn from, such as path: x.zarr")
+    model = content.setdefault("model", {})
+    trainer = content.setdefault("trainer", {})
+    root = trainer.setdefault("default_root_dir", "out")
+    model.setdefault("network", {"class_path": "firesat_models.TemporalCNN"})
+    trainer.setdefault(
+        "logger",
+        {
+            "class_path": "pytorch_lightning.loggers.CSVLogger",
+            "init_args": {"save_dir": str(root), "name": "logs"},
+        },
+    )
+    return content
+
+
+def _run(subcommand: str, command: Command, config_hash: str) -> None:
+    """Do the work with what has been built."""
+    config = command.config
+    command.model.provenance = {"config_hash": config_hash, "seed": config["seed_everything"]}
+    checkpoint = _checkpoint(subcommand, config)
+    action = getattr(command.trainer, subcommand)
+    action(
+        command.model,
+        datamodule=command.datamodule,
+        ckpt_path=checkpoint,
+        weights_only=True,  # a checkpoint is data, never code
+    )
+    if subcommand == "fit":
+        log.info("the best checkpoint is %s", Path(config["checkpoint"]["dirpath"]) / "best.ckpt")
+
+
+def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:
+    """The checkpoint to start from, if any."""
+    given: str | None = config["ckpt_path"]
+    if subcommand == "fit" and given is None:
+        return None
+    path = Path(given or f"{config['checkpoint']['dirpath']}/best.ckpt")
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
+        )
+    return str(path)

@@ -1,0 +1,166 @@
+"""Every network with a config keeps the same promises; a new one is tested by being there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from firesat.batch import INPUTS, MASKS
+from firesat.forecast import Forecaster, load_forecaster
+from firesat.jobs.train.lightning import quiet
+from firesat.jobs.train.models import build_network
+from firesat.samples import Inputs
+from tests.fake_chips import CHANNELS, FakeChips, make_batch
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "model").glob("*.yaml"))
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return build_network(request.param, CHANNELS)
+
+
+@pytest.fixture
+def batch() -> dict[str, Tensor]:
+    return make_batch(2)
+
+
+def test_there_are_networks() -> None:
+    assert {path.stem for path in CONFIGS} >= {"temporal_cnn", "temporal_vit"}
+
+
+@pytest.mark.parametrize("size", [40, 80])
+def test_logits_cover_every_head_and_cell_whatever_the_size(
+    network: nn.Module, size: int
+) -> None:
+    logits = network.eval()(make_batch(2, size=size))
+    assert logits.shape == (2, CHANNELS.heads, size, size)
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+
+
+def test_every_weight_gets_a_finite_gradient(
+    network: nn.Module, batch: dict[str, Tensor]
+) -> None:
+    network(batch).square().mean().backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("missing", [*MASKS, "everything"])
+def test_what_stands_under_a_mask_does_not_matter(
+    network: nn.Module, batch: dict[str, Tensor], missing: str
+) -> None:
+    fields = list(MASKS) if missing == "everything" else [missing]
+    blank = batch | {MASKS[name]: torch.zeros_like(batch[MASKS[name]]) for name in fields}
+    junk = blank | {name: torch.full_like(batch[name], torch.nan) for name in fields}
+    if "sentinel2" in fields:
+        junk["age"] = torch.full_like(batch["age"], torch.inf)
+    network.eval()
+    assert network(junk).isfinite().all()
+    torch.testing.assert_close(network(junk), network(blank), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("missing", MASKS)
+def test_missing_inputs_leave_finite_gradients(
+    network: nn.Module, batch: dict[str, Tensor], missing: str
+) -> None:
+    blank = batch | {MASKS[missing]: torch.zeros_like(batch[MASKS[missing]])}
+    network(blank).square().mean().backward()
+    grads = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    assert all(grad.isfinite().all() for grad in grads)
+
+
+def test_a_masked_cell_of_one_look_is_read_from_the_others(
+    network: nn.Module, batch: dict[str, Tensor]
+) -> None:
+    clear = batch["clear"].clone()
+    clear[:, 0, :20] = 0
+    partly = batch | {"clear": clear}
+    junk = partly | {"sentinel2": batch["sentinel2"].where(clear[:, :, None] > 0, torch.nan)}
+    network.eval()
+    torch.testing.assert_close(network(junk), network(partly), rtol=0, atol=0)
+    assert not torch.equal(network(partly), network(batch))
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_every_declared_input_is_read(
+    network: Any, batch: dict[str, Tensor], name: str
+) -> None:
+    assert set(network.inputs) <= set(INPUTS)
+    network.eval()
+    changed = not torch.equal(network(batch | {name: batch[name] + 1.0}), network(batch))
+    assert changed == (name in network.inputs)
+
+
+def test_chips_do_not_see_each_other(network: nn.Module, batch: dict[str, Tensor]) -> None:
+    network.eval()
+    alone = network({name: value[:1] for name, value in batch.items()})
+    torch.testing.assert_close(alone, network(batch)[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_halo_and_stride_fit_a_chip(network: Any) -> None:
+    assert 0 <= 2 * network.halo < Inputs().channels(80).size
+    assert 80 % network.stride == 0
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_default_is_small_enough_for_two_cores(path: Path) -> None:
+    channels = Inputs().channels(80)
+    network = build_network(path, channels)
+    assert sum(weight.numel() for weight in network.parameters()) <= 1_000_000
+    one = {
+        "sentinel2": torch.zeros(1, channels.looks, channels.sentinel2, 80, 80),
+        "age": torch.zeros(1, channels.looks, 80, 80),
+        "clear": torch.ones(1, channels.looks, 80, 80),
+        "modis": torch.zeros(1, channels.modis_steps, channels.modis, 16, 16),
+        "modis_mask": torch.ones(1, channels.modis_steps, channels.modis, 16, 16),
+        "weather": torch.zeros(1, channels.weather_steps, channels.weather, 8, 8),
+        "weather_mask": torch.ones(1, channels.weather_steps, channels.weather),
+        "fire": torch.zeros(1, channels.fire, 80, 80),
+        "static": torch.zeros(1, channels.static, 80, 80),
+        "season": torch.zeros(1, 2),
+    }
+    with FlopCounterMode(display=False) as counter:
+        network(one)
+    assert counter.get_total_flops() <= 0.5e9
+
+
+def _fit(network: nn.Module, folder: Path, **trainer: Any) -> Forecaster:
+    forecaster = Forecaster(network, inputs={"looks": 2}, scaler={"age": [1.5]})
+    with quiet():
+        pl.Trainer(
+            accelerator="cpu",
+            max_steps=2,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,
+            num_sanity_val_steps=0,
+            limit_val_batches=1,
+            **trainer,
+        ).fit(forecaster, FakeChips(train=4, val=2, batch_size=2))
+    return forecaster
+
+
+def test_a_step_moves_every_weight_and_a_checkpoint_gives_the_same_forecast(
+    network: nn.Module, batch: dict[str, Tensor], tmp_path: Path
+) -> None:
+    before = {name: weight.clone() for name, weight in network.named_parameters()}
+    forecaster = _fit(network, tmp_path)
+    for name, weight in network.named_parameters():
+        assert weight.isfinite().all(), name
+        assert not torch.equal(weight, before[name]), name
+    forecaster.trainer.save_checkpoint(tmp_path / "x.ckpt")
+    torch.load(tmp_path / "x.ckpt", weights_only=True)
+    loaded, inputs, scaler = load_forecaster(tmp_path / "x.ckpt")
+    assert (inputs, scaler) == ({"looks": 2}, {"age": [1.5]})
+    assert not loaded.training
+    assert torch.equal(loaded.forecast(batch), forecaster.eval().forecast(batch))

@@ -1,0 +1,296 @@
+"""Hotspots and perimeters: days, cells, dates and dirty rows."""
+
+import zipfile
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from pyproj import CRS, Transformer
+
+from firesat.blocks import Block
+from firesat.errors import CorruptFileError, GridError
+from firesat.grid import geobox
+from firesat.sources import hotspots, nbac
+from firesat.sources.files import LocalVectors
+from firesat.sources.fires import Hotspots, Nbac
+from tests.sources.small import first_block, scene
+
+TO_DEGREES = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+# NBAC's own .prj: ESRI's words, no authority.
+ESRI_PRJ = (
+    'PROJCS["Canada_Lambert_Conformal_Conic",GEOGCS["GCS_North_American_1983",'
+    'DATUM["D_North_American_1983",SPHEROID["GRS_1980",6378137.0,298.257222101]],'
+    'PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],'
+    'PROJECTION["Lambert_Conformal_Conic"],PARAMETER["False_Easting",0.0],'
+    'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",-95.0],'
+    'PARAMETER["Standard_Parallel_1",49.0],PARAMETER["Standard_Parallel_2",77.0],'
+    'PARAMETER["Latitude_Of_Origin",49.0],UNIT["Meter",1.0]]'
+)
+
+
+def place(x: float, y: float) -> tuple[float, float]:
+    longitude, latitude = TO_DEGREES.transform(x, y)
+    return round(longitude, 6), round(latitude, 6)
+
+
+def write_csv(path: Path, rows: list[tuple[float, float, str, float]]) -> Path:
+    head = "lat,lon,rep_date,source,sensor,fwi,fuel,hfi,frp\n"
+    lines = [f"{lat},{lon},{when},NASA,VIIRS,12.1,C2,,{frp}\n" for lon, lat, when, frp in rows]
+    path.write_text(head + "".join(lines))
+    return path
+
+
+@pytest.fixture
+def block() -> Block:
+    return first_block(Hotspots())
+
+
+def counted(block: Block, path: Path, dates: list[str]) -> object:
+    source = Hotspots()
+    made = scene(block, block.times[-1], 3.0, dates=dates)
+    return source.compose([(made, source.read(path))], block)
+
+
+ALL = [f"2023-07-{day:02d}" for day in range(1, 7)]
+
+
+def test_detections_fall_into_their_cell_and_fire_day(block: Block, tmp_path: Path) -> None:
+    here = place(20_250, 630_250)
+    rows = [
+        (*here, "2023-07-01 20:00:00", 5.0),
+        (*here, "2023-07-02 11:59:59", 9.0),  # before 12 UTC: still the first fire day
+        (*here, "2023/07/02 12:00:00.000", 2.0),  # the archive's other spelling
+        (*place(20_750, 630_250), "2023-07-01 20:00:00", 1.0),
+        (*place(5_000, 630_000), "2023-07-01 20:00:00", 1.0),  # outside the region
+    ]
+    layer = counted(block, write_csv(tmp_path / "a.csv", rows), ALL)
+    box = block.geobox.boundingbox
+    row, column = int((box.top - 630_250) // 500), int((20_250 - box.left) // 500)
+    count, power = (layer[name].values[:, row, column] for name in ("hotspot_count", "frp"))
+    assert count.tolist() == [2, 1, 0, 0]
+    np.testing.assert_array_equal(power, [9, 2, np.nan, np.nan])
+    assert layer["hotspot_count"].values[0, row, column + 1] == 1
+    assert np.nansum(layer["hotspot_count"].values) == 4
+
+
+def test_a_quiet_day_is_zero_and_a_day_without_file_is_missing(
+    block: Block, tmp_path: Path
+) -> None:
+    layer = counted(block, write_csv(tmp_path / "a.csv", []), ["2023-07-01", "2023-07-02"])
+    count = layer["hotspot_count"].values
+    assert np.nanmax(count[0]) == 0
+    assert np.isnan(count[1:]).all()  # the second fire day needs the third date's file
+    available = layer["available_time"].values
+    assert available[0] == np.datetime64("2023-07-02T15:00:00")
+    assert np.isnat(available[1:]).all()
+
+
+def test_unusable_rows_are_left_out_and_counted(
+    block: Block, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        (*place(20_250, 630_250), "2023-07-01 20:00:00", 5.0),
+        (-94.0, 540.0, "2023-07-01 20:00:00", 5.0),
+        (*place(20_250, 630_250), "yesterday", 5.0),
+    ]
+    table = Hotspots().read(write_csv(tmp_path / "dirty.csv", rows))
+    assert table.sizes["detection"] == 1
+    assert "2 of 3 rows are unusable" in caplog.text
+
+
+def test_a_yearly_archive_reads_as_its_table(block: Block, tmp_path: Path) -> None:
+    rows = [(*place(20_250, 630_250), "2023-07-01 20:00:00", 5.0)]
+    plain = write_csv(tmp_path / "2023_hotspots.csv", rows)
+    with zipfile.ZipFile(tmp_path / "2023_hotspots.zip", "w") as archive:
+        archive.write(plain, plain.name)
+    assert Hotspots().read(tmp_path / "2023_hotspots.zip").equals(Hotspots().read(plain))
+
+
+def test_a_table_without_power_still_counts(block: Block, tmp_path: Path) -> None:
+    longitude, latitude = place(20_250, 630_250)
+    (tmp_path / "a.csv").write_text(f"lat,lon,rep_date\n{latitude},{longitude},2023-07-01 20:00\n")
+    layer = counted(block, tmp_path / "a.csv", ALL)
+    assert np.nansum(layer["hotspot_count"].values) == 1
+    assert np.isnan(layer["frp"].values).all()
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "", "<html><body>503</body></html>"])
+def test_other_tables_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(CorruptFileError, match=r"a\.csv"):
+        Hotspots().read(tmp_path / "a.csv")
+
+
+def test_archives_come_before_daily_files(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {
+        "https://x/hotspots/archive": ["https://x/hotspots/archive/2022_hotspots.zip"],
+        "https://x/hotspots": [f"https://x/hotspots/202307{day:02d}.csv" for day in range(1, 5)],
+    }
+    monkeypatch.setattr(hotspots, "list_links", lambda url: pages[url])
+    scenes = Hotspots(base_url="https://x").search(block)
+    assert [each.id for each in scenes] == [f"202307{day:02d}.csv" for day in range(1, 5)]
+    assert scenes[0].available == np.datetime64("2023-07-02T03:00:00")
+    pages["https://x/hotspots/archive"] += ["https://x/hotspots/archive/2023_hotspots.zip"]
+    (archive,) = Hotspots(base_url="https://x").search(block)
+    assert archive.request["dates"] == [f"2023-07-{day:02d}" for day in range(1, 6)]
+
+
+def fires(**changed: list[object]) -> gpd.GeoDataFrame:
+    columns = {
+        "GID": ["2023_11", "2023_11", "2023_12", "2023_13"],
+        "HS_SDATE": ["2023-06-25", "2023-06-20", None, None],
+        "HS_EDATE": ["2023-06-27", "2023-07-02", None, None],
+        "AG_SDATE": ["2023-06-26", None, "2023-07-10", "2023-05-01"],
+        "AG_EDATE": [None, None, None, None],
+        "PRESCRIBED": [None, None, None, "true"],
+        **changed,
+    }
+    shapes = [
+        shapely.box(15_000, 625_000, 16_000, 626_000),
+        shapely.box(16_000, 625_000, 17_000, 626_000),
+        shapely.box(20_000, 630_000, 20_250, 631_000),
+        shapely.box(25_000, 635_000, 26_000, 636_000),
+    ]
+    frame = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:3979").to_crs(CRS(ESRI_PRJ))
+    for name in ("HS_SDATE", "HS_EDATE", "AG_SDATE", "AG_EDATE"):
+        frame[name] = pd.to_datetime(frame[name]).dt.date.astype("str").replace("NaT", None)
+    return frame
+
+
+def write_nbac(folder: Path, frame: gpd.GeoDataFrame, name: str = "NBAC_2023_20240530") -> Path:
+    folder.mkdir(exist_ok=True)
+    frame.to_file(folder / f"{name}.shp")
+    (folder / f"{name}.prj").write_text(ESRI_PRJ)
+    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+        for path in sorted(folder.glob(f"{name}.*")):
+            if path.suffix != ".zip":
+                archive.write(path, path.name)
+    return folder / f"{name}.zip"
+
+
+def test_a_fire_of_two_features_is_one_and_keeps_its_first_and_last_dates(tmp_path: Path) -> None:
+    table = Nbac().read(write_nbac(tmp_path, fires()))
+    assert table["fire_id"].values.tolist() == [11, 12, 13]
+    first = table.isel(fire=0)
+    day = (np.datetime64("2023-06-20") - np.datetime64("1970-01-01")).astype(int)
+    assert float(first["hotspot_start"]) == day
+    assert float(first["hotspot_end"]) == day + 12
+    assert np.isnan(float(first["agency_end"]))
+    assert table["prescribed"].values.tolist() == [0, 0, 1]
+    area = shapely.area(shapely.from_wkb(table["geometry"].values))
+    assert area == pytest.approx([2e6, 2.5e5, 1e6], rel=1e-3)
+
+
+def test_perimeters_become_fractions_and_numbers_and_prescribed_ones_stay_apart(
+    tmp_path: Path,
+) -> None:
+    source = Nbac()
+    block = first_block(source)
+    made = scene(block, np.datetime64("2023-10-01", "s"), 4800.0)
+    layer = source.compose([(made, source.read(write_nbac(tmp_path, fires())))], block)
+    box = block.geobox.boundingbox
+
+    def at(name: str, x: float, y: float) -> float:
+        row, column = int((box.top - y) // 100), int((x - box.left) // 100)
+        return float(layer[name].values[0, row, column])
+
+    # The composite is on NAD83, the grid on NAD83(CSRS): the same to a metre.
+    assert at("fraction", 15_950, 625_550) == 1
+    assert at("fire_id", 16_050, 625_550) == 11
+    assert at("fraction", 20_250, 630_550) == pytest.approx(0.5, abs=0.11)  # half a cell
+    assert at("fire_id", 20_250, 630_550) == 12
+    assert at("agency_start", 20_150, 630_550) == 19548  # 10 July 2023
+    assert np.isnan(at("hotspot_start", 20_150, 630_550))
+    assert at("prescribed", 25_550, 635_550) == 1
+    assert at("fraction", 25_550, 635_550) == 0
+    assert at("fire_id", 25_550, 635_550) == 0
+    assert at("fire_id", 12_050, 622_050) == 0
+    assert np.isnan(at("agency_start", 12_050, 622_050))
+    hectares = float(np.nansum(layer["fraction"].values))
+    assert hectares == pytest.approx(225, rel=0.01)
+
+
+def test_the_newest_release_of_the_year_is_taken_and_dates_its_availability(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["NBAC_2022_20240530.zip", "NBAC_2023_20240530.zip", "nbac_2023_20250612_shp.zip",
+             "NBAC_1972to2025_20260513_shp.zip", "NBAC_summary_stats.xlsx"]  # fmt: skip
+    monkeypatch.setattr(nbac, "list_links", lambda url: [f"{url}/{name}" for name in names])
+    source = Nbac(base_url="https://x")
+    (found,) = source.search(first_block(source))
+    assert found.id == "nbac_2023_20250612_shp.zip"
+    assert found.available == np.datetime64("2025-06-12T00:00:00")
+    early = np.arange(np.datetime64("2021-06-01"), np.datetime64("2021-06-03"))
+    assert source.search(first_block(source, early)) == []
+
+
+def test_self_crossing_rings_are_mended(tmp_path: Path) -> None:
+    frame = fires().iloc[[2]].to_crs("EPSG:3979")
+    bow = shapely.Polygon(
+        [(20_000, 630_000), (21_000, 631_000), (21_000, 630_000), (20_000, 631_000)]
+    )
+    frame.geometry = [bow]
+    source = Nbac()
+    table = source.read(write_nbac(tmp_path, frame.to_crs(CRS(ESRI_PRJ))))
+    assert shapely.is_valid(shapely.from_wkb(table["geometry"].values)).all()
+    block = first_block(source)
+    made = scene(block, np.datetime64("2023-10-01", "s"), 4800.0)
+    layer = source.compose([(made, table)], block)
+    assert float(np.nansum(layer["fraction"].values)) == pytest.approx(50, rel=0.1)
+
+
+def test_fires_without_a_name_are_not_joined(tmp_path: Path) -> None:
+    table = Nbac().read(write_nbac(tmp_path, fires(GID=[None, None, "2023_12", "2023_13"])))
+    assert table.sizes["fire"] == 4
+    assert len(set(table["fire_id"].values.tolist())) == 4
+
+
+def test_other_archives_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(CorruptFileError, match="holds 0 shapefiles"):
+        Nbac().read(tmp_path / "a.zip")
+    (tmp_path / "b.zip").write_text("<html>")
+    with pytest.raises(CorruptFileError, match=r"b\.zip is no zip archive"):
+        Nbac().read(tmp_path / "b.zip")
+
+
+def test_own_perimeters_take_their_columns_and_want_a_crs(tmp_path: Path) -> None:
+    frame = fires().rename(columns={"GID": "NAME"})
+    frame.to_crs("EPSG:4326").to_file(tmp_path / "fires.geojson")
+    source = LocalVectors(files={"fires.geojson": 2023}, root=str(tmp_path), root_env="")
+    block = first_block(source)
+    (found,) = source.search(block)
+    table = source.read(source.fetch(found, tmp_path))
+    assert table.sizes["fire"] == 4  # without a name column nothing is joined
+    layer = source.compose([(found, table)], block)
+    assert float(np.nansum(layer["fraction"].values)) == pytest.approx(325, rel=0.01)
+    frame.to_file(tmp_path / "bare.shp")
+    (tmp_path / "bare.prj").unlink()
+    with pytest.raises(GridError, match="have no CRS"):
+        source.read(tmp_path / "bare.shp")
+
+
+def test_small_fires_are_drawn_over_large_ones(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {"NAME": ["2023_1", "2023_2"]},
+        geometry=[
+            shapely.box(20_000, 630_000, 20_300, 630_300),
+            shapely.box(15_000, 625_000, 25_000, 635_000),
+        ],
+        crs="EPSG:3979",
+    )
+    frame.to_file(tmp_path / "a.gpkg")
+    source = LocalVectors(files={"a.gpkg": 2023}, columns=nbac.Columns(fire="NAME"))
+    block = first_block(source)
+    made = scene(block, np.datetime64("2023-10-01", "s"), 4800.0)
+    layer = source.compose([(made, source.read(tmp_path / "a.gpkg"))], block)
+    cells = geobox(block.extent, "EPSG:3979", 100)
+    assert cells.shape == (200, 200)
+    box = block.geobox.boundingbox
+    row, column = int((box.top - 630_150) // 100), int((20_150 - box.left) // 100)
+    assert layer["fire_id"].values[0, row, column] == 1
+    assert layer["fire_id"].values[0, row + 10, column] == 2
