@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -123,16 +124,25 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
             "or give --checkpoint"
         )
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         return dict(content[RECORD]), dict(content["state_dict"])
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds more than numbers and text, or is damaged: firesat does not open it"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError):
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, BadZipFile):
         raise CheckpointError(
             f"{path} is no checkpoint of firesat, or damaged: train again, or give another one"
         ) from None
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a file with a changed bit: torch writes checksums but does not read them."""
+    with ZipFile(path) as archive:
+        broken = archive.testzip()
+    if broken is not None:
+        raise BadZipFile(broken)
 
 
 def rebuild(record: Mapping[str, Any], path: Path) -> nn.Module:

@@ -175,13 +175,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Project:
     for override in overrides:
         _set(content, override)
     check_keys(Project, content, path.name)
+    train = content.pop("train", None) or {}  # jsonargparse would instantiate what it names
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Project)
     try:
         settings = parser.instantiate(parser.parse_object(content))
     except (ArgumentError, FiresatError) as error:
         raise _in_one_line(error, path.name) from error
-    return Project(**vars(settings))
+    return Project(**{**vars(settings), "train": train})
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

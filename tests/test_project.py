@@ -117,6 +117,12 @@ def test_shipped_projects_load_with_days_that_need_no_quotes(name: str) -> None:
     assert [str(day) for day in project.cube.periods[0].days] == ["2024-02-29", "2024-03-01"]
 
 
+def test_the_train_section_stays_as_it_is_written() -> None:
+    network = {"class_path": "firesat_models.TemporalCNN"}
+    train = load(shipped("configs/real/bc_c50929.yaml")).train
+    assert train["model"] == {"network": network}  # instantiated by the training alone
+
+
 @pytest.mark.parametrize("name", ["configs/sandbox.yaml", "pipelines/Snakefile"])
 def test_shipped_files_are_found(name: str) -> None:
     assert shipped(name).is_file()

@@ -7,9 +7,18 @@ Example:
   firesat train fit --config configs/sandbox.yaml --trainer.max_epochs 3
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
+from contextlib import redirect_stdout
 
-from firesat.cli.console import add_config, add_dry_run, project_of, screen
+from firesat.cli.console import (
+    add_config,
+    add_dry_run,
+    add_json,
+    print_json,
+    project_of,
+    screen,
+)
 
 PASSES_UNKNOWN = True  # --trainer.max_epochs and the like are the Lightning CLI's
 
@@ -25,6 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("subcommand", choices=["fit", "validate", "test"], help="what to do")
     add_config(parser)
     add_dry_run(parser)
+    add_json(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -49,4 +59,8 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would {arguments.subcommand} with the settings of {arguments.config}")
         return 0
-    return train(arguments.subcommand, section, arguments.unknown)
+    with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
+        code = train(arguments.subcommand, section, arguments.unknown)
+    if arguments.json:
+        print_json({"subcommand": arguments.subcommand, "config": arguments.config})
+    return code

@@ -105,8 +105,9 @@ def _refused(url: str, dataset: str, error: requests.HTTPError) -> Exception:
     text = " ".join(str(error).split())
     status = error.response.status_code if error.response is not None else 0
     if "licence" in text.lower():
-        link = _LINK.search(text)
-        where = link[0] if link else f"{url.removesuffix('/api')}/datasets/{dataset}"
+        # The refused request's own address comes first; the page to visit says so in its name.
+        links = [link for link in _LINK.findall(text) if "licence" in link or "/datasets/" in link]
+        where = links[-1] if links else f"{url.removesuffix('/api')}/datasets/{dataset}"
         return LicenceError(f"{dataset}: accept its licence once at {where}, then run again")
     if status == 401 or "authentication" in text.lower():
         return CredentialsError(

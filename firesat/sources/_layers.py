@@ -169,7 +169,7 @@ def layer(
     xr.Dataset
         Dims ``(time, [band,] y, x)`` with coordinate ``available_time (time)``.
     """
-    rows, columns = _inside(block)
+    rows, columns = inside(block)
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.float32]]] = {}
     for name, values in arrays.items():
         values[..., : rows.start, :] = np.nan
@@ -187,8 +187,19 @@ def layer(
     return xr.Dataset(variables, coords=coords)
 
 
-def _inside(block: Block) -> tuple[slice, slice]:
-    """Rows and columns of a block that lie in the project's region."""
+def inside(block: Block) -> tuple[slice, slice]:
+    """Give the rows and columns of a block that lie in the project's region.
+
+    Parameters
+    ----------
+    block : Block
+        Any block.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
     box, size = block.geobox.boundingbox, block.geobox.resolution.x
     x0, y0, x1, y1 = block.extent
     rows = slice(round((box.top - y1) / size), round((box.top - y0) / size))

@@ -31,6 +31,6 @@ def resolve(path: str, root: str, root_env: str) -> Path:
     folder = os.environ.get(root_env, root) if root_env else root
     found = Path(folder).expanduser() / path
     if not found.is_file():
-        hint = f"set {root_env} to its folder, or " if root_env else ""
+        hint = f"set {root_env} to the folder below which it lies, or " if root_env else ""
         raise ConfigError(f"there is no file {found}: {hint}correct root and path in the source")
     return found

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Variable
 
+_CLOUD_SNOW_SHADOW = 1 << 10 | 1 << 14 | 1 << 15  # mixed clouds, snow or ice, shadow
+
 Raw = Mapping[str, NDArray[Any]]
 Good = Callable[[Raw], NDArray[np.bool_]]
 
@@ -70,7 +72,7 @@ class Product:
     layers: tuple[Layer, ...]
 
 
-def bits(values: NDArray[Any], first: int, count: int) -> NDArray[np.int64]:
+def bits(values: NDArray[Any], first: int, count: int) -> NDArray[Any]:
     """Cut a number out of quality bits.
 
     Parameters
@@ -85,9 +87,9 @@ def bits(values: NDArray[Any], first: int, count: int) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int
-        0 to ``2**count - 1``.
+        0 to ``2**count - 1``, of the type of `values`.
     """
-    cut: NDArray[np.int64] = values.astype(np.int64) >> first & (1 << count) - 1
+    cut: NDArray[Any] = values >> first & (1 << count) - 1
     return cut
 
 
@@ -96,11 +98,9 @@ def _vegetation(prefix: str, name: str) -> Layer:
     quality, reliability = f"{prefix} VI Quality", f"{prefix} pixel reliability"
 
     def good(raw: Raw) -> NDArray[np.bool_]:
-        rank = raw[reliability].astype(np.int64)
-        flags = raw[quality]
+        rank, flags = raw[reliability], raw[quality]
         produced = (bits(flags, 0, 2) <= 1) & (rank >= 0) & (rank <= 1)
-        mixed_cloud, snow, shadow = (bits(flags, bit, 1) for bit in (10, 14, 15))
-        return np.asarray(produced & (mixed_cloud == 0) & (snow == 0) & (shadow == 0))
+        return np.asarray(produced & (flags & _CLOUD_SNOW_SHADOW == 0))
 
     return Layer(
         variable=Variable(name=name, dtype="int16", scale=1e-4, fill=-32768),

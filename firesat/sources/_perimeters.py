@@ -19,7 +19,7 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import crs_of
 from firesat.raster import burned_fraction, draw
-from firesat.sources._layers import bounds_in, empty
+from firesat.sources._layers import bounds_in, empty, inside
 from firesat.sources._zips import extract, members
 
 log = logging.getLogger(__name__)
@@ -207,14 +207,15 @@ def draw_fires(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[np.f
         return arrays
     fires = pd.concat([_nearby(table, block) for table in tables], ignore_index=True)
     fires = fires.sort_values("area", ascending=False)  # small ones are drawn on top
-    for name, kind in (("fraction", 0), ("prescribed", 1)):
-        shapes = fires.loc[fires["prescribed"] == kind, "shape"]
-        arrays[name][0] = burned_fraction(list(shapes), block.geobox)
     wild = fires[fires["prescribed"] == 0].reset_index(drop=True)
-    rank = draw([(shape, row + 1) for row, shape in enumerate(wild["shape"])], block.geobox)
-    arrays["fire_id"][0] = np.concatenate([[0], wild["fire_id"]])[rank]
+    cells, place = block.region, (0, *inside(block))
+    arrays["fraction"][place] = burned_fraction(list(wild["shape"]), cells)
+    burnt_on_purpose = fires.loc[fires["prescribed"] == 1, "shape"]
+    arrays["prescribed"][place] = burned_fraction(list(burnt_on_purpose), cells)
+    rank = draw([(shape, row + 1) for row, shape in enumerate(wild["shape"])], cells)
+    arrays["fire_id"][place] = np.concatenate([[0], wild["fire_id"]])[rank]
     for date in DATES:
-        arrays[date][0] = np.concatenate([[np.nan], wild[date]])[rank]
+        arrays[date][place] = np.concatenate([[np.nan], wild[date]])[rank]
     return arrays
 
 

@@ -58,12 +58,27 @@ def refusals(base_url: str) -> Iterator[None]:
         ) from error
 
 
+def key_is_refused(error: DownloadFailedException) -> bool:
+    """Tell whether a download failed for its key or token.
+
+    Parameters
+    ----------
+    error : DownloadFailedException
+        As the client raised it.
+
+    Returns
+    -------
+    bool
+        True for 401 and 403.
+    """
+    response = getattr(error.request_exception, "response", None)
+    return response is not None and response.status_code in (401, 403)
+
+
 def _failed(base_url: str, error: DownloadFailedException) -> ProviderError | CredentialsError:
     """The right error for a failed download."""
-    cause = error.request_exception
-    response = getattr(cause, "response", None)
     text = " ".join(str(error).split())[:400]
-    if response is not None and response.status_code in (401, 403):
+    if key_is_refused(error):
         return _key_refused(base_url, text)
     return ProviderError(f"{base_url}: {text}; run the command again later")
 

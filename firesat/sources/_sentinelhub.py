@@ -1,6 +1,7 @@
 """Sentinel Hub's own client, set up without side effects and with finite patience."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +12,12 @@ from sentinelhub.config import SHConfig
 from sentinelhub.constants import CRS, MimeType, ResamplingType
 from sentinelhub.data_collections import DataCollection
 from sentinelhub.download.sentinelhub_client import SentinelHubDownloadClient
+from sentinelhub.exceptions import DownloadFailedException
 from sentinelhub.geometry import BBox
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CredentialsError
-from firesat.sources._refusals import RATE_LIMIT_TRIES, refusals
+from firesat.sources._refusals import RATE_LIMIT_TRIES, key_is_refused, refusals
 
 CDSE = "https://sh.dataspace.copernicus.eu"
 _CDSE_TOKEN = (
@@ -141,7 +143,8 @@ class Hub:
             If the catalogue fails.
         """
         config = self.config()
-        with refusals(self.base_url):
+
+        def search() -> list[tuple[datetime, str]]:
             found = SentinelHubCatalog(config=config).search(
                 self._collection(),
                 bbox=BBox(box, CRS.WGS84),
@@ -153,6 +156,8 @@ class Hub:
                 (datetime.fromisoformat(item["properties"]["datetime"]), str(item["id"]))
                 for item in found
             )
+
+        return self._ask(search)
 
     def pixels(
         self,
@@ -205,11 +210,24 @@ class Hub:
             size=size,
             config=self.config(),
         )
+        client = SentinelHubDownloadClient(config=request.config)
+
+        def get() -> bytes:
+            content: bytes = client.download(request.download_list, decode_data=False)[0].content
+            return content
+
+        return self._ask(get)
+
+    def _ask[T](self, call: Callable[[], T]) -> T:
+        """Run a call; once more with a new token if the old one ended before its time."""
         with refusals(self.base_url):
-            client = SentinelHubDownloadClient(config=request.config)
-            answer = client.download(request.download_list, decode_data=False)[0]
-        content: bytes = answer.content
-        return content
+            try:
+                return call()
+            except DownloadFailedException as error:
+                if not key_is_refused(error):
+                    raise
+                SentinelHubDownloadClient.clear_cache()
+                return call()
 
     def _collection(self) -> DataCollection:
         """L1C of this deployment: the library's own constant always leads to Planet's."""

@@ -7,6 +7,7 @@ from firesat.batch import Channels
 
 AGE_SCALE = 64.0  # days; the length of the default history brings ages to 0..1
 _HEADS = 4
+_NEVER = -1e4  # below any score, finite in every precision
 
 
 def present(values: Tensor, mask: Tensor) -> Tensor:
@@ -66,8 +67,9 @@ def masked_mean(values: Tensor, score: Tensor, mask: Tensor, dim: int) -> Tensor
     Tensor
         `values` without `dim`; 0 where nothing is present.
     """
-    weight = torch.exp(score - score.amax(dim=dim, keepdim=True).detach()) * mask
-    # the floor is far below any weight of a cell with a look, and 0 / 1e-6 where there is none
+    # what is missing must not set the scale of what is there
+    highest = score.masked_fill(mask <= 0, _NEVER).amax(dim=dim, keepdim=True).detach()
+    weight = torch.exp((score - highest).clamp(max=0.0)) * mask
     return (values * weight).sum(dim) / weight.sum(dim).clamp(min=1e-6)
 
 

@@ -279,6 +279,30 @@ def test_labels_are_made_again_when_hotspots_change(burned: Path, tmp_path: Path
     assert derive(path, ["labels"], quiet).counts["labels"] == {"done": 2, "unchanged": 0}
 
 
+def test_without_hotspots_the_agencies_dates_stand_alone(burned: Path, tmp_path: Path) -> None:
+    path = tmp_path / "agencies.zarr"
+    put(path, "nbac", np.array(["2023-01-01"], dtype="datetime64[D]"), perimeters, RELEASED)
+    assert derive(path, ["labels"], quiet).counts["labels"] == {"done": 2, "unchanged": 0}
+    made = region_of(path, "labels").isel(time=0)
+    assert "hotspots" not in made.attrs["source"]
+    for first, last, place in ((3, 14, (40, 100)), (9, 9 + 2, (81, 11))):  # end, or two days later
+        dates = [float(made[name][place]) for name in ("fire_start", "earliest", "latest")]
+        assert dates == [FIRST + first, FIRST + first, FIRST + last]
+    np.testing.assert_array_equal(
+        made["fraction"] == 1, region_of(burned, "labels").isel(time=0)["fraction"] == 1
+    )
+    assert derive(path, ["labels"], quiet).counts["labels"] == {"unchanged": 2}
+    put(path, "hotspots", days("2023-06-01", 30), fires)
+    vouch(
+        Cube(path, grid_of(path)), "hotspots", "first", ["hotspots/0000/0/0", "hotspots/0000/0/1"]
+    )
+    assert derive(path, ["labels"], quiet).counts["labels"] == {"done": 2, "unchanged": 0}
+    after = region_of(path, "labels").isel(time=0)
+    np.testing.assert_array_equal(
+        after["burn_day"], region_of(burned, "labels").isel(time=0)["burn_day"]
+    )
+
+
 # Refusals -----------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,6 @@
 """The page of an evaluation: complete, honest, self-contained, readable by everyone."""
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from firesat.metrics.case import ZONES
 from firesat.metrics.estimate import day_counts, judge
 from firesat.metrics.scoring import Maps, Scoring
 from firesat.products.report import page, write_report
-from firesat.products.report.charts import as_image, captures, days, leads, reliability
+from firesat.products.report.charts import as_image, reliability
 from firesat.products.report.style import STYLE
 
 SETTINGS = EvaluateSettings(resamples=30, block_km=2.0, block_days=8)
@@ -199,17 +198,9 @@ def test_a_season_without_fire_is_said_and_not_judged() -> None:
     assert ">nan" not in html
 
 
-def charts(scores: Scores) -> Iterator[str]:
-    model = scores.case("model")
-    cases = [case for case in scores.cases if case.zone == "all"]
-    yield as_image(reliability(model))
-    yield as_image(captures(cases))
-    yield as_image(days(scores))
-    yield as_image(leads([item for item in scores.differences if item.zone == "all"]))
-
-
-def test_the_same_scores_give_the_same_charts(scores: Scores) -> None:
-    assert list(charts(scores)) == list(charts(scores))
+def test_the_same_scores_give_the_same_chart(scores: Scores) -> None:
+    first, again = (as_image(reliability(scores.case("model"))) for _ in range(2))
+    assert first == again
 
 
 def test_the_page_stays_small(html: str) -> None:

@@ -81,7 +81,7 @@ def test_the_listing_of_days_covers_the_season(url: str, small_world: World) -> 
 @pytest.mark.parametrize(
     "path",
     [
-        "/nrcan/downloads/nbac/NBAC_1950_20240530.zip",
+        "/nrcan/downloads/nbac/NBAC_1950_19510513.zip",
         "/nrcan/downloads/hotspots/19500101.csv",
         "/nrcan/downloads/hotspots/archive/1950_hotspots.zip",
         "/static/moon.tif",

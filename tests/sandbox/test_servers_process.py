@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import requests
 
 from firesat.errors import ConfigError, ProviderError
 from firesat.sandbox import serve as serve_module
-from firesat.sandbox.serve import Servers, open_world
+from firesat.sandbox.serve import Servers, open_world, serve_forever
 from firesat.sandbox.servers.faults import Dice, Faults
 from firesat.sandbox.servers.http import SandboxServer
+from firesat.sandbox.servers.messages import Request, Response, Route
 from firesat.sandbox.world import World
 from tests.sandbox.servers_tools import Serve
 
@@ -92,6 +94,61 @@ def test_the_child_serves_all_providers_until_its_parent_is_killed(
             assert news.json() == {"messages": []}
         os.kill(parent.pid, signal.SIGKILL)
     assert wait_until_silent(roots["static"].removesuffix("/static"))
+
+
+def test_serving_goes_on_until_it_is_shut_down(small_world: World) -> None:
+    seen = []
+
+    def ready(server: SandboxServer) -> None:
+        seen.append(server.url)
+        assert listens(server.url)
+        threading.Thread(target=server.shutdown).start()
+
+    serve_forever(small_world, ready=ready)
+    assert len(seen) == 1
+    assert not listens(seen[0])
+
+
+def test_a_saved_world_is_opened_again(small_world: World, tmp_path: Path) -> None:
+    path = tmp_path / "world.npz"
+    small_world.save(path)
+    assert open_world(path).config == small_world.config
+
+
+class Troubled:
+    """A provider in which things go wrong that nobody meant to."""
+
+    prefix = "/troubled"
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(method="GET", pattern="/expected", handle=self._expected),
+            Route(method="GET", pattern="/unexpected", handle=self._unexpected),
+        ]
+
+    def refuse(self, status: int, reason: str) -> Response:
+        return Response(body=reason.encode(), status=status, kind="text/plain")
+
+    def _expected(self, request: Request, groups: tuple[str, ...]) -> Response:
+        raise ProviderError("the world ended")
+
+    def _unexpected(self, request: Request, groups: tuple[str, ...]) -> Response:
+        raise ZeroDivisionError
+
+
+def test_errors_of_a_provider_are_logged_and_the_server_lives_on(
+    clients_environment: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SandboxServer([Troubled()]) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{server.url}/troubled/unexpected", timeout=9)
+        answer = requests.get(f"{server.url}/troubled/expected", timeout=9)
+        server.shutdown()
+        thread.join()
+    assert (answer.status_code, answer.text) == (500, "the world ended")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_port_in_use_is_said_so(url: str) -> None:

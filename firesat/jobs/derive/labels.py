@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,11 @@ COARSER = 5  # cells of the perimeters along a hotspot cell's side
 
 
 def _layout(path: Path) -> Layout:
-    """The same for every cube."""
-    return LAYOUT
+    """The same for every cube, save what it says of its sources."""
+    if HOTSPOTS in groups(path):
+        return LAYOUT
+    title, source = "burn dates of perimeters by their agencies", f"derived from {PERIMETERS}"
+    return replace(LAYOUT, attrs={**LAYOUT.attrs, "title": title, "source": source})
 
 
 def _times(path: Path) -> NDArray[np.datetime64]:

@@ -75,8 +75,8 @@ def conditions(
     Returns
     -------
     Conditions
-        Reasons in this order: cannot burn, already burnt, snow-covered, off the maps of the ground
-        where there are any, abstained.
+        Reasons in this order: cannot burn, already burnt, snow-covered, nothing known of the
+        ground, abstained.
     """
     layers = fields.inputs
     age: NDArray[np.float32] = layers["age"]
@@ -142,7 +142,7 @@ class Snow:
     def __init__(self, cube_path: Path, inputs: Inputs) -> None:
         regime = "protocol" if inputs.regime == "hindsight" else inputs.regime
         only_snow = replace(inputs, weather=("sd",), fire_weather=(), regime=regime)
-        self._there = "era5_land" in groups(cube_path) and "sd" in open_cube(cube_path, "era5_land")
+        self._there = _has_snow(cube_path)
         self._reader = Reader(cube_path, only_snow)
         if not self._there:
             log.warning("%s has no snow depth (sd): maps will not mask snow", cube_path)

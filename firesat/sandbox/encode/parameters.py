@@ -76,4 +76,6 @@ CEMS_FIRE = _table(
     ("initial_fire_spread_index", "infsinx", 260544, "infsinx", "Numeric",
      "Initial fire spread index"),
     ("build_up_index", "fbupinx", 260545, "fbupinx", "Numeric", "Fire buildup index"),
+    ("fire_daily_severity_rating", "fdsrte", 260546, "fdsrte", "Numeric",
+     "Fire daily severity rating"),
 )  # fmt: skip

@@ -196,10 +196,10 @@ def _next_eddies(eddies: Floats, rng: np.random.Generator) -> tuple[Floats, Floa
 def _storms(
     air: Air, slow: NDArray[np.float64], hours: Floats, rng: np.random.Generator
 ) -> StormEffect:
-    """Storms of the day: more when it is warm and moist, in high summer."""
+    """Storms of the day: more when it is warm and moist, in high summer, fewer under a high."""
     doy = np.array([clock.day_of_year(air.year, float(hours[8]))])
     warm = float(usual_temperature(doy, air.place.centre[1])[0])
-    unstable = np.exp(0.10 * (slow[WARMTH] + 2 * slow[RIDGE]) + 0.14 * slow[HUMIDITY])
+    unstable = np.exp(0.10 * slow[WARMTH] + 0.14 * slow[HUMIDITY]) * (1 - 0.45 * slow[RIDGE])
     area = np.prod(air.place.weather_shape) * 25.0 / 14_400.0
     season = float(np.clip((warm - 4.0) / 12.0, 0.0, 1.0))
     expected = PER_DAY * area * season * float(unstable) * air.climate.storminess

@@ -93,7 +93,8 @@ def light_of(up: float, haze: float) -> Light:
     tables = (PATH, THROUGH, SMOKE, HAZE, WHITE, CIRRUS, FLAME)
     path, through, *rest = (np.array(table, dtype=np.float32) / 1000 for table in tables)
     longer = 0.5 * (1.0 + 0.8 / max(up, 0.2)) * haze  # a longer way and more of it
-    return Light(path * np.float32(longer), through ** np.float32(0.6 + 0.4 * longer), *rest)
+    values = path * longer, through ** (0.6 + 0.4 * longer), *rest
+    return Light(*(np.asarray(value, dtype=np.float32) for value in values))
 
 
 def relief_light(elevation: Floats, azimuth: float, tangent: float) -> Floats:
@@ -115,7 +116,8 @@ def relief_light(elevation: Floats, azimuth: float, tangent: float) -> Floats:
     """
     south, east = np.gradient(elevation, np.float32(100.0))
     toward = east * math.sin(azimuth) - south * math.cos(azimuth)
-    return np.clip(1.0 - toward * min(tangent, 3.0), 0.5, 1.5).astype(np.float32)
+    light = np.clip(1.0 - toward * min(tangent, 3.0), 0.5, 1.5)
+    return np.asarray(light, dtype=np.float32)
 
 
 def moved(cloud: Floats, distance: float, azimuth: float) -> Floats:

@@ -197,7 +197,7 @@ def _tp(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     rain[(span < 0) | (span >= 24 * clock.DAYS)] = 0.0
     total = np.concatenate([np.zeros((1, *points.shape)), np.cumsum(rain, 0, dtype=np.float64)])
     since = total[index - span[0]] - total[midnight - span[0]]
-    return (np.maximum(since, 0.0) / 1000.0).astype(np.float32)
+    return np.asarray(np.maximum(since, 0.0) / 1000.0, dtype=np.float32)
 
 
 def _swvl1(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
@@ -215,7 +215,7 @@ def _swvl1(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
 def _sp(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     """Surface pressure, Pa."""
     pressure = _field(season, "pressure", index, points) + np.float32(1000.0)
-    return np.asarray(np.float32(100.0) * pressure)
+    return np.asarray(np.float32(100.0) * pressure, dtype=np.float32)
 
 
 def _sd(season: Season, index: NDArray[np.int64], points: Points) -> Floats:

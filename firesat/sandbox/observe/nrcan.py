@@ -79,18 +79,17 @@ def perimeters(world: World, year: int) -> gpd.GeoDataFrame:
 def _fires(season: Season, rng: np.random.Generator) -> Iterator[dict[str, object] | None]:
     """One row for each mapped fire; None for those nobody mapped."""
     polygons = _polygons(season)
-    for fire in season.fires.itertuples():
-        if fire.cells == 0:
-            continue
-        large = fire.area_ha > 20
+    mapped = season.fires[season.fires["cells"] > 0]
+    for fire in mapped.to_dict("records"):
+        large = bool(fire["area_ha"] > 20)
         if not large and rng.random() < OMITTED:
             yield None
             continue
         yield {
-            "geometry": polygons[int(fire.id)],
-            "FIRECAUS": _cause(str(fire.cause), rng),
+            "geometry": polygons[int(fire["id"])],
+            "FIRECAUS": _cause(str(fire["cause"]), rng),
             "PRESCRIBED": "",
-            **_dates(fire.start, fire.end, large, rng),
+            **_dates(fire["start"], fire["end"], large, rng),
         }
 
 

@@ -14,6 +14,7 @@ from firesat.sandbox.servers.sinusoidal import CRS, TILE, SinusoidalTile
 
 PROVIDER = "LPCLOUD"
 MAX_PAGE = 2000
+_TIME = "%Y-%m-%dT%H:%M:%S.000Z"
 Query = dict[str, list[str]]
 Test = Callable[[Granule], bool]
 _PATTERN = "options[readable_granule_name][pattern]"
@@ -43,7 +44,7 @@ def search(granules: Sequence[Granule], query: Query) -> list[Granule]:
     patterned = query.get(_PATTERN, ["false"])[0] == "true"
     for key, values in query.items():
         name = key.removesuffix("[]")
-        if name in ("page_size", "page_num", "sort_key") or key == _PATTERN:
+        if name in ("page_size", "page_num") or key == _PATTERN:
             continue
         if name == "readable_granule_name":
             tests.append(_named(values, patterned=patterned))
@@ -171,13 +172,6 @@ def item(granule: Granule, number: int, base: str) -> dict[str, Any]:
     dict
         ``meta`` and ``umm``.
     """
-    begin, end = granule.period
-    path = f"{granule.product.name}.{COLLECTION}/{granule.name}/{granule.name}.hdf"
-    points = [
-        {"Longitude": round(x, 6), "Latitude": round(y, 6)}
-        for x, y in footprint(granule.tile).exterior.coords
-    ]
-    produced = f"{granule.produced:%Y-%m-%dT%H:%M:%S.000Z}"
     return {
         "meta": {
             "concept-type": "granule",
@@ -186,40 +180,53 @@ def item(granule: Granule, number: int, base: str) -> dict[str, Any]:
             "native-id": granule.name,
             "provider-id": PROVIDER,
             "format": "application/vnd.nasa.cmr.umm+json",
-            "revision-date": produced,
+            "revision-date": f"{granule.produced:{_TIME}}",
         },
         "umm": {
             "GranuleUR": granule.name,
             "CollectionReference": {"ShortName": granule.product.name, "Version": COLLECTION},
-            "TemporalExtent": {
-                "RangeDateTime": {
-                    "BeginningDateTime": f"{begin:%Y-%m-%dT%H:%M:%S.000Z}",
-                    "EndingDateTime": f"{end:%Y-%m-%dT%H:%M:%S.000Z}",
-                }
-            },
-            "SpatialExtent": {
-                "HorizontalSpatialDomain": {
-                    "Geometry": {"GPolygons": [{"Boundary": {"Points": points}}]}
-                }
-            },
-            "RelatedUrls": [
-                {"URL": f"{base}/lp-prod-protected/{path}", "Type": "GET DATA"},
-                {"URL": f"s3://lp-prod-protected/{path}", "Type": "GET DATA VIA DIRECT ACCESS"},
-            ],
-            "DataGranule": {
-                "DayNightFlag": "Both",
-                "ProductionDateTime": produced,
-                "Identifiers": [
-                    {
-                        "Identifier": f"{granule.name}.hdf",
-                        "IdentifierType": "ProducerGranuleId",
-                    }
-                ],
-            },
+            "TemporalExtent": {"RangeDateTime": _period(granule)},
+            "SpatialExtent": {"HorizontalSpatialDomain": {"Geometry": _geometry(granule)}},
+            "RelatedUrls": _addresses(granule, base),
+            "DataGranule": _file(granule),
             "MetadataSpecification": {
                 "URL": "https://cdn.earthdata.nasa.gov/umm/granule/v1.6.6",
                 "Name": "UMM-G",
                 "Version": "1.6.6",
             },
         },
+    }
+
+
+def _period(granule: Granule) -> dict[str, str]:
+    """First and last second."""
+    begin, end = granule.period
+    return {"BeginningDateTime": f"{begin:{_TIME}}", "EndingDateTime": f"{end:{_TIME}}"}
+
+
+def _geometry(granule: Granule) -> dict[str, Any]:
+    """The tile's outline."""
+    points = [
+        {"Longitude": round(x, 6), "Latitude": round(y, 6)}
+        for x, y in footprint(granule.tile).exterior.coords
+    ]
+    return {"GPolygons": [{"Boundary": {"Points": points}}]}
+
+
+def _addresses(granule: Granule, base: str) -> list[dict[str, str]]:
+    """Where the file is, by two protocols."""
+    path = f"{granule.product.name}.{COLLECTION}/{granule.name}/{granule.name}.hdf"
+    return [
+        {"URL": f"{base}/lp-prod-protected/{path}", "Type": "GET DATA"},
+        {"URL": f"s3://lp-prod-protected/{path}", "Type": "GET DATA VIA DIRECT ACCESS"},
+    ]
+
+
+def _file(granule: Granule) -> dict[str, Any]:
+    """The file's name and when it was made."""
+    name = {"Identifier": f"{granule.name}.hdf", "IdentifierType": "ProducerGranuleId"}
+    return {
+        "DayNightFlag": "Both",
+        "ProductionDateTime": f"{granule.produced:{_TIME}}",
+        "Identifiers": [name],
     }

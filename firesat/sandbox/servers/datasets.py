@@ -18,6 +18,7 @@ Json = dict[str, Any]
 Hours = NDArray[np.datetime64]
 Observe = Callable[[World, list[str], Hours, LatLonGrid], dict[str, NDArray[np.float32]]]
 
+LAST_YEAR = 2026
 _GLOBE = (90.0, -180.0, -90.0, 180.0)
 
 
@@ -75,7 +76,7 @@ class DataSet:
         timed = {"time": list(self.hours)} if len(self.hours) > 1 else {}
         return {
             "variable": [parameter.request for parameter in self.parameters],
-            "year": [str(year) for year in range(self.first_year, 2027)],
+            "year": [str(year) for year in range(self.first_year, LAST_YEAR + 1)],
             "month": [f"{month:02d}" for month in range(1, 13)],
             "day": [f"{day:02d}" for day in range(1, 32)],
             **timed,

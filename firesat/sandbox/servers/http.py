@@ -3,6 +3,7 @@
 import logging
 import re
 import socket
+import sys
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -98,7 +99,9 @@ class SandboxServer(ThreadingHTTPServer):
         client_address : object
             Where it came from.
         """
-        _LOG.exception("request from %s broke", client_address)
+        gone = isinstance(sys.exc_info()[1], ConnectionError)  # clients may hang up as they like
+        level = logging.DEBUG if gone else logging.ERROR
+        _LOG.log(level, "request from %s broke", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

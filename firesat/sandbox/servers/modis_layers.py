@@ -86,11 +86,22 @@ def _flags(codes: tuple[int, int, int], fill: int, dtype: str) -> Draw:
     return draw
 
 
-def _constant(value: int, fill: int, dtype: str) -> Draw:
-    """The same value wherever something was seen."""
+def _own_flags(field: str, outside: int) -> Draw:
+    """Quality of one temperature: by night others may be missing than by day."""
+    flags = _flags(_LST_QC, outside, "uint8")
 
     def draw(fields: Fields, start: int) -> NDArray[Any]:
-        return np.where(fields["quality"] < 2, value, fill).astype(dtype)
+        quality = np.where(np.isnan(fields[field]), 2, np.minimum(fields["quality"], 1))
+        return flags({"quality": np.where(np.isnan(fields["quality"]), np.nan, quality)}, start)
+
+    return draw
+
+
+def _constant(value: int, field: str, fill: int) -> Draw:
+    """The same value wherever there is one of a field."""
+
+    def draw(fields: Fields, start: int) -> NDArray[Any]:
+        return np.where(np.isnan(fields[field]), fill, value).astype("uint8")
 
     return draw
 
@@ -174,7 +185,7 @@ def temperature(outside: int) -> tuple[Layer, ...]:
     """
     return tuple(
         layer
-        for time, hour in (("Day", 107), ("Night", 219))
+        for time, hour in (("Day", 105), ("Night", 225))
         for layer in (
             Layer(
                 name=f"LST_{time}_1km",
@@ -190,14 +201,14 @@ def temperature(outside: int) -> tuple[Layer, ...]:
                 dtype="uint8",
                 fill=outside,
                 attributes={"long_name": f"Quality control for {time.lower()}time LST"},
-                draw=_flags(_LST_QC, outside, "uint8"),
+                draw=_own_flags(f"lst_{time.lower()}", outside),
             ),
             Layer(
                 name=f"{time}_view_time",
                 dtype="uint8",
                 fill=255,
                 attributes=_calibration(0.1, f"Time of {time.lower()}time LST", "hrs", [0, 240]),
-                draw=_constant(hour, 255, "uint8"),
+                draw=_constant(hour, f"lst_{time.lower()}", 255),
             ),
         )
     )

@@ -10,7 +10,7 @@ from firesat.sandbox.observe import nrcan
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route
 from firesat.sandbox.world import World
 
-RELEASE = "20240530"  # of the composites: part of their names, and new each year
+RELEASED = "0513"  # month and day, in the year after: part of the composites' names
 _ROW = '<tr><td><a href="{name}">{name}</a></td><td align="right">{date}</td></tr>\n'
 _PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">
 <html><head><title>Index of {path}</title></head>
@@ -37,7 +37,7 @@ class Downloads:
         self._files: dict[str, bytes] = {}
         self._lock = threading.Lock()
         seasons = world.config.seasons
-        self._composites = {f"NBAC_{year}_{RELEASE}.zip": year for year in seasons}
+        self._composites = {f"NBAC_{year}_{year + 1}{RELEASED}.zip": year for year in seasons}
         self._archives = {f"{year}_hotspots.zip": year for year in seasons}
         self._days = {f"{day:%Y%m%d}.csv": day for year in seasons for day in _days_of(world, year)}
 
@@ -87,7 +87,7 @@ class Downloads:
             "/hotspots/archive/": list(self._archives),
         }
         folder = request.path.removeprefix(self.prefix)
-        rows = "".join(_ROW.format(name=name, date="2024-05-30 12:00") for name in names[folder])
+        rows = "".join(_ROW.format(name=name, date="2024-05-13 12:00") for name in names[folder])
         page = _PAGE.format(path=request.path.rstrip("/"), rows=rows)
         return Response(body=page.encode(), kind="text/html;charset=UTF-8")
 

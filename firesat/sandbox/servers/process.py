@@ -174,13 +174,14 @@ class Renderer:
             Of the script's type; 0 where nothing was seen, which the mask tells from darkness.
         """
         names = [name for name in script.outputs if name != MASK]
-        picture = np.full((max(len(names), 1), *cells.shape), np.nan, dtype="float32")
-        for acquisition in acquisitions:
+        layers = names or ["B02"]  # the mask alone still needs something to look at
+        picture = np.full((len(layers), *cells.shape), np.nan, dtype="float32")
+        for number, acquisition in enumerate(acquisitions):
             empty = np.isnan(picture[0])
             if not empty.any():
                 break
-            drawn = self._warp(acquisition, names or ["B02"], cells, rule)
-            picture[:, empty] = drawn[:, empty]
+            drawn = self._warp(acquisition, layers, cells, rule)
+            picture = np.where(empty, drawn, picture) if number else drawn
         return _digital(script, names, picture)
 
     def _warp(
@@ -220,9 +221,11 @@ def _digital(script: Evalscript, names: list[str], picture: NDArray[np.float32])
     """Numbers as the script wants them, with the mask among the bands."""
     mask = np.isfinite(picture[0])
     scale, top = (10_000, BRIGHTEST) if script.units == "DN" else (1, np.inf)
-    values = np.clip(np.nan_to_num(picture, nan=0.0) * np.float32(scale), 0, top)
+    values = picture * np.float32(scale)
+    np.clip(values, 0, top, out=values)
+    np.nan_to_num(values, copy=False, nan=0.0)
     if script.units == "DN" or script.sample_type == "uint16":
-        values = np.rint(values)
+        np.rint(values, out=values)
     result = np.empty((len(script.outputs), *mask.shape), dtype=script.sample_type)
     for index, name in enumerate(script.outputs):
         result[index] = mask if name == MASK else values[names.index(name)]

@@ -14,7 +14,7 @@ from firesat.sandbox.encode.netcdf import encode_netcdf
 from firesat.sandbox.encode.parameters import Parameter
 from firesat.sandbox.servers.datasets import DataSet, Json
 from firesat.sandbox.servers.jobs import Asset
-from firesat.sandbox.servers.span import lived
+from firesat.sandbox.servers.span import in_seasons
 from firesat.sandbox.world import World
 
 Fields = dict[Parameter, NDArray[np.float32]]
@@ -45,7 +45,7 @@ def make(world: World, data_set: DataSet, request: Json) -> Asset:
         If the world has nothing for these dates.
     """
     asked = data_set.times(request)
-    times = asked[lived(world, asked)]
+    times = asked[in_seasons(world, asked)]
     if not len(times):
         raise ProviderError(
             "MultiAdaptorNoDataError: no data is available within your requested subset"

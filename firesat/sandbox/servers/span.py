@@ -1,4 +1,4 @@
-"""When a world lived: what lies outside cannot be observed."""
+"""When a world lived: what lies outside is not served."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +31,22 @@ def lived(world: World, times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
         )
         inside |= (times >= first) & (times < last)
     return inside
+
+
+def in_seasons(world: World, times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Tell which moments lie in a year of the world, its winter included.
+
+    Parameters
+    ----------
+    world : World
+        Its seasons.
+    times : ndarray of datetime64
+        UTC.
+
+    Returns
+    -------
+    ndarray of bool
+        Of the same shape.
+    """
+    years = times.astype("datetime64[Y]").astype(int) + 1970
+    return np.isin(years, world.config.seasons)
