@@ -107,6 +107,19 @@ class ChipData(pl.LightningDataModule):
         """
         return Scaler.from_record(self._attrs["scaler"])
 
+    @cached_property
+    def base_rate(self) -> float:
+        """Chance that a cell at risk burns in a window of the training periods.
+
+        Returns
+        -------
+        float
+            Ratio of the sums over chips, each divided by its inclusion probability.
+        """
+        train = self.store.table[self.store.table["split"] == "train"]
+        share = (train["burning"] / train["pi"]).sum() / (train["at_risk"] / train["pi"]).sum()
+        return float(share)
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must remember of the data.
 

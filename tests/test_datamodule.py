@@ -186,3 +186,9 @@ def test_shipped_configs_build_a_data_module(config: Path) -> None:
     data = parser.instantiate(parser.parse_object(content))["data"]
     assert isinstance(data, ChipData)
     assert data.path.suffix == ".zarr"
+
+
+def test_the_base_rate_counts_each_chip_for_those_it_stands_for(path: Path) -> None:
+    # of four chips with pi 1, 1/2, 1/4, 1/8 the second and the fourth have two burning cells
+    by_hand = (1 * 1 + 2 * 2 + 4 * 1 + 8 * 2) / (15 * SIZE**2)
+    assert ChipData(path).base_rate == pytest.approx(by_hand)

@@ -220,4 +220,4 @@ def test_only_plain_values_go_into_a_checkpoint() -> None:
 
 
 def test_heads_and_maps_agree() -> None:
-    assert PROBABILITIES == ("fire", *HEADS)
+    assert ("fire", *HEADS) == PROBABILITIES

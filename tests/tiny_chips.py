@@ -65,6 +65,7 @@ def write_tiny_chips(path: Path, train: int = 40, val: int = 8, inputs: Inputs =
     number = np.arange(len(table))
     table["stratum"], table["pi"] = "random", 0.5 ** (number % 4)
     table["reference_time"] = pd.Timestamp("2023-07-01T12:00", tz="UTC")
+    table["burning"], table["at_risk"] = 1 + number % 2, SIZE**2
     table["tile"], table["row"], table["col"] = "x26y33", 200, 100
 
     def chips() -> Iterator[Batch]:

@@ -111,7 +111,8 @@ def _run(name: str, arguments: list[str]) -> int:
     module = importlib.import_module(f"firesat.cli.{name}")
     parser = parser_of(name)
     if getattr(module, "PASSES_UNKNOWN", False):
-        parsed, parsed.unknown = parser.parse_known_args(arguments)
+        parsed, unknown = parser.parse_known_args(arguments)
+        parsed.unknown = unknown
     else:
         parsed = parser.parse_args(arguments)
     logging.basicConfig(

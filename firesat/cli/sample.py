@@ -9,16 +9,21 @@ Example:
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
     add_config,
     add_dry_run,
     add_json,
     print_json,
+    print_table,
     progress_bar,
     project_of,
     screen,
 )
+
+if TYPE_CHECKING:
+    from firesat.jobs.prepare import SampleReport
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -59,5 +64,21 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print_json(asdict(report))
     else:
-        screen.print(str(report))
+        print_table(f"chips in {report.path} (regime {report.regime})", _rows(report))
+        if report.missing:
+            screen.print(f"masked, because the cube has none: {', '.join(report.missing)}")
     return 0
+
+
+def _rows(report: "SampleReport") -> list[dict[str, str | int]]:
+    """One line a split: what was taken of what there was."""
+    return [
+        {
+            "split": split,
+            **{name: f"{n} of {report.frame[split][name]}" for name, n in taken.items()},
+            "burning_cells": report.burning_cells[split],
+            "fires": report.fires[split],
+            "prevalence": f"{report.prevalence[split]:.1e}",
+        }
+        for split, taken in report.taken.items()
+    ]

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """
     parser.add_argument("action", choices=["serve"], help="what to do")
     parser.add_argument("--config", "-c", type=Path, help="a project with a sandbox section")
-    parser.add_argument("--world", type=Path, default=Path("out/world.npz"), help="where it is kept")
+    parser.add_argument("--world", type=Path, default=Path("out/world.npz"), help="its file")
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (0 = any)")
     parser.add_argument("--size", type=int, default=20, help="side of the region in km")
     parser.add_argument("--seasons", default="2021", help="years, such as 2021,2022")

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from firesat.errors import CredentialsError, ProviderError
@@ -14,12 +15,23 @@ from firesat.errors import CredentialsError, ProviderError
 _TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two bytes
 _CHUNK = 1 << 20
 _HREF = re.compile(r'href\s*=\s*"([^"?#]+)"', re.IGNORECASE)
-_RETRY = Retry(
+_LONGEST_WAIT = 120  # seconds, whatever a server asks for
+
+
+class _Patience(Retry):
+    """Retries that wait as told, within reason."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Seconds that the server asks to wait."""
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, _LONGEST_WAIT)
+
+
+_RETRY = _Patience(
     total=6,
     backoff_factor=0.5,
     backoff_max=30,
     backoff_jitter=0.2,
-    retry_after_max=120,
     status_forcelist=(429, 500, 502, 503, 504),
     allowed_methods=("GET", "HEAD", "POST"),
     raise_on_status=False,  # the last answer says more than "too many retries"

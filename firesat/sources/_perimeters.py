@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 DATES = ("agency_start", "agency_end", "hotspot_start", "hotspot_end")
 _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _SUFFIXES = (".shp", ".gpkg", ".geojson", ".json")
+_PLACES = {"x": ("x", "lon", "longitude"), "y": ("y", "lat", "latitude")}
 _EPOCH = np.datetime64("1970-01-01", "D")
 
 
@@ -58,12 +59,12 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     Parameters
     ----------
     path : Path
-        Shapefile, GeoPackage or GeoJSON, or a zip of one shapefile.
+        Shapefile, GeoPackage or GeoJSON, a zip of one shapefile, or a CSV table of places.
 
     Returns
     -------
     gpd.GeoDataFrame
-        As it stands in the file.
+        As it stands in the file; a table's rows as points, without those at impossible places.
 
     Raises
     ------
@@ -73,8 +74,12 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     suffix = path.suffix.lower()
     if suffix == ".zip":
         return _read_zip(path)
+    if suffix == ".csv":
+        return _read_places(path)
     if suffix not in _SUFFIXES:
-        raise CorruptFileError(f"{path} is no vector file: give {', '.join(_SUFFIXES)} or .zip")
+        raise CorruptFileError(
+            f"{path} is no vector file: give {', '.join(_SUFFIXES)}, .csv or .zip"
+        )
     try:
         return gpd.read_file(path, engine="pyogrio")
     except (DataSourceError, DataLayerError, ValueError) as error:
@@ -94,6 +99,29 @@ def _read_zip(path: Path) -> gpd.GeoDataFrame:
             if Path(part).with_suffix("") == Path(stem):
                 extract(path, part, Path(folder) / f"fires{Path(part).suffix.lower()}")
         return read_vectors(Path(folder) / "fires.shp")
+
+
+def _read_places(path: Path) -> gpd.GeoDataFrame:
+    """Read a table with a column of longitudes and one of latitudes."""
+    try:
+        table = pd.read_csv(path, dtype="str")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise CorruptFileError(f"{path} is no CSV table ({error}): fetch it again") from error
+    names = {
+        axis: next((c for c in table if str(c).lower().rpartition("_")[2] in known), None)
+        for axis, known in _PLACES.items()
+    }
+    if None in names.values():
+        raise CorruptFileError(
+            f"{path} has no columns of longitude and latitude, but {', '.join(map(str, table))}: "
+            "name them so"
+        )
+    x, y = (pd.to_numeric(table[names[axis]], errors="coerce") for axis in ("x", "y"))
+    sound = x.between(-180, 180) & y.between(-90, 90)
+    if not sound.all():
+        log.warning("%s: %d rows lie nowhere on Earth", path.name, int((~sound).sum()))
+    points = gpd.points_from_xy(x[sound], y[sound])
+    return gpd.GeoDataFrame(table[sound], geometry=points, crs="EPSG:4326")
 
 
 def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr.Dataset:
@@ -154,12 +182,13 @@ def _text(frame: gpd.GeoDataFrame, column: str) -> "pd.Series[str]":
 def _days(text: "pd.Series[str]") -> NDArray[np.float64]:
     """Dates as days since 1970-01-01; NaN where there is none."""
     moments = pd.to_datetime(text.where(text != ""), errors="coerce", format="mixed", utc=True)
-    unread = int(((text != "") & moments.isna()).sum())
-    if unread:
-        log.warning("%d dates cannot be read and count as unknown", unread)
     days = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
-    since = (days - _EPOCH).astype("float64")
-    return np.where(np.isnat(days), np.nan, since)
+    since = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
+    since[since < 0] = np.nan  # such as the year 1, by which some lists say "none"
+    unread = int(((text != "").to_numpy() & np.isnan(since)).sum())
+    if unread:
+        log.warning("%d dates cannot be read or are before 1970: they count as unknown", unread)
+    return since
 
 
 def _dissolved(table: pd.DataFrame) -> pd.DataFrame:

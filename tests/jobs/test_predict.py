@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from firesat_models.temporal_cnn import TemporalCNN
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
@@ -32,6 +31,7 @@ from firesat.products.strips import State
 from firesat.samples import Inputs, Reader, Region
 from firesat.scaling import Moments, Scaler
 from firesat.window import Window
+from firesat_models.temporal_cnn import TemporalCNN
 from tests.tiny_cube import (
     CELLS,
     DAY,

@@ -47,7 +47,10 @@ def _metrics(root: Path, version: int = 0) -> dict[str, float]:
 
 def test_a_training_leaves_checkpoints_scores_and_its_config(tmp_path: Path) -> None:
     assert train("fit", _settings(tmp_path), ["--trainer.max_epochs", "2"], allowed=TRUSTED) == 0
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
+        "best.ckpt",
+        "last.ckpt",
+    }
     forecaster, inputs, scaler = load_forecaster(tmp_path / "checkpoints" / "best.ckpt")
     chips = FakeChips()
     assert inputs == {"looks": 2, "weather": ["t2m", "rh", "ws", "tp"]}
@@ -83,9 +86,7 @@ def test_a_training_goes_on_from_a_checkpoint_and_validates_the_best(tmp_path: P
     train("fit", settings, allowed=TRUSTED)
     last = tmp_path / "checkpoints" / "last.ckpt"
     before = torch.load(last, weights_only=True)["global_step"]
-    train(
-        "fit", settings, ["--ckpt_path", str(last), "--trainer.max_epochs=3"], allowed=TRUSTED
-    )
+    train("fit", settings, ["--ckpt_path", str(last), "--trainer.max_epochs=3"], allowed=TRUSTED)
     assert torch.load(last, weights_only=True)["global_step"] == 3 * before
     train("validate", settings, allowed=TRUSTED)
     assert "val/ap" in _metrics(tmp_path, version=2)

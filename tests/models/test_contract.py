@@ -35,18 +35,14 @@ def test_there_are_networks() -> None:
 
 
 @pytest.mark.parametrize("size", [40, 80])
-def test_logits_cover_every_head_and_cell_whatever_the_size(
-    network: nn.Module, size: int
-) -> None:
+def test_logits_cover_every_head_and_cell_whatever_the_size(network: nn.Module, size: int) -> None:
     logits = network.eval()(make_batch(2, size=size))
     assert logits.shape == (2, CHANNELS.heads, size, size)
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
 
 
-def test_every_weight_gets_a_finite_gradient(
-    network: nn.Module, batch: dict[str, Tensor]
-) -> None:
+def test_every_weight_gets_a_finite_gradient(network: nn.Module, batch: dict[str, Tensor]) -> None:
     network(batch).square().mean().backward()
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name
@@ -90,9 +86,7 @@ def test_a_masked_cell_of_one_look_is_read_from_the_others(
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_every_declared_input_is_read(
-    network: Any, batch: dict[str, Tensor], name: str
-) -> None:
+def test_every_declared_input_is_read(network: Any, batch: dict[str, Tensor], name: str) -> None:
     assert set(network.inputs) <= set(INPUTS)
     network.eval()
     changed = not torch.equal(network(batch | {name: batch[name] + 1.0}), network(batch))

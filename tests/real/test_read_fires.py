@@ -13,7 +13,7 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError
 from firesat.grid import cell_area, geobox
 from firesat.project import read_yaml
-from firesat.sources._perimeters import draw_fires
+from firesat.sources._perimeters import Columns, draw_fires
 from firesat.sources.files import LocalVectors
 from firesat.sources.fires import Nbac
 from tests.sources.build import build_source
@@ -83,23 +83,38 @@ def _row_of(table: object, shape: shapely.Geometry) -> list[int]:
     return [int(shapes.distance(shape.representative_point()).argmin())]
 
 
-def test_points_have_dates_but_burn_nothing(real_data: Path, tmp_path: Path) -> None:
+def test_points_have_dates_but_burn_nothing(real_data: Path) -> None:
     raw = pd.read_csv(real_data / NBAC_2023)
-    # The file's header says Y, X; the points become a vector file as a user would make one.
-    points = gpd.GeoDataFrame(raw, geometry=gpd.points_from_xy(raw["X"], raw["Y"]), crs=4326)
-    points.to_file(tmp_path / "nbac_2023_20240530.gpkg")
-    table = Nbac().read(tmp_path / "nbac_2023_20240530.gpkg")
+    table = Nbac().read(real_data / NBAC_2023)
     prescribed = raw["PRESCRIBED"].astype("str").str.lower() == "true"
     assert table.sizes["fire"] == len(set(zip(raw["GID"], prescribed, strict=True)))
     dated = raw.dropna(subset=["HS_SDATE"]).groupby("GID")["HS_SDATE"].min()
+    starts, ends = table["agency_start"].values, table["agency_end"].values
     assert int(np.isfinite(table["hotspot_start"].values).sum()) >= len(dated)
     first = (pd.to_datetime(dated.min(), format="%Y/%m/%d") - pd.Timestamp(0)).days
     assert np.nanmin(table["hotspot_start"].values) == first
-    assert (table["agency_end"].values >= table["agency_start"].values)[
-        np.isfinite(table["agency_end"].values) & np.isfinite(table["agency_start"].values)
-    ].mean() > 0.99
+    both = np.isfinite(starts) & np.isfinite(ends)
+    assert (ends >= starts)[both].mean() > 0.99
+    places = shapely.from_wkb(table["geometry"].values)
+    assert shapely.total_bounds(places) == pytest.approx(
+        [raw["X"].min(), raw["Y"].min(), raw["X"].max(), raw["Y"].max()]
+    )
     with pytest.raises(CorruptFileError, match="points or lines"):
         draw_fires([table], block_around(shapely.box(0, 600_000, 10_000, 610_000)))
+
+
+def test_the_status_list_of_all_canada_is_one_row_per_fire(real_data: Path) -> None:
+    name = "labels/ciffc_logistic_20230505_20250821.csv"
+    raw = pd.read_csv(real_data / name)
+    source = LocalVectors(
+        files={}, columns=Columns(fire="field_agency_fire_id", agency_start="field_status_date")
+    )
+    table = source.read(real_data / name)
+    assert table.sizes["fire"] == raw["field_agency_fire_id"].nunique()  # 932 snapshots less
+    real = raw["field_status_date"][~raw["field_status_date"].str.startswith("0001")]
+    assert len(real) == len(raw) - 1  # one row says the year 1
+    first = np.datetime64(min(real)[:10]) - np.datetime64("1970-01-01")
+    assert np.nanmin(table["agency_start"].values) == first.astype(int)
 
 
 def test_the_burned_raster_of_a_real_fire_agrees_with_its_perimeter(

@@ -294,3 +294,20 @@ def test_small_fires_are_drawn_over_large_ones(tmp_path: Path) -> None:
     row, column = int((box.top - 630_150) // 100), int((20_150 - box.left) // 100)
     assert layer["fire_id"].values[0, row, column] == 1
     assert layer["fire_id"].values[0, row + 10, column] == 2
+
+
+def test_a_table_of_places_is_read_without_the_impossible_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "fires.csv").write_text(
+        "NAME,field_latitude,field_longitude,when\n"
+        "a,54.5,-94.5,2023-07-01\nb,545.0,-94.5,2023-07-02\nc,,,2023-07-03\n"
+    )
+    source = LocalVectors(files={}, columns=nbac.Columns(fire="NAME", agency_start="when"))
+    table = source.read(tmp_path / "fires.csv")
+    assert table.sizes["fire"] == 1
+    assert float(table["agency_start"][0]) == 19_539
+    assert "2 rows lie nowhere on Earth" in caplog.text
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CorruptFileError, match="no columns of longitude and latitude, but a, b"):
+        source.read(tmp_path / "other.csv")

@@ -229,7 +229,7 @@ def test_a_failed_job_is_the_provider_s_fault(
     with serving(world, Faults(failed_jobs=1.0)) as server:
         source = at(CemsFireWeather(retries=1, pause=0.1), base_urls(server.url))
         scene = source.search(next(iter(cut(source.layout, GRID, DAYS))))[0]
-        with pytest.raises(ProviderError, match="cems-fire-historical-v1.*job has failed"):
+        with pytest.raises(ProviderError, match=r"cems-fire-historical-v1.*job has failed"):
             source.fetch(scene, tmp_path)
 
 

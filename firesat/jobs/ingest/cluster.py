@@ -35,6 +35,8 @@ def client_of(settings: IngestSettings) -> Iterator[Client]:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=settings.memory_limit,
+            # What Dask says when workers leave is noise: lost blocks are named by their receipts.
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
     ):

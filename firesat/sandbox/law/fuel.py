@@ -13,8 +13,8 @@ from firesat.sandbox.law.vegetation import Surface
 
 # m/h on the flat without wind in bone-dry litter; set so that a windy dry afternoon drives crown
 # fire in conifers at some 10 m/min, an average one at 1 to 2.
-CONIFER, LEAFLESS, LEAFY, CURED, GREEN = 155.0, 46.0, 8.0, 210.0, 6.5
-BOG, SHRUBS = 78.0, 15.0
+CONIFER, LEAFLESS, LEAFY, CURED, GREEN = 143.0, 43.0, 7.5, 195.0, 6.0
+BOG, SHRUBS = 72.0, 14.0
 YOUNG_YEARS = 3.0  # a scar or cut carries no fire before its fuel is back
 
 
@@ -50,7 +50,7 @@ class Stand(NamedTuple):
     load: Floats
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def fill_rate(stand: Stand, surface: Surface, rate: Floats) -> None:
     """Fill the potential rate of spread, cell by cell.
 
@@ -77,7 +77,7 @@ def fill_rate(stand: Stand, surface: Surface, rate: Floats) -> None:
             rate[row, column] = value * stand.load[row, column]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _conifer(stand: Stand, surface: Surface, row: int, column: int) -> float:
     """Rate in conifers: dense, dry or red crowns carry fire, grey ones less."""
     crown = 0.35 + 0.95 * stand.density[row, column]
@@ -87,13 +87,13 @@ def _conifer(stand: Stand, surface: Surface, row: int, column: int) -> float:
     return float(CONIFER * crown * live * dead * herbs)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _leaves(surface: Surface, row: int, column: int) -> float:
     """Rate in broadleaves: fast in the litter of spring and autumn, slow under leaves."""
     return float(LEAFLESS + (LEAFY - LEAFLESS) * surface.leaf[row, column])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def _open_land(cover: int, surface: Surface, row: int, column: int) -> float:
     """Rate in grass, bogs, scars and cuts; 0 on water, rock and in settlements."""
     if cover in (0, 6, 9):
@@ -109,7 +109,7 @@ def _open_land(cover: int, surface: Surface, row: int, column: int) -> float:
     return float(surface.regrowth[row, column] * shrubs * (1.3 if cover == 8 else 1.0))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath=True)
 def cured_share(curing: float) -> float:
     """Share of the full rate that grass carries (Cheney et al. 1998, IJWF 8, eq. 10).
 

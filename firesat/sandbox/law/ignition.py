@@ -173,16 +173,18 @@ def carelessness(
     """
     year, hour = when
     weekend = clock.from_hours(year, hour).weekday() >= 5
-    damp = np.repeat(np.repeat(tinder.damp[8], 10, 0), 10, 1)  # 20 UTC, early afternoon
-    pressure = landscape.people * damp * (0.3 + 0.7 * tinder.curing)
-    pressure = pressure * ((tinder.rate > 0) & ~tinder.burnt)
+    afternoon = tinder.damp[8]  # 20 UTC over 95 W
+    people = landscape.people * (0.3 + 0.7 * tinder.curing)
+    people *= (tinder.rate > 0) & ~tinder.burnt
+    rows, columns = place.km_shape
+    by_km = people.reshape(rows, 10, columns, 10).sum((1, 3)) * afternoon
     usual = float(landscape.people.sum()) * 0.12  # of a dry summer's day
     area = np.prod(place.shape) / 360_000
     expected = HUMAN_PER_DAY * area * activity * (1.7 if weekend else 1.0)
-    count = rng.poisson(expected * float(pressure.sum()) / max(usual, 1e-9))
+    count = rng.poisson(expected * float(by_km.sum()) / max(usual, 1e-9))
     if count == 0:
         return np.zeros((0, 2))
-    chance = pressure.ravel().astype(np.float64)
+    chance = (people * np.repeat(np.repeat(afternoon, 10, 0), 10, 1)).ravel().astype(np.float64)
     cell = rng.choice(chance.size, size=count, p=chance / chance.sum())
     begin = rng.choice(24, size=count, p=LOCAL_HOURS / LOCAL_HOURS.sum())
     return np.column_stack([hour + begin + rng.random(count), cell])

@@ -93,7 +93,7 @@ def mop_up(
     Returns
     -------
     ndarray
-        bool: young fires are not, large ones seldom.
+        bool: young fires are not; old and large ones draw more crews.
     """
-    chance = MOP_UP * (age_days > 3) * (1.0 + age_days / 20.0)
+    chance = MOP_UP * (age_days > 3) * (1.0 + age_days / 20.0) * (1.0 + area / 4000.0)
     return np.asarray(escaped & (rng.random(len(escaped)) < chance))

@@ -250,6 +250,6 @@ def _diurnal(doy: NDArray[np.float64], longitude: float) -> Floats:
 
 def _cloud(wanted: float, ridge: Floats, push: Floats, rain: Floats, eddy: Floats) -> Floats:
     """Cloud fraction: a squashed propensity, overcast where it rains."""
-    propensity = np.log(wanted / (1 - wanted)) + 0.1 - 1.6 * ridge + 1.6 * push + 1.5 * eddy
+    propensity = np.log(wanted / (1 - wanted)) + 0.3 - 1.6 * ridge + 1.6 * push + 1.5 * eddy
     fraction = 1.0 / (1.0 + np.exp(-1.3 * propensity))
     return np.asarray(np.maximum(fraction, 1.0 - np.exp(-3.0 * rain)), dtype=np.float32)
