@@ -7,7 +7,9 @@ UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 RUN := .venv/bin/python -m
 # Importing torch from bytecode takes 3 s, from source 25 s.
 unexport PYTHONDONTWRITEBYTECODE
+export OMP_NUM_THREADS ?= 2
 PYTEST := $(RUN) pytest
+TWO := -n 2 --dist loadfile
 
 help:  ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,22 +29,23 @@ setup: .venv/.ready  ## make .venv with the tested versions (about 6 GB, most of
 demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoTIFF (under 8 minutes)
 	.venv/bin/firesat run demo
 
-test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (under 15 minutes)
+# Budgets on 2 cores; a group that takes twice its budget is stopped.
+test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (15 minutes)
 
-test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (5 minutes at most)
-	timeout 300 $(PYTEST) tests --ignore=tests/sandbox --ignore=tests/sources --ignore=tests/real \
-	    --ignore=tests/story -m "not exhaustive" \
+test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (6 minutes)
+	timeout 720 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
+	    --ignore=tests/real --ignore=tests/story -m "not exhaustive" \
 	    --cov=firesat.grid --cov=firesat.window --cov=firesat.cube --cov=firesat.manifest \
 	    --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test-sandbox: setup  ## the made world, its servers, the real clients against them (4 minutes at most)
-	timeout 240 $(PYTEST) tests/sandbox tests/sources -m "not exhaustive"
+test-sandbox: setup  ## the made world, its servers, the real clients against them (4 minutes)
+	timeout 480 $(PYTEST) $(TWO) tests/sandbox tests/sources -m "not exhaustive"
 
-test-real: setup  ## real public files, where they are (2 minutes at most)
-	timeout 120 $(PYTEST) tests/real -m "not exhaustive"
+test-real: setup  ## real public files, where they are (2 minutes)
+	timeout 240 $(PYTEST) $(TWO) tests/real -m "not exhaustive"
 
-test-story: setup  ## the whole job, Snakemake, the notebook, the README's commands (4 minutes at most)
-	timeout 240 $(PYTEST) tests/story -m "not exhaustive"
+test-story: setup  ## the whole job, Snakemake, the notebook, the README's commands (3 minutes)
+	timeout 480 $(PYTEST) tests/story -m "not exhaustive"
 
 test-all: setup  ## everything, with the exhaustive runs
 	$(PYTEST) tests

@@ -183,7 +183,10 @@ class Context(nn.Module):
     def __init__(self, channels: Channels, width: int, weather_width: int) -> None:
         super().__init__()
         self.season = nn.Linear(2, width)
-        self.surface = nn.Conv2d(channels.fire + channels.static, width, 1, bias=False)
+        surface = channels.fire + channels.static
+        # fire is 0 almost everywhere: brought to unit variance, a few steps are enough to see it
+        self.level = nn.BatchNorm2d(surface)
+        self.surface = nn.Conv2d(surface, width, 1, bias=False)
         self.modis = ModisEncoder(channels, width)
         self.weather = nn.Sequential(
             WeatherEncoder(channels, weather_width), nn.Conv2d(weather_width, width, 1, bias=False)
@@ -204,7 +207,8 @@ class Context(nn.Module):
             ``(N, width, Y, X)``.
         """
         size = batch["static"].shape[-2:]
-        total = self.surface(torch.cat([batch["fire"], batch["static"]], dim=1))
+        surface = self.level(torch.cat([batch["fire"], batch["static"]], dim=1))
+        total = self.surface(surface)
         total = total + enlarge(self.modis(batch), size)
         total = total + enlarge(self.weather(batch), size)
         total = total + self.season(batch["season"])[:, :, None, None]
