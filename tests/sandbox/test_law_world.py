@@ -14,9 +14,10 @@ from firesat.sandbox.law import clock
 from firesat.sandbox.law import season as season_module
 from firesat.sandbox.law.advance import advance, realise
 from firesat.sandbox.law.cover import Cover
+from firesat.sandbox.law.landscape import create_landscape
 from firesat.sandbox.law.noise import stream
 from firesat.sandbox.law.season import Season
-from firesat.sandbox.law.state import FIRES, State
+from firesat.sandbox.law.state import FIRES, State, first_state
 from firesat.sandbox.law.weather import next_day
 from firesat.sandbox.law.years import make_setting, scarred
 from firesat.sandbox.world import World
@@ -54,18 +55,21 @@ def assert_same_state(one: State, two: State) -> None:
 
 
 def test_the_same_settings_give_the_same_world(tiny: World) -> None:
-    again = World.create(TINY)
-    for one, two in zip(tiny.seasons, again.seasons, strict=True):
-        np.testing.assert_array_equal(one.burn_hour, two.burn_hour)
-        np.testing.assert_array_equal(one.moisture, two.moisture)
-        np.testing.assert_array_equal(one.records, two.records)
-        np.testing.assert_array_equal(one.weather["rain"], two.weather["rain"])
+    again = World.create(replace(TINY, seasons=(2021,)))
+    one, two = tiny.seasons[0], again.seasons[0]
+    np.testing.assert_array_equal(one.burn_hour, two.burn_hour)
+    np.testing.assert_array_equal(one.moisture, two.moisture)
+    np.testing.assert_array_equal(one.records, two.records)
+    np.testing.assert_array_equal(one.weather["rain"], two.weather["rain"])
 
 
 def test_another_seed_gives_another_world(tiny: World) -> None:
-    other = World.create(replace(TINY, seed=4, seasons=(2021,)))
-    assert (other.landscape.cover != tiny.landscape.cover).mean() > 0.3
-    assert not np.array_equal(other.seasons[0].weather["rain"], tiny.seasons[0].weather["rain"])
+    other = create_landscape(tiny.place, TINY.seed + 1, 2021)
+    assert (other.cover != tiny.landscape.cover).mean() > 0.3
+    setting = make_setting(replace(TINY, seed=TINY.seed + 1), tiny.place, other, 2021)
+    assert setting.air.climate != tiny.seasons[0].setting.air.climate
+    _, weather = realise(first_state(setting))
+    assert not np.array_equal(weather.temperature, tiny.seasons[0].weather_day(0).temperature)
 
 
 def test_a_saved_state_goes_on_as_history_did(season: Season) -> None:

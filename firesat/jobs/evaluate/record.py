@@ -138,8 +138,8 @@ class Record:
             )
         return take(open_cube(self._path, name), self.cells, 10_000)
 
-    def _fwi(self, day: str) -> Floats:
-        """The latest index that the regime allows; in hindsight the mean of the window."""
+    def _fwi_steps(self, day: str) -> tuple[NDArray[np.intp], Table]:
+        """Steps of the fire weather that the regime allows, and where each is known."""
         piece, issue = self._weather, np.datetime64(day, "D")
         if self._inputs.regime == "operational":
             allowed = piece.known(day, self._inputs.window, self._inputs.window.history)
@@ -149,8 +149,27 @@ class Record:
         if self._inputs.regime == "hindsight":
             last = (piece.days >= issue) & (piece.days < issue + self._inputs.window.horizon * _DAY)
         steps = np.flatnonzero(piece.touched(allowed) & last)
-        chosen = steps if self._inputs.regime == "hindsight" else steps[-1:]
-        values = fill_nearest(piece.read("fwi", chosen, allowed))
+        return (steps if self._inputs.regime == "hindsight" else steps[-1:]), allowed
+
+    def has_weather(self, day: str) -> bool:
+        """Tell whether the regime allows any Fire Weather Index at T.
+
+        Parameters
+        ----------
+        day : str
+            Issue day.
+
+        Returns
+        -------
+        bool
+            False at the beginning of the cube.
+        """
+        return bool(len(self._fwi_steps(day)[0]))
+
+    def _fwi(self, day: str) -> Floats:
+        """The latest index that the regime allows; in hindsight the mean of the window."""
+        chosen, allowed = self._fwi_steps(day)
+        values = fill_nearest(self._weather.read("fwi", chosen, allowed))
         if not len(values) or np.isnan(values).any():
             raise CubeError(f"the cube has no Fire Weather Index for {day}: ingest earlier days")
         mean: Floats = values.mean(axis=0, dtype=np.float64)

@@ -118,7 +118,8 @@ def fit(
     for record in records:
         place = _coarse_cells(grid, record.cells, width)
         for day in days:
-            gathered.append(_gather(record, day, place, climatology, (share, rng)))
+            if record.has_weather(day):  # not on a cube's first days
+                gathered.append(_gather(record, day, place, climatology, (share, rng)))
             progress(day)
     rows = Rows.join(gathered)
     return Rivals(

@@ -27,6 +27,8 @@ def client_of(settings: IngestSettings) -> Iterator[Client]:
         with Client(settings.address) as client:
             yield client
         return
+    # What Dask says when workers come and go is noise: lost blocks are named by their receipts.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with (
         LocalCluster(
             n_workers=settings.workers,
@@ -35,7 +37,6 @@ def client_of(settings: IngestSettings) -> Iterator[Client]:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=settings.memory_limit,
-            # What Dask says when workers leave is noise: lost blocks are named by their receipts.
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
