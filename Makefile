@@ -32,20 +32,20 @@ demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoT
 # Budgets on 2 cores; a group that takes twice its budget is stopped.
 test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (15 minutes)
 
-test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (6 minutes)
-	timeout 720 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
+test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (5 minutes)
+	timeout 600 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
 	    --ignore=tests/real --ignore=tests/story -m "not exhaustive" \
 	    --cov=firesat.grid --cov=firesat.window --cov=firesat.cube --cov=firesat.manifest \
 	    --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-test-sandbox: setup  ## the made world, its servers, the real clients against them (4 minutes)
-	timeout 480 $(PYTEST) $(TWO) tests/sandbox tests/sources -m "not exhaustive"
+test-sandbox: setup  ## the made world, its servers, the real clients against them (3 minutes)
+	timeout 360 $(PYTEST) $(TWO) tests/sandbox tests/sources -m "not exhaustive"
 
 test-real: setup  ## real public files, where they are (2 minutes)
 	timeout 240 $(PYTEST) $(TWO) tests/real -m "not exhaustive"
 
-test-story: setup  ## the whole job, Snakemake, the notebook, the README's commands (3 minutes)
-	timeout 480 $(PYTEST) tests/story -m "not exhaustive"
+test-story: setup  ## the whole job, Snakemake, the notebook, the README's commands (5 minutes)
+	timeout 600 $(PYTEST) tests/story -m "not exhaustive"
 
 test-all: setup  ## everything, with the exhaustive runs
 	$(PYTEST) tests
