@@ -8,6 +8,7 @@ Example:
   firesat run forecast --config my.yaml --dry-run
 """
 
+import os
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -68,7 +69,10 @@ def run(arguments: Namespace) -> int:
         *(["--dry-run"] if arguments.dry_run else []),
         *("--config", f"project={path}", f"out={project.cube.path.parent}"),
     ]
-    code = subprocess.run(command, check=False).returncode
+    # The rules call `firesat`: the one of this interpreter, whether its environment is active or not.
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": search}
+    code = subprocess.run(command, check=False, env=environment).returncode
     if code == 0 and arguments.target == "demo" and not arguments.dry_run:
         _say_where(project.cube.path.parent, path)
     return code

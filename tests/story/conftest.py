@@ -1,6 +1,5 @@
 """The whole job once, in small; every test of this folder looks at what it left."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def firesat(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command as a person would, in a folder of their own."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return subprocess.run(
         [sys.executable, "-m", "firesat.cli.main", *arguments],
         cwd=cwd,
-        env=environment,
         capture_output=True,
         text=True,
         check=False,
