@@ -69,7 +69,7 @@ def run(arguments: Namespace) -> int:
         *(["--dry-run"] if arguments.dry_run else []),
         *("--config", f"project={path}", f"out={project.cube.path.parent}"),
     ]
-    # The rules call `firesat`: the one of this interpreter, whether its environment is active or not.
+    # The rules call `firesat`: the one of this interpreter, its environment active or not.
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": search}
     code = subprocess.run(command, check=False, env=environment).returncode
