@@ -29,23 +29,23 @@ setup: .venv/.ready  ## make .venv with the tested versions (about 6 GB, most of
 demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoTIFF (under 8 minutes)
 	.venv/bin/firesat run demo
 
-# Budgets on 2 cores; a group that takes twice its budget is stopped.
+# Budgets on 2 cores; a group that takes three times its budget is stopped.
 test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (15 minutes)
 
 test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (5 minutes)
-	timeout 600 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
+	timeout 900 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
 	    --ignore=tests/real --ignore=tests/story -m "not exhaustive" \
 	    --cov=firesat.grid --cov=firesat.window --cov=firesat.cube --cov=firesat.manifest \
 	    --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 test-sandbox: setup  ## the made world, its servers, the real clients against them (3 minutes)
-	timeout 360 $(PYTEST) $(TWO) tests/sandbox tests/sources -m "not exhaustive"
+	timeout 600 $(PYTEST) $(TWO) tests/sandbox tests/sources -m "not exhaustive"
 
 test-real: setup  ## real public files, where they are (2 minutes)
-	timeout 240 $(PYTEST) $(TWO) tests/real -m "not exhaustive"
+	timeout 360 $(PYTEST) $(TWO) tests/real -m "not exhaustive"
 
 test-story: setup  ## the whole job, Snakemake, the notebook, the README's commands (5 minutes)
-	timeout 600 $(PYTEST) tests/story -m "not exhaustive"
+	timeout 900 $(PYTEST) tests/story -m "not exhaustive"
 
 test-all: setup  ## everything, with the exhaustive runs
 	$(PYTEST) tests
