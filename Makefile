@@ -26,7 +26,7 @@ help:  ## say what each target does
 
 setup: .venv/.ready  ## make .venv with the tested versions (about 6 GB, most of it PyTorch)
 
-demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoTIFF (under 8 minutes)
+demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoTIFF (about 10 minutes)
 	.venv/bin/firesat run demo
 
 # Budgets on 2 cores; a group that takes three times its budget is stopped.
