@@ -24,7 +24,9 @@ Advance = Callable[[int, int, str], None]
 
 LINE_EVERY = 25  # updates between two lines where there is no terminal to redraw
 
-screen = Console(stderr=True, highlight=False)
+LOG_WIDTH = 120  # columns of a log file: tables need them, and rich would take 80
+
+screen = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else LOG_WIDTH)
 
 
 def add_config(parser: ArgumentParser) -> None:

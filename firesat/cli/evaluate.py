@@ -61,10 +61,9 @@ def run(arguments: Namespace) -> int:
             progress=advance,
             sandbox=project.sandbox is not None,
         )
+    screen.print(summary(scores))
     if arguments.json:
         print_json(
             {"scores": settings.output / "scores.json", "report": settings.output / "report.html"}
         )
-    else:
-        screen.print(summary(scores))
     return 0

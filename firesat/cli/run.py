@@ -17,6 +17,7 @@ from pathlib import Path
 
 from firesat.cli.console import screen
 from firesat.errors import ConfigError
+from firesat.project import Project, load, shipped
 
 TARGETS = ("ingest", "sample", "train", "forecast", "evaluate", "demo")
 
@@ -53,8 +54,6 @@ def run(arguments: Namespace) -> int:
     ConfigError
         If Snakemake is not installed or the config is missing.
     """
-    from firesat.project import load, shipped
-
     if find_spec("snakemake") is None:
         raise ConfigError("snakemake is not installed: pip install 'firesat[pipeline]'")
     if arguments.config is None and arguments.target != "demo":
@@ -74,8 +73,24 @@ def run(arguments: Namespace) -> int:
     environment = {**os.environ, "PATH": search}
     code = subprocess.run(command, check=False, env=environment).returncode
     if code == 0 and arguments.target == "demo" and not arguments.dry_run:
+        _say_how_much_burned(project)
         _say_where(project.cube.path.parent, path)
     return code
+
+
+def _say_how_much_burned(project: Project) -> None:
+    """Tell the made world's burn rate, which is above nature's so that there is much to learn."""
+    from firesat.jobs.ingest import world_path
+    from firesat.sandbox.serve import open_world
+
+    if project.sandbox is None:
+        return
+    screen.print("\nThe made world burns more than Canada, so that there is much to learn from:")
+    for year, row in open_world(world_path(project), project.sandbox).summary().iterrows():
+        screen.print(
+            f"  {year}: {row['mapped_fires']:.0f} fires of a hectare and more burned "
+            f"{100 * row['burned_fraction']:.1f} % of the burnable ground (in nature 0.3 to 1.2 %)"
+        )
 
 
 def _say_where(out: Path, config: Path) -> None:

@@ -162,6 +162,8 @@ def _write(plain: Path, raster: Raster, windows: Iterable[Rows]) -> None:
     """A tiled GeoTIFF with everything in it."""
     statistics = [Statistics() for _ in raster.layers]
     with rasterio.open(plain, "w", **_profile(raster)) as file:
+        if raster.colours:
+            file.write_colormap(1, dict(raster.colours))
         below = 0
         for row, values in windows:
             if row != below:
@@ -179,6 +181,8 @@ def _profile(raster: Raster) -> dict[str, object]:
     """How the plain file is laid out."""
     height, width = raster.cells.shape
     nodata = {} if raster.nodata is None else {"nodata": raster.nodata}
+    # GDAL's overviews look for a palette only where the file was announced as one
+    photometric = {"photometric": "PALETTE"} if raster.colours else {}
     return {
         "driver": "GTiff",
         "height": height,
@@ -192,6 +196,7 @@ def _profile(raster: Raster) -> dict[str, object]:
         "blockysize": BLOCK,
         "bigtiff": "IF_SAFER",
         **nodata,
+        **photometric,
     }
 
 
@@ -223,14 +228,12 @@ def _store(
 def _describe(
     file: rasterio.io.DatasetWriter, raster: Raster, statistics: list[Statistics]
 ) -> None:
-    """Names, units, statistics, tags, colours."""
+    """Names, units, statistics, tags."""
     file.descriptions = tuple(layer.name for layer in raster.layers)
     file.units = tuple(layer.units for layer in raster.layers)
     file.update_tags(AREA_OR_POINT="Area", **raster.tags)
     for number, (layer, counted) in enumerate(zip(raster.layers, statistics, strict=True), start=1):
         file.update_tags(number, **layer.tags, **counted.tags())
-    if raster.colours:
-        file.write_colormap(1, dict(raster.colours))
 
 
 def _factors(shape: tuple[int, int]) -> list[int]:

@@ -186,6 +186,16 @@ def test_providers_word_faults_in_their_own_way(serve: Serve, fault: str, status
     assert len(set(texts.values())) == len(texts)
 
 
+def test_sentinel_hub_says_when_to_come_back_in_milliseconds_and_nasa_in_seconds(
+    serve: Serve,
+) -> None:
+    with serve(Faults(rate_429=1.0)) as server:
+        catalog = f"{server.url}/sentinelhub/api/v1/catalog/1.0.0/search"
+        hub = requests.post(catalog, json={}, timeout=9)
+        nasa = requests.get(f"{server.url}/nasa/search/granules.umm_json", timeout=9)
+    assert (hub.headers["Retry-After"], nasa.headers["Retry-After"]) == ("50", "0")
+
+
 def test_a_connection_serves_one_request_after_the_other(url: str) -> None:
     with requests.Session() as session:
         begin = time.monotonic()

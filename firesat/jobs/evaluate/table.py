@@ -59,7 +59,9 @@ def _table(zone: str, cases: list[CaseScores]) -> Table:
         collapse_padding=True,
     )  # fmt: skip
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "forecast" else "right")
+        table.add_column(
+            column, justify="left" if column == "forecast" else "right", overflow="fold"
+        )
     for case in cases:
         table.add_row(
             case.forecast,

@@ -13,7 +13,7 @@ from firesat.cube import Cube, create_cube
 from firesat.jobs.ingest.block import config_hash, ingest_block, observe
 from firesat.jobs.ingest.cluster import client_of, run
 from firesat.jobs.ingest.plan import GroupPlan, plan
-from firesat.jobs.ingest.providers import at_provider, providers
+from firesat.jobs.ingest.providers import at_provider, providers, world_path
 from firesat.manifest import Manifest, Receipt
 from firesat.project import Project
 from firesat.sources.base import Source
@@ -28,6 +28,7 @@ __all__ = [
     "observe",
     "plan",
     "providers",
+    "world_path",
 ]
 
 Progress = Callable[[int, int, str], None]

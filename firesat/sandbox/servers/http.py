@@ -14,7 +14,7 @@ from firesat.sandbox.servers.messages import RefusalError, Request, Response, Ro
 
 _LOG = logging.getLogger(__name__)
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
-_RETRY_MS = "50"  # Sentinel Hub counts Retry-After in milliseconds; the data stores ignore it
+_RETRY_AFTER = "0"  # seconds, RFC 9110 section 10.2.3: at once, so that nobody waits for a sandbox
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -170,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Send one response, a part of a file where a range is asked for."""
         status, body, headers = response.status, response.body, dict(response.headers)
         if status == 429:
-            headers.setdefault("Retry-After", _RETRY_MS)
+            headers.setdefault("Retry-After", _RETRY_AFTER)
         if response.download and status == 200:
             headers["Accept-Ranges"] = "bytes"
             status, body = self._part(body, headers)

@@ -23,6 +23,7 @@ from firesat.sandbox.world import World
 
 TOKEN_PATH = "/auth/realms/main/protocol/openid-connect/token"
 TOKEN_SECONDS = 600
+_RETRY_AFTER_MS = "50"  # milliseconds, unlike everybody else's seconds
 _CODES = {
     400: ("Bad Request", "COMMON_BAD_PAYLOAD"),
     401: ("Unauthorized", "COMMON_UNAUTHORIZED"),
@@ -89,7 +90,10 @@ class SentinelHub:
         """
         title, code = _CODES.get(status, ("Error", "COMMON_EXCEPTION"))
         error = {"status": status, "reason": title, "message": reason, "code": code}
-        return json_response({"error": error}, status)
+        response = json_response({"error": error}, status)
+        if status == 429:
+            response.headers["Retry-After"] = _RETRY_AFTER_MS
+        return response
 
     def _token(self, request: Request, groups: tuple[str, ...]) -> Response:
         """OAuth 2 client credentials."""
