@@ -5,6 +5,7 @@ that are far too narrow. Blocks (200 km x 16 days) are drawn with replacement in
 forecast is scored on the same draws, so differences are paired.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -38,6 +39,23 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
+
+    def digits(self, least: int) -> int:
+        """Tell how many digits show the score: average precision may be 0.0005.
+
+        Parameters
+        ----------
+        least : int
+            Digits after the point that are always shown.
+
+        Returns
+        -------
+        int
+            Enough for two significant digits of the value, at most 8.
+        """
+        if not self.value or not math.isfinite(self.value):
+            return least
+        return min(8, max(least, 1 - math.floor(math.log10(abs(self.value)))))
 
 
 @dataclass(frozen=True, kw_only=True)

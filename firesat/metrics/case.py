@@ -177,7 +177,8 @@ class Difference:
             "undefined": "cannot be compared with",
         }[self.verdict]
         value, low, high = self.estimate
-        figures = f"{value:+.4f}, interval {low:+.4f} to {high:+.4f}"
+        n = self.estimate.digits(4)
+        figures = f"{value:+.{n}f}, interval {low:+.{n}f} to {high:+.{n}f}"
         note = "" if self.blocks_with_fire >= LEAST_BLOCKS else _unreliable(self.blocks_with_fire)
         return f"The model {words} {self.baseline} in {self.score} ({figures}{note})."
 

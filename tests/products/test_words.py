@@ -8,7 +8,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from firesat.metrics.bootstrap import Estimate
 from firesat.products.base import Issue
+from firesat.products.report.words import spelled
 from firesat.products.strips import State
 from firesat.products.style import (
     BREAKS,
@@ -145,3 +147,10 @@ def test_the_mask_style_names_every_state_and_hides_what_is_forecast(tmp_path: P
     assert [int(entry.attrib["value"]) for entry in entries] == list(State)
     assert [int(entry.attrib["alpha"]) for entry in entries] == [0, 255, 255, 255, 255, 255]
     assert entries[1].attrib["label"] == "cannot burn / ne peut pas brûler"
+
+
+def test_a_tiny_score_is_written_with_two_digits_that_say_something() -> None:
+    tiny, usual = Estimate(0.000512, 0.0001, 0.001), Estimate(0.2128, 0.1, 0.3)
+    assert spelled(tiny, 3) == "0.00051 [0.00010, 0.00100]"
+    assert spelled(usual, 3) == "0.213 [0.100, 0.300]"
+    assert Estimate(float("nan"), 0, 0).digits(3) == Estimate(0.0, 0, 0).digits(3) == 3

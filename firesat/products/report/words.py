@@ -61,39 +61,41 @@ def brackets(estimate: Estimate, factor: float, digits: int) -> str:
     return f"[{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def spelled(estimate: Estimate, digits: int) -> str:
+def spelled(estimate: Estimate, least: int) -> str:
     """Write a score and its interval.
 
     Parameters
     ----------
     estimate : Estimate
         A score.
-    digits : int
-        After the point.
+    least : int
+        Digits after the point; more where the score is smaller than they show.
 
     Returns
     -------
     str
         Such as "0.12 [0.08, 0.17]".
     """
+    digits = estimate.digits(least)
     return f"{estimate.value:.{digits}f} {brackets(estimate, 1, digits)}".strip()
 
 
-def spoken(estimate: Estimate, digits: int) -> str:
+def spoken(estimate: Estimate, least: int) -> str:
     """Write a score and its interval for those who have the page read to them.
 
     Parameters
     ----------
     estimate : Estimate
         A score.
-    digits : int
-        After the point.
+    least : int
+        Digits after the point; more where the score is smaller than they show.
 
     Returns
     -------
     str
         Such as "0.12 (from 0.08 to 0.17)".
     """
+    digits = estimate.digits(least)
     low, high = (f"{end:.{digits}f}" for end in (estimate.low, estimate.high))
     return f"{estimate.value:.{digits}f} (from {low} to {high})"
 
