@@ -2,6 +2,8 @@
 
 A batch is a plain dict of tensors, so that anything may read it and a missing input is a mask,
 never a fake value. N samples, K looks, Y and X cells of 100 m, y and x cells of a coarser level.
+A benchmark may show Sentinel-2 in pixels of 10 m, a margin around the cells included; and it may
+have one head alone, any fire, where its labels do not tell the two processes apart.
 
 =================  ==================  =======================================================
 field              shape               content
@@ -53,9 +55,11 @@ class Channels:
     static : int
         Static layers.
     heads : int
-        L, maps to forecast.
+        L, maps to forecast: as `HEADS`, or 1 for any fire.
     size : int
         Y and X, cells of a chip's side.
+    pixels : int
+        Sentinel-2 pixels along the side of a cell: 1 at 100 m, 10 at 10 m.
     """
 
     looks: int
@@ -68,3 +72,4 @@ class Channels:
     static: int
     heads: int = len(HEADS)
     size: int = 80
+    pixels: int = 1

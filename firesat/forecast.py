@@ -75,10 +75,11 @@ class Forecaster(LightningModule):
         self.focal_gamma, self.prior = focal_gamma, prior
         self.inputs, self.scaler = dict(inputs or {}), dict(scaler or {})
         self.provenance: dict[str, Any] = {}
-        self.register_buffer("offset", _offset(prior or _BASE_RATE))
+        self.processes = _processes(network)
+        self.register_buffer("offset", self._offset(prior or _BASE_RATE))
         self.register_buffer("mean_weight", torch.zeros(()))
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
-        self.scores = nn.ModuleDict({name: RunningScores() for name in PROBABILITIES})
+        self.scores = nn.ModuleDict({name: RunningScores() for name in ("fire", *self.processes)})
         self.val_loss = MeanMetric()
 
     def setup(self, stage: str) -> None:
@@ -92,7 +93,12 @@ class Forecaster(LightningModule):
         data = getattr(self.trainer, "datamodule", None)
         rate: float | None = getattr(data, "base_rate", None)
         if stage == "fit" and not self.prior and rate:
-            self.offset.copy_(_offset(rate))
+            self.offset.copy_(self._offset(rate))
+
+    def _offset(self, rate: float) -> Tensor:
+        """Log odds of each head when together they have this chance."""
+        heads = max(1, len(self.processes))
+        return torch.logit(torch.full((heads,), rate / heads), eps=1e-7)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the logits of one batch.
@@ -123,10 +129,11 @@ class Forecaster(LightningModule):
         -------
         Tensor
             float32 ``(N, 3, Y, X)``, 0..1, maps as `PROBABILITIES`; fire = 1 - (1 - growth)(1 -
-            new).
+            new). Of a network with one head fire alone, ``(N, 1, Y, X)``.
         """
         logits = self(batch).float()
-        return torch.cat([combine(logits)[:, None], logits], dim=1).sigmoid()
+        fire = combine(logits)[:, None]
+        return torch.cat([fire, logits] if self.processes else [fire], dim=1).sigmoid()
 
     def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """Compute the loss of one batch.
@@ -181,14 +188,14 @@ class Forecaster(LightningModule):
         cells = cell_weight(batch["valid"], batch["weight"])
         self.val_loss.update(masked_bce(logits, label, cells), cells.sum())
         self._scores("fire").update(combine(logits), label.amax(dim=1), cells.amin(dim=1))
-        for head, name in enumerate(HEADS):
+        for head, name in enumerate(self.processes):
             self._scores(name).update(logits[:, head], label[:, head], cells[:, head])
 
     def on_validation_epoch_end(self) -> None:
         """Log what all batches together say."""
         self.log("val/loss", self.val_loss.compute(), prog_bar=True)
         self.val_loss.reset()
-        for name in PROBABILITIES:
+        for name in self.scores:
             scores = self._scores(name)
             for score, value in scores.compute().items():
                 suffix = "" if name == "fire" else f"_{name}"
@@ -302,6 +309,7 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
     return forecaster.eval(), forecaster.inputs, forecaster.scaler
 
 
-def _offset(rate: float) -> Tensor:
-    """Log odds of each head when together they have this chance."""
-    return torch.logit(torch.full((len(HEADS),), rate / len(HEADS)), eps=1e-7)
+def _processes(network: nn.Module) -> tuple[str, ...]:
+    """Heads with a score of their own: none where a benchmark knows of fire and no more."""
+    channels = getattr(network, "channels", None)
+    return () if channels is not None and channels.heads == 1 else HEADS

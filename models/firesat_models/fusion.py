@@ -88,6 +88,30 @@ def shrink(fine: Tensor, size: torch.Size) -> Tensor:
     return functional.adaptive_avg_pool2d(fine, (size[0], size[1]))
 
 
+def extend(values: Tensor, stride: int) -> Tensor:
+    """Add empty rows below and columns to the right, so that a stride leaves no rest.
+
+    Halving 26 cells three times would give 4 cells that stand for 32: features would slide over the
+    ground. What is added is 0, which the masks of a frame call missing.
+
+    Parameters
+    ----------
+    values : Tensor
+        ``(..., Y, X)``.
+    stride : int
+        Of which Y and X shall be multiples.
+
+    Returns
+    -------
+    Tensor
+        ``(..., Y', X')``; `values` itself where they are already.
+    """
+    y, x = values.shape[-2:]
+    if y % stride == 0 and x % stride == 0:
+        return values
+    return functional.pad(values, (0, -x % stride, 0, -y % stride))
+
+
 class Join(nn.Module):
     """Join what comes up from coarser cells with what comes across.
 
@@ -185,8 +209,8 @@ class Context(nn.Module):
         self.season = nn.Linear(2, width)
         surface = channels.fire + channels.static
         # fire is 0 almost everywhere: brought to unit variance, a few steps are enough to see it
-        self.level = nn.BatchNorm2d(surface)
-        self.surface = nn.Conv2d(surface, width, 1, bias=False)
+        self.level = nn.BatchNorm2d(surface) if surface else None
+        self.surface = nn.Conv2d(surface, width, 1, bias=False) if surface else None
         self.modis = ModisEncoder(channels, width)
         self.weather = nn.Sequential(
             WeatherEncoder(channels, weather_width), nn.Conv2d(weather_width, width, 1, bias=False)
@@ -199,18 +223,18 @@ class Context(nn.Module):
         Parameters
         ----------
         batch : dict of Tensor
-            Every field of `firesat.batch` but the Sentinel-2 ones.
+            Every field of `firesat.batch`; of the looks only the size is read.
 
         Returns
         -------
         Tensor
             ``(N, width, Y, X)``.
         """
-        size = batch["static"].shape[-2:]
-        surface = self.level(torch.cat([batch["fire"], batch["static"]], dim=1))
-        total = self.surface(surface)
-        total = total + enlarge(self.modis(batch), size)
-        total = total + enlarge(self.weather(batch), size)
+        size = batch["age"].shape[-2:]
+        total = enlarge(self.modis(batch), size) + enlarge(self.weather(batch), size)
+        if self.level is not None and self.surface is not None:
+            layers = torch.cat([batch["fire"], batch["static"]], dim=1)
+            total = total + self.surface(self.level(layers))
         total = total + self.season(batch["season"])[:, :, None, None]
         out: Tensor = self.blend(total)
         return out

@@ -29,13 +29,15 @@ def present(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, values, torch.zeros((), dtype=values.dtype, device=values.device))
 
 
-def look_frames(batch: dict[str, Tensor]) -> Tensor:
+def look_frames(batch: dict[str, Tensor], fine: nn.Module | None = None) -> Tensor:
     """Stack each look's bands with its age and its mask.
 
     Parameters
     ----------
     batch : dict of Tensor
         Fields ``sentinel2`` (N, K, C, Y, X), ``age`` and ``clear`` (N, K, Y, X).
+    fine : FineLooks, optional
+        What brings pixels of 10 m to the cells; default where they are cells already.
 
     Returns
     -------
@@ -43,7 +45,8 @@ def look_frames(batch: dict[str, Tensor]) -> Tensor:
         ``(N, K, C + 2, Y, X)``; 0 where there is no look.
     """
     clear = batch["clear"][:, :, None]
-    bands = present(batch["sentinel2"], clear)
+    looks = batch["sentinel2"]
+    bands = present(looks if fine is None else fine(looks, batch["clear"]), clear)
     age = present(batch["age"][:, :, None], clear) / AGE_SCALE
     return torch.cat([bands, age.to(bands.dtype), clear.to(bands.dtype)], dim=2)
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.encoders import build_encoder
-from firesat_models.fusion import Context, Join, conv_block, shrink
+from firesat_models.fine import fine_looks
+from firesat_models.fusion import Context, Join, conv_block, extend, shrink
 from firesat_models.temporal import LookComposite, LookPooling, look_frames
 
 _SMALL_RESNET: dict[str, Any] = {"channels": (32, 64, 64, 64), "stem_width": 16}
@@ -60,6 +61,7 @@ class TemporalCNN(nn.Module):
         self.encoder, self.encoder_args, self.scales = encoder, encoder_args, scales
         self.weights = weights
         self.context = Context(channels, width, weather_width)
+        self.fine = fine_looks(channels)
         bands = channels.sentinel2 + 2
         self.frames = build_encoder(
             encoder,
@@ -95,15 +97,16 @@ class TemporalCNN(nn.Module):
         Tensor
             Logits ``(N, L, Y, X)``.
         """
-        frames = look_frames(batch)
+        frames = extend(look_frames(batch, self.fine), self.stride)
         looks = self._looks(frames)
-        context = self.context(batch)
+        y, x = batch["age"].shape[-2:]
+        context = extend(self.context(batch), self.stride)
         scales = [shrink(context, look.shape[-2:]) for look in looks]
         hidden = self.bottom(torch.cat([looks[-1], scales[-1]], dim=1))
         for join, look, scale in zip(self.decoder, looks[-2::-1], scales[-2::-1], strict=True):
             hidden = join(hidden, [look, scale])
         out: Tensor = self.head(self.last(hidden, [self.composite(frames), context]))
-        return out
+        return out[..., :y, :x]
 
     def _looks(self, frames: Tensor) -> list[Tensor]:
         """Encode the looks at every scale, finest first, averaged over time."""

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.encoders import build_encoder
-from firesat_models.fusion import Context, blend
+from firesat_models.fine import fine_looks
+from firesat_models.fusion import Context, blend, extend
 from firesat_models.temporal import LookComposite, look_frames
 
 
@@ -127,12 +128,13 @@ class TemporalViT(nn.Module):
         self.depth, self.fused_depth, self.position = depth, fused_depth, position
         self.encoder, self.weights = encoder, weights
         self.stride = patch
+        self.fine = fine_looks(channels)
         bands = channels.sentinel2 + 2
         self.frames = build_encoder(
             encoder,
             inputs=bands,
             weights=weights,
-            img_size=channels.size,
+            img_size=channels.size + -channels.size % patch,
             patch_size=patch,
             embed_dim=dim,
             depth=depth,
@@ -165,15 +167,16 @@ class TemporalViT(nn.Module):
         Parameters
         ----------
         batch : dict of Tensor
-            Fields of `firesat.batch`, scaled; Y and X multiples of `patch`.
+            Fields of `firesat.batch`, scaled.
 
         Returns
         -------
         Tensor
             Logits ``(N, L, Y, X)``.
         """
-        frames = look_frames(batch)
-        context = self.context(batch)
+        frames = extend(look_frames(batch, self.fine), self.patch)
+        y, x = batch["age"].shape[-2:]
+        context = extend(self.context(batch), self.patch)
         grid = self.context_tokens(context)
         seen = functional.max_pool2d(frames[:, :, -1], self.patch).flatten(2) > 0
         tokens = self.over_looks(_flatten(grid), self._encode(frames), seen)
@@ -184,7 +187,7 @@ class TemporalViT(nn.Module):
         wide = _fold(self.unfold(tokens), grid.shape[-2:])
         fine = functional.pixel_shuffle(wide, self.patch) + self.pixel(self.composite(frames))
         out: Tensor = self.head(self.decode(fine + context))
-        return out
+        return out[..., :y, :x]
 
     def _encode(self, frames: Tensor) -> Tensor:
         """Attend over space in each look by itself: (N, K, P, D)."""
