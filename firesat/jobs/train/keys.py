@@ -5,6 +5,7 @@ import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -160,9 +161,19 @@ def _check_classes(value: object, allowed: Sequence[str], where: str) -> None:
     if "class_path" in value:
         _check_names(value, ("class_path", "init_args", "dict_kwargs"), where)
         kind = import_class(str(value["class_path"]), allowed)
-        _check_names(value.get("init_args") or {}, _arguments(kind), f"{where}.{kind.__name__}")
+        given = value.get("init_args") or {}
+        _check_names(given, _arguments(kind), f"{where}.{kind.__name__}")
+        _check_groups(given, kind, where)
     for key, item in value.items():
         _check_classes(item, allowed, f"{where}.{key}")
+
+
+def _check_groups(given: Mapping[str, Any], kind: type, where: str) -> None:
+    """Check the keys of arguments that are groups of settings."""
+    for name, parameter in inspect.signature(kind).parameters.items():
+        group = parameter.annotation
+        if is_dataclass(group) and isinstance(given.get(name), Mapping):
+            _check_names(given[name], [one.name for one in fields(group)], f"{where}.{name}")
 
 
 def _arguments(kind: type) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The Lightning CLI, as firesat wants it: safe, quiet, and with one place for its files."""
 
 import logging
+import re
 import sys
 import time
 import warnings
@@ -124,8 +125,18 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
             load_from_checkpoint_support=False,
         )
     except (ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
-        words = " ".join(str(error).split()).replace("Parser key ", "")
-        raise ConfigError(f"train: {words[:300]}") from error
+        raise ConfigError(f"train: {_plainly(error)}") from error
+
+
+def _plainly(error: Exception) -> str:
+    """What jsonargparse found wrong, without the types that it tried in vain."""
+    words = " ".join(str(error).split()).replace("Parser key ", "")
+    tried = re.match(r'("[^"]+": )?Does not validate .*? Errors: - (.*)', words)
+    if tried:
+        key, wrong = tried.groups()
+        wrong = re.sub(r"^Problem with given class_path '[^']*': ", "", wrong)
+        words = (key or "") + wrong.partition(" - Expected a <class 'NoneType'>")[0]
+    return words[:300]
 
 
 def _checkpoints(root: str) -> str:
@@ -234,4 +245,6 @@ _UPSTREAM: tuple[dict[str, Any], ...] = (
     {"message": r"Checkpoint directory .* exists and is not empty"},
     # meant: chips are held in memory, where a second process would only copy them
     {"message": r"The '\w+' does not have many workers"},
+    # known: each worker of a stream has row groups of its own, and its length counts their batches
+    {"message": r"Your `IterableDataset` has `__len__` defined"},
 )
