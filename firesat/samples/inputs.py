@@ -162,8 +162,13 @@ class Inputs:
         Raises
         ------
         CheckpointError
-            If it was made by another version.
+            If it was made by another version, or for a benchmark.
         """
+        if "benchmark" in record:
+            raise CheckpointError(
+                f"these inputs are those of {record['benchmark']}, which no cube has: train a "
+                "checkpoint on chips of firesat sample"
+            )
         lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
         try:
             return cls(**{**record, **lists, "window": Window(**record["window"])})
