@@ -26,7 +26,7 @@ from firesat.errors import FiresatError
 from firesat.scaling import Scaler
 from firesat.turns import turned
 
-AT_A_TIME = 4  # rows decoded together: a sample takes about 5 MB
+AT_A_TIME = 1  # rows decoded together: each takes 50 MB for a moment, and no longer than several
 OPEN = 4  # row groups that are read at once while shuffling
 
 Batch = dict[str, Tensor]
