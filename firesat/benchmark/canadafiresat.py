@@ -12,13 +12,14 @@ import pytorch_lightning as pl
 import torch
 
 from firesat.batch import Channels
-from firesat.benchmark.layout import Piece, pieces, regions
+from firesat.benchmark.layout import files_of, regions
+from firesat.benchmark.pieces import Piece, pieces
 from firesat.benchmark.sample import Taker
 from firesat.benchmark.settings import BenchmarkInputs
 from firesat.benchmark.statistics import Statistics, statistics
 from firesat.benchmark.stream import Loader, Shuffle, Stream
 from firesat.benchmark.variables import NAMES
-from firesat.errors import ConfigError
+from firesat.errors import CheckpointError, ConfigError
 from firesat.scaling import Scaler
 from firesat.turns import TURNS
 
@@ -77,6 +78,7 @@ class CanadaFireSat(pl.LightningDataModule):
         self.names = Path(names) if names else self.path / NAMES
         self.statistics, self.statistics_samples = Path(statistics), statistics_samples
         self._wanted = regions
+        self._restored: Scaler | None = None
         if min(batch_size, buffer, statistics_samples) < 1 or workers < 0:
             raise ConfigError(
                 "data: batch_size, buffer and statistics_samples start at 1, workers at 0"
@@ -116,9 +118,9 @@ class CanadaFireSat(pl.LightningDataModule):
     @cached_property
     def _statistics(self) -> Statistics:
         """Moments and base rate of the training split."""
-        return statistics(
-            self.statistics, self.pieces("train"), self._taker, self.statistics_samples
-        )
+        there = files_of(self.path, "train", self.regions)
+        train = self.pieces("train") if there else ()
+        return statistics(self.statistics, train, self._taker, self.statistics_samples)
 
     @property
     def channels(self) -> Channels:
@@ -138,9 +140,9 @@ class CanadaFireSat(pl.LightningDataModule):
         Returns
         -------
         Scaler
-            Already applied to every batch.
+            Already applied to every batch; once a checkpoint is restored, that of its training.
         """
-        return self._statistics.scaler
+        return self._restored or self._statistics.scaler
 
     @property
     def base_rate(self) -> float:
@@ -166,6 +168,28 @@ class CanadaFireSat(pl.LightningDataModule):
             "scaler": self.scaler.record,
             "regime": "protocol",
         }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Scale as in the training of a checkpoint, whatever provinces are read now.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint has seen other channels.
+        """
+        for name in ("resolution", "modis", "weather"):
+            then, now = state_dict["inputs"][name], getattr(self.inputs, name)
+            if then != now:
+                raise CheckpointError(
+                    f"the checkpoint learned with data.inputs.{name} = {then}, now it is {now}: "
+                    "give the same"
+                )
+        self._restored = Scaler.from_record(state_dict["scaler"])
 
     def train_dataloader(self) -> Loader:
         """Give batches for training.

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from firesat.benchmark.fields import fields_of
-from firesat.benchmark.layout import Piece
+from firesat.benchmark.pieces import Piece
 from firesat.benchmark.sample import Sample, Taker
 from firesat.benchmark.stream import samples_in
 from firesat.errors import SampleError
@@ -27,6 +27,8 @@ from firesat.scaling import Moments, Scaler
 log = logging.getLogger(__name__)
 
 _VERSION = 1  # of what is measured and how
+
+_Kept = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +60,9 @@ def statistics(path: Path, pieces: Sequence[Piece], taker: Taker, samples: int) 
     Parameters
     ----------
     path : Path
-        JSON file; replaced if it was measured on other files or with other inputs.
+        JSON file; those of other files and inputs stay in it.
     pieces : sequence of Piece
-        Row groups of the training split.
+        Row groups of the training split; none where it was not downloaded.
     taker : Taker
         Takes samples from rows.
     samples : int
@@ -69,49 +71,40 @@ def statistics(path: Path, pieces: Sequence[Piece], taker: Taker, samples: int) 
     Returns
     -------
     Statistics
-        Of the training split.
+        Of the training split; without one, some that were kept for the same inputs.
 
     Raises
     ------
     SampleError
-        If the file cannot be written.
+        If the file cannot be written, or there is nothing to measure.
     """
-    print_of = fingerprint(pieces, taker, samples)
-    kept = _read(path, print_of)
-    if kept is not None:
-        return kept
-    log.info("measuring %d training samples for %s", samples, path)
-    found = measure(pieces, taker, samples)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"fingerprint": print_of, **_record(found)})
-    except OSError as error:
-        raise SampleError(
-            f"{path} cannot be written ({error.strerror}): give another file with data.statistics"
-        ) from None
-    return found
+    kept = _read(path)
+    of = digest(taker.inputs.record)
+    if not pieces:
+        return _any_of(kept, of, path)
+    name = f"{of}-{digest([_files(pieces), samples])}"
+    if name not in kept:
+        log.info("measuring about %d training samples for %s", samples, path)
+        kept[name] = _record(measure(pieces, taker, samples))
+        _write(path, kept)
+    return _statistics(kept[name])
 
 
-def fingerprint(pieces: Sequence[Piece], taker: Taker, samples: int) -> str:
-    """Give a name to what is measured.
+def digest(content: object) -> str:
+    """Give a short name to settings.
 
     Parameters
     ----------
-    pieces : sequence of Piece
-        Row groups.
-    taker : Taker
-        With its inputs.
-    samples : int
-        How many are measured.
+    content : object
+        Anything JSON can hold.
 
     Returns
     -------
     str
-        Hexadecimal digits, others for other files, sizes or settings.
+        16 hexadecimal digits.
     """
-    files = {(piece.region, piece.file.name, piece.file.stat().st_size) for piece in pieces}
-    content = [_VERSION, taker.inputs.record, samples, sorted(files)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    text = json.dumps([_VERSION, content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def measure(pieces: Sequence[Piece], taker: Taker, samples: int) -> Statistics:
@@ -169,21 +162,54 @@ def _shown(pieces: Sequence[Piece], taker: Taker, each: int) -> Iterator[Sample]
         yield from samples_in(piece, taker, each)
 
 
+def _files(pieces: Sequence[Piece]) -> list[tuple[str, str, int]]:
+    """Region, name and size of the files of some row groups."""
+    return sorted({(one.region, one.file.name, one.file.stat().st_size) for one in pieces})
+
+
+def _any_of(kept: _Kept, of: str, path: Path) -> Statistics:
+    """Statistics that were measured elsewhere with the same inputs."""
+    for name in sorted(kept):
+        if name.startswith(f"{of}-"):
+            return _statistics(kept[name])
+    raise SampleError(
+        f"{path} holds no statistics for these inputs, and there is no training split to measure: "
+        "download train-*.parquet, or give the file of the training with data.statistics"
+    )
+
+
 def _record(found: Statistics) -> dict[str, Any]:
     """Statistics as JSON can hold them."""
     return {**vars(found), "scaler": found.scaler.record}
 
 
-def _read(path: Path, print_of: str) -> Statistics | None:
-    """What was kept, if it is of these samples."""
+def _statistics(record: dict[str, Any]) -> Statistics:
+    """What `_record` gave."""
+    return Statistics(**{**record, "scaler": Scaler.from_record(record["scaler"])})
+
+
+def _read(path: Path) -> _Kept:
+    """What was kept, by inputs and files."""
     if not path.is_file():
-        return None
+        return {}
     try:
-        content = json.loads(path.read_text())
-        if content.pop("fingerprint") != print_of:
-            log.info("%s is of other files or inputs: measuring again", path)
-            return None
-        return Statistics(**{**content, "scaler": Scaler.from_record(content["scaler"])})
-    except (ValueError, KeyError, TypeError):
-        log.warning("%s is no statistics of firesat: measuring again", path)
-        return None
+        kept: _Kept = json.loads(path.read_text())
+        for record in kept.values():
+            _statistics(record)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise SampleError(
+            f"{path} holds no statistics of firesat: remove it, or give another file with "
+            "data.statistics"
+        ) from None
+    return kept
+
+
+def _write(path: Path, kept: _Kept) -> None:
+    """Keep statistics."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, kept)
+    except OSError as error:
+        raise SampleError(
+            f"{path} cannot be written ({error.strerror}): give another file with data.statistics"
+        ) from None

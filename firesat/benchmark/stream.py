@@ -19,14 +19,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from firesat.benchmark.fields import fields_of
-from firesat.benchmark.layout import Piece, open_file, read_rows
 from firesat.benchmark.nested import Row
+from firesat.benchmark.pieces import Piece, open_file, read_rows
 from firesat.benchmark.sample import DATE, Sample, Taker
 from firesat.errors import FiresatError
 from firesat.scaling import Scaler
 from firesat.turns import turned
 
-AT_A_TIME = 1  # rows decoded together: each takes 50 MB for a moment, and no longer than several
+AT_A_TIME = 1  # rows decoded together: each takes 60 MB meanwhile, and several are no faster
 OPEN = 4  # row groups that are read at once while shuffling
 
 Batch = dict[str, Tensor]

@@ -1,5 +1,6 @@
 """Batches of CanadaFireSat: every sample once, in a known order, in bounded memory."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from firesat.benchmark.canadafiresat import CanadaFireSat
 from firesat.benchmark.layout import SPLITS
 from firesat.benchmark.settings import BenchmarkInputs
 from firesat.benchmark.stream import Shuffle, Stream, deal
-from firesat.errors import ConfigError, CorruptFileError, SampleError
+from firesat.errors import CheckpointError, ConfigError, CorruptFileError, SampleError
 from tests.canadafiresat_files import Row, make_row, make_set, sign, write_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +33,12 @@ QUICK = BenchmarkInputs(use=("weather",))  # looks take their time, and weather 
 
 
 def data_of(path: Path, kept: Path | None = None, **how: Any) -> CanadaFireSat:
-    statistics = (kept or path.parent) / f"{how.get('inputs') is None}.json"
+    statistics = (kept or path.parent) / "statistics.json"
     return CanadaFireSat(path, **{"batch_size": 4, "statistics": statistics, **how})
 
 
 def quick(path: Path, **how: Any) -> CanadaFireSat:
-    return data_of(path, inputs=QUICK, statistics_samples=1, **how)
+    return data_of(path, **{"inputs": QUICK, "statistics_samples": 1, **how})
 
 
 def signs(batches: Iterable[dict[str, Tensor]]) -> list[float]:
@@ -197,7 +198,7 @@ _READ = """
 import sys
 from pathlib import Path
 import pyarrow as pa
-from firesat.benchmark.layout import pieces
+from firesat.benchmark.pieces import pieces
 from firesat.benchmark.sample import Taker
 from firesat.benchmark.settings import BenchmarkInputs
 from firesat.benchmark.stream import samples_in
@@ -242,18 +243,51 @@ def test_training_channels_have_mean_0_and_std_1(canadafiresat: Path, tmp_path: 
 def test_statistics_see_the_training_split_alone_and_are_kept(
     canadafiresat: Path, tmp_path: Path
 ) -> None:
-    path = shutil.copytree(canadafiresat, tmp_path / "set")
+    path, file = shutil.copytree(canadafiresat, tmp_path / "set"), tmp_path / "statistics.json"
     kept = data_of(path).scaler
-    text = (tmp_path / "True.json").read_text()
-    for file in [*path.rglob("validation-*"), *path.rglob("test*")]:
+    text = file.read_text()
+    for other in [*path.rglob("validation-*"), *path.rglob("test*")]:
+        other.unlink()
+    assert data_of(path).scaler == kept
+    assert file.read_text() == text
+    # other provinces are measured too, and kept beside
+    alberta = data_of(path, regions=["Alberta"]).scaler
+    assert alberta != kept
+    assert len(json.loads(file.read_text())) == 2
+    assert (data_of(path).scaler, data_of(path, regions=["Alberta"]).scaler) == (kept, alberta)
+    file.write_text('{"a": 1}')
+    with pytest.raises(SampleError, match="holds no statistics of firesat: remove it"):
+        _ = data_of(path).scaler
+
+
+def test_a_test_needs_no_training_files_if_their_statistics_are_there(
+    canadafiresat: Path, tmp_path: Path
+) -> None:
+    path = shutil.copytree(canadafiresat, tmp_path / "set")
+    kept = quick(path).scaler
+    for file in path.rglob("train-*"):
         file.unlink()
-    assert data_of(path).scaler == kept
-    assert (tmp_path / "True.json").read_text() == text
-    # other inputs, or other provinces: measured again, and kept instead
-    assert data_of(path, regions=["Alberta"]).scaler != kept
-    assert (tmp_path / "True.json").read_text() != text
-    (tmp_path / "True.json").write_text("{}")
-    assert data_of(path).scaler == kept
+    alone = quick(path)
+    assert alone.scaler == kept
+    assert len(signs(alone.test_dataloader())) == 5
+    with pytest.raises(SampleError, match="no training split to measure: download train-"):
+        _ = quick(path, statistics=tmp_path / "none.json").scaler
+    with pytest.raises(SampleError, match="has no samples for train in Alberta, British Columbia"):
+        alone.train_dataloader()
+
+
+def test_a_checkpoint_brings_its_own_scaling(canadafiresat: Path, tmp_path: Path) -> None:
+    learned = quick(canadafiresat)
+    here = quick(canadafiresat, regions=["British Columbia"])
+    assert here.scaler != learned.scaler
+    here.load_state_dict(learned.state_dict())
+    assert here.scaler == learned.scaler
+    other = BenchmarkInputs(use=("weather",), weather=("fwinx_mean",))
+    fewer = data_of(canadafiresat, tmp_path, inputs=other)
+    with pytest.raises(
+        CheckpointError, match=r"learned with data\.inputs\.weather = .* give the same"
+    ):
+        fewer.load_state_dict(learned.state_dict())
 
 
 @pytest.mark.parametrize("number", [1, 9, 12])
