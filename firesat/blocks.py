@@ -5,7 +5,7 @@ Blocks never share a file, so two tasks never write into one.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,26 @@ class Layout:
             "nrt" as served soon after, or "final".
         """
         return str(self.attrs.get("stream", "final"))
+
+
+def beside(layout: Layout, stream: str) -> Layout:
+    """Give another version of a layer its own group, beside that of the one served in operation.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the version that is served in operation.
+    stream : {"final", "nrt"}
+        The other one.
+
+    Returns
+    -------
+    Layout
+        The same under another name, such as "era5_land_final": it cannot write over what a forecast
+        was made from.
+    """
+    attrs = {**layout.attrs, "stream": stream}
+    return replace(layout, group=f"{layout.group}_{stream}", attrs=attrs)
 
 
 @dataclass(frozen=True, kw_only=True)

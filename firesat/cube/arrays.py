@@ -77,13 +77,14 @@ def differences(found: Attrs, wanted: Attrs) -> str:
 def group_files(
     layout: Layout, grid: Grid, times: NDArray[np.datetime64], record: Attrs
 ) -> dict[str, bytes]:
-    """Make a group: its coordinates, its empty arrays, its attributes; the last file makes it be."""
+    """Make a group: its coordinates, its empty arrays, attributes; the last makes it be."""
     draft = Draft()
     cells = grid.box(layout.level)
     root = zarr.create_group(draft.store, zarr_format=3)
-    attrs = {**_geo_attrs(cells), **layout.attrs, "firesat_layout": record}
+    attrs = {**geo_attrs(cells), **layout.attrs, "firesat_layout": record}
     group = root.create_group(layout.group, attributes=attrs)
-    _coordinates(group, cells, times)
+    _time_axis(group, times)
+    coordinates(group, cells)
     tiles = (1, 1) if layout.whole_box else _tile_counts(layout, cells)
     _plain(
         group,
@@ -128,8 +129,8 @@ def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
     return cells.shape[0] // side, cells.shape[1] // side
 
 
-def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]) -> None:
-    """Write time, y, x and spatial_ref."""
+def _time_axis(group: zarr.Group, times: NDArray[np.datetime64]) -> None:
+    """Write time."""
     _plain(
         group,
         "time",
@@ -142,6 +143,18 @@ def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]
             "comment": "fire day: begins at 12:00 UTC of this date",
         },
     )
+
+
+def coordinates(group: zarr.Group, cells: GeoBox) -> None:
+    """Write y, x and spatial_ref.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Where.
+    cells : GeoBox
+        Its cells.
+    """
     for dim in ("y", "x"):
         _plain(
             group,
@@ -163,8 +176,19 @@ def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]
     )
 
 
-def _geo_attrs(cells: GeoBox) -> Attrs:
-    """GeoZarr's proj: and spatial: attributes."""
+def geo_attrs(cells: GeoBox) -> Attrs:
+    """Give GeoZarr's proj: and spatial: attributes.
+
+    Parameters
+    ----------
+    cells : GeoBox
+        Of a group.
+
+    Returns
+    -------
+    dict
+        CRS, extent, transform and shape.
+    """
     box, a = cells.boundingbox, cells.affine
     return {
         "proj:code": str(cells.crs),

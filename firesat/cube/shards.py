@@ -143,7 +143,7 @@ def _chunk(pattern: Pattern, codec: Blosc, part: NDArray[Any]) -> tuple[bytes, b
     if all_missing(pattern.variable, stored):
         return b"", digest
     encoded = bytes(codec.encode(stored))
-    return encoded + google_crc32c.value(encoded).to_bytes(4, "little"), digest
+    return encoded + _crc(encoded), digest
 
 
 def pack(variable: Variable, values: NDArray[Any]) -> Values:
@@ -169,7 +169,9 @@ def pack(variable: Variable, values: NDArray[Any]) -> Values:
     kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
     plane = np.empty(values.shape[-2:], dtype=kind)
     missing = np.empty(plane.shape, dtype=bool)
-    for place in np.ndindex(values.shape[:-2]):  # plane by plane: they stay in the processor's cache
+    for place in np.ndindex(
+        values.shape[:-2]
+    ):  # plane by plane: they stay in the processor's cache
         np.divide(values[place], variable.scale, out=plane)
         np.rint(plane, out=plane)
         np.minimum(plane, largest, out=plane)
@@ -206,16 +208,16 @@ def _index(lengths: list[int]) -> bytes:
     table = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
     table[sizes == 0] = NOTHING
     raw = table.astype("<u8").tobytes()
-    return raw + google_crc32c.value(raw).to_bytes(4, "little")
+    return raw + _crc(raw)
 
 
-def damaged_chunks(pattern: Pattern, content: bytes) -> list[str]:
+def damaged_chunks(chunks: tuple[int, int], content: bytes) -> list[str]:
     """Find the chunks of a damaged shard.
 
     Parameters
     ----------
-    pattern : Pattern
-        How it is cut.
+    chunks : tuple of int
+        How many a shard has along y and x.
     content : bytes
         What is on the disk.
 
@@ -224,7 +226,7 @@ def damaged_chunks(pattern: Pattern, content: bytes) -> list[str]:
     list of str
         "chunk 2/3" for row 2 and column 3, or "index" where nothing can be told.
     """
-    rows, columns = pattern.chunks
+    rows, columns = chunks
     raw, stored = content[-16 * rows * columns - 4 : -4], content[-4:]
     if len(raw) != 16 * rows * columns or _crc(raw) != stored:
         return ["index"]
@@ -238,4 +240,5 @@ def damaged_chunks(pattern: Pattern, content: bytes) -> list[str]:
 
 def _crc(piece: bytes) -> bytes:
     """CRC-32C as it is stored."""
-    return int(google_crc32c.value(piece)).to_bytes(4, "little")
+    value: int = google_crc32c.value(piece)
+    return value.to_bytes(4, "little")

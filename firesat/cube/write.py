@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout, Variable, cut
 from firesat.cube.arrays import check_same, differences, group_files, pattern_of, record
-from firesat.cube.hierarchy import NODE, Draft, array_of, root_of
+from firesat.cube.hierarchy import NODE, Draft, root_of
 from firesat.cube.shards import encode
-from firesat.cube.times import enter_times, write_times
+from firesat.cube.times import Times
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import FileSum, Manifest, Receipt
@@ -170,13 +170,11 @@ class Cube:
         layout : Layout
             How the group is stored.
         """
-        name = f"{layout.group}/available_time"
-        before = np.asarray(array_of(root_of(self.path), name)[:])
-        table = before.copy()
-        for receipt in receipts:
-            enter_times(table, receipt, layout.steps)
+        times = Times(self.path, layout.group)
+        before = times.read()
+        table = times.table(receipts, before)
         if (table != before).any():  # nothing new leaves the file alone
-            write_times(self.store, layout.group, table)
+            times.write(table)
 
 
 def shard_key(block: Block, variable: Variable) -> str:
@@ -214,7 +212,7 @@ def write_group(cube: Cube, layout: Layout, times: NDArray[np.datetime64]) -> No
     files = group_files(layout, cube.grid, times, record(layout, times))
     # Sums first: a group that is there without them could not be told from a damaged one.
     sums = [FileSum.of(key, [content]) for key, content in files.items()]
-    cube.manifest().keep_sums(layout.group, sums)
+    cube.manifest().groups.keep_sums(layout.group, sums)
     cube.store.put((key, [content]) for key, content in files.items())
 
 
@@ -273,7 +271,7 @@ def write_root(cube: Cube, grid: dict[str, Any]) -> None:
     attrs = {"Conventions": "CF-1.11", "firesat_grid": grid}
     zarr.create_group(draft.store, zarr_format=3, attributes=attrs)
     content = draft.files()[NODE]
-    cube.manifest().keep_sums("", [FileSum.of(NODE, [content])])
+    cube.manifest().groups.keep_sums("", [FileSum.of(NODE, [content])])
     cube.store.put([(NODE, [content])])
 
 

@@ -1,17 +1,16 @@
 """The manifest: one row per block, made from receipts."""
 
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from firesat.manifest.groups import GroupRecords
 from firesat.manifest.lease import Lease, held
-from firesat.manifest.receipt import FileSum, Receipt, crc32c
+from firesat.manifest.receipt import Receipt, crc32c
 from firesat.manifest.table import Table, table_of
-from firesat.store import exists, store_of
+from firesat.store import store_of
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +35,7 @@ class Manifest:
         self.ledger = ledger
         self.store = store_of(ledger)
         self.table: Table = table_of(ledger)
+        self.groups = GroupRecords(ledger)
         self._lease: Lease | None = None
         self.refresh()
 
@@ -44,6 +44,7 @@ class Manifest:
         there = self.store.names(PACKS)
         known = self.table.packs()
         if known - set(there):  # packs never change: these are another cube's, or were repaired
+            log.warning("the table of %s is made again from its receipts", self.ledger)
             self.table.clear()
             known = set()
         for name in there:
@@ -85,6 +86,16 @@ class Manifest:
         for name in loose:
             self.store.delete(f"receipts/{name}")
         return folded
+
+    def loose(self) -> list[Receipt]:
+        """Read the receipts that are not folded yet.
+
+        Returns
+        -------
+        list of Receipt
+            Those that are intact.
+        """
+        return [receipt for receipt in self._loose().values() if receipt is not None]
 
     def _loose(self) -> dict[str, Receipt | None]:
         """The receipts that are not folded yet by their files' names; None for a damaged one."""
@@ -146,8 +157,7 @@ class Manifest:
         set of str
             Keys of blocks that are done or empty.
         """
-        loose = self._loose().values()
-        return {r.key for r in loose if r and r.group == group and r.status != "failed"}
+        return {r.key for r in self.loose() if r.group == group and r.status != "failed"}
 
     def rows(self, group: str | None = None) -> list[Receipt]:
         """Read the table.
@@ -214,77 +224,6 @@ class Manifest:
         """
         return self.table.counts()
 
-    def keep_settings(self, group: str, config: str, settings: Mapping[str, str]) -> None:
-        """Keep the settings behind a hash, so that a difference can be told later.
-
-        Parameters
-        ----------
-        group : str
-            Name of the group.
-        config : str
-            Hash of the settings.
-        settings : mapping
-            Name to value.
-        """
-        key = f"groups/{group}.{config}.json"
-        content = json.dumps(dict(settings), indent=1, sort_keys=True).encode()
-        if not exists(self.ledger, key) or self.store.read(key) != content:
-            self.store.put([(key, [content])])
-
-    def settings(self, group: str, config: str) -> dict[str, str]:
-        """Read the settings behind a hash.
-
-        Parameters
-        ----------
-        group : str
-            Name of the group.
-        config : str
-            Hash of the settings.
-
-        Returns
-        -------
-        dict
-            Name to value; nothing where they were not kept.
-        """
-        key = f"groups/{group}.{config}.json"
-        if not exists(self.ledger, key):
-            return {}
-        found: dict[str, Any] = json.loads(self.store.read(key))
-        return found
-
-    def keep_sums(self, group: str, sums: Sequence[FileSum]) -> None:
-        """Keep the checksums of a group's metadata and coordinates.
-
-        Parameters
-        ----------
-        group : str
-            Name of the group; "" = of the cube itself.
-        sums : sequence of FileSum
-            Of its files.
-        """
-        content = "".join(f"{each}\n" for each in sums).encode()
-        self.store.put([(_sums_key(group), [crc32c(content).encode(), b"\n", content])])
-
-    def sums(self, group: str) -> list[FileSum] | None:
-        """Read the checksums of a group's metadata and coordinates.
-
-        Parameters
-        ----------
-        group : str
-            Name of the group; "" = of the cube itself.
-
-        Returns
-        -------
-        list of FileSum or None
-            None if they are not there or not as they were written.
-        """
-        if not exists(self.ledger, _sums_key(group)):
-            return None
-        crc, _, content = self.store.read(_sums_key(group)).partition(b"\n")
-        if crc != crc32c(content).encode():
-            return None
-        return [FileSum.parse(line) for line in content.decode().splitlines()]
-
     @contextmanager
     def lease(self) -> Iterator[None]:
         """Keep a second ingest out for as long as this one works.
@@ -315,8 +254,3 @@ class Manifest:
         """
         if self._lease is not None:
             self._lease.beat()
-
-
-def _sums_key(group: str) -> str:
-    """File of a group's checksums."""
-    return f"groups/{group or 'cube'}.sums"

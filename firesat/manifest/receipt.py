@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 import google_crc32c
 
@@ -203,5 +203,7 @@ def crc32c(*pieces: Buffer) -> str:
     """
     value = 0
     for piece in pieces:
-        value = google_crc32c.extend(value, bytes(piece) if isinstance(piece, memoryview) else piece)
+        value = google_crc32c.extend(
+            value, bytes(piece) if isinstance(piece, memoryview) else piece
+        )
     return f"{value:08x}"

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from firesat.errors import CubeError, StoreError
 from firesat.manifest.receipt import Receipt
 from firesat.store import address, in_bucket
-from firesat.store.disk import refusal
+from firesat.store.refusal import refusal
 
 log = logging.getLogger(__name__)
 

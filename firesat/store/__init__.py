@@ -1,7 +1,7 @@
 """Where bytes rest: whole objects under keys, on a disk or in a bucket.
 
-Whoever writes here gets one of two things: the whole object, durable under its name, or an error and
-no object. Nothing in between is ever seen under a final name, whatever fails and whenever. ::
+Whoever writes here gets one of two things: the whole object, durable under its name, or an error
+and no object. Nothing in between is ever seen under a final name, whatever fails and when. ::
 
     disk      a part beside, fsync, rename, fsync of the folder; exclusive creation by a hard link
     bucket    one PUT; exclusive creation by a conditional PUT

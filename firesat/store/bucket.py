@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from firesat.errors import ConfigError, StoreError
 from firesat.store.base import Buffer
@@ -32,8 +31,8 @@ class BucketStore:
     def __init__(self, bucket: str, prefix: str) -> None:
         self._address = f"s3://{bucket}/{prefix}"
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        options: dict[str, Any] = {"allow_http": True} if endpoint.startswith("http://") else {}
-        self.native = S3Store(bucket, prefix=prefix, client_options=options)
+        plain = endpoint.startswith("http://")
+        self.native = S3Store(bucket, prefix=prefix, client_options={"allow_http": plain})
 
     @property
     def address(self) -> str:
@@ -187,6 +186,7 @@ class BucketStore:
         words = " ".join(str(error).split("Debug source")[0].split())
         room = f" ({needed} bytes)" if needed else ""
         return StoreError(
-            f"{self.address}/{key} cannot be {what}{room}: {words[:300]}: check the AWS_* variables "
-            "and the rights of their key, then run the command again: what is finished is kept"
+            f"{self.address}/{key} cannot be {what}{room}: {words[:300]}: check the AWS_* "
+            "variables and the rights of their key, then run the command again: what is finished "
+            "is kept"
         )

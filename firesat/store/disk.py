@@ -1,17 +1,15 @@
 """Objects as files of a disk, local or of a network."""
 
-import errno
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from firesat.errors import StoreError
 from firesat.store.base import Buffer
 from firesat.store.holder import Holder
+from firesat.store.refusal import refusal
 
 ABANDONED = timedelta(days=1)  # age at which a part from another machine is nobody's any more
 
@@ -145,7 +143,7 @@ class DiskStore:
         part = self._stage(path, [content])
         try:
             # A link, unlike open("x"), gives the name to a whole file, and NFS keeps it exclusive.
-            os.link(part, path)  # noqa: PTH119  the tests count the calls of os
+            os.link(part, path)
         except FileExistsError:
             return False
         except OSError as error:
@@ -262,53 +260,6 @@ def _guarded[**P](path: Path, call: Callable[P, object], *args: P.args, **kw: P.
         call(*args, **kw)
     except OSError as error:
         raise refusal(error, path, "written") from error
-
-
-_ADVICE = {
-    errno.ENOSPC: "free some or move the cube to a larger disk",
-    errno.EDQUOT: "free some of your quota or ask for more",
-    errno.EACCES: "give yourself the right to write there, or set cube.path elsewhere",
-    errno.EPERM: "give yourself the right to write there, or set cube.path elsewhere",
-    errno.EROFS: "mount it for writing, or set cube.path elsewhere",
-    errno.EMFILE: "raise the limit with ulimit -n, or take fewer ingest.workers",
-    errno.ENFILE: "raise the machine's limit of open files, or take fewer ingest.workers",
-    errno.EIO: "check the disk and its log before you trust it again",
-    errno.EXDEV: "keep the .zarr and the .ledger folder on one disk",
-}
-
-
-def refusal(error: OSError, path: Path, what: str, needed: int = 0) -> StoreError:
-    """Say in one line what the disk has refused.
-
-    Parameters
-    ----------
-    error : OSError
-        The operating system's.
-    path : Path
-        What was to be written.
-    what : str
-        What could not be done with it, such as "written".
-    needed : int
-        Bytes of it.
-
-    Returns
-    -------
-    StoreError
-        To be raised.
-    """
-    advice = _ADVICE.get(error.errno or 0, "see what the system says of it")
-    room = f"; it needs {needed} bytes, {_free(path)} are free" if needed else ""
-    return StoreError(
-        f"{path} cannot be {what}: {error.strerror or error}{room}: {advice}, then run the command "
-        "again: what is finished is kept"
-    )
-
-
-def _free(path: Path) -> int:
-    """Bytes left on the disk that holds, or would hold, a path."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return shutil.disk_usage(path).free
 
 
 def sync_folder(folder: Path) -> None:

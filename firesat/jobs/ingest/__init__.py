@@ -118,7 +118,7 @@ def _add_groups(cube: Cube, project: Project, manifest: Manifest) -> None:
     days = all_days(project.cube.periods)
     for source in project.ingest.sources:
         cube.add_group(source.layout, source.times(days))
-        manifest.keep_settings(source.layout.group, config_hash(source), settings_of(source))
+        manifest.groups.keep_settings(source.layout.group, config_hash(source), settings_of(source))
 
 
 def _note_times(cube: Cube, project: Project, manifest: Manifest) -> None:

@@ -93,7 +93,7 @@ def _check_config(manifest: Manifest, source: Source) -> None:
     """Refuse to mix blocks made with different settings in one group."""
     group, wanted = source.layout.group, config_hash(source)
     for other in sorted(manifest.configs(group) - {wanted, ""}):
-        before = manifest.settings(group, other)
+        before = manifest.groups.settings(group, other)
         changed = differences(before, settings_of(source)) if before else ""
         raise CubeError(
             f"the cube's group {group} was made with other settings of its source "
