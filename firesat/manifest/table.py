@@ -277,9 +277,12 @@ def table_of(ledger: Path) -> Table:
     Table
         Made if absent.
     """
-    if not in_bucket(ledger):
-        ledger.mkdir(parents=True, exist_ok=True)
-        return Table(ledger / "manifest.sqlite")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firesat"
-    home.mkdir(parents=True, exist_ok=True)
-    return Table(home / f"{sha256(address(ledger).encode()).hexdigest()[:16]}.sqlite")
+    home, name = ledger, "manifest"
+    if in_bucket(ledger):
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "firesat"
+        name = sha256(address(ledger).encode()).hexdigest()[:16]
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(error, home, "made") from error
+    return Table(home / f"{name}.sqlite")

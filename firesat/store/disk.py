@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -82,7 +83,7 @@ class DiskStore:
                 _guarded(path, os.rename, part, path)
         except BaseException:
             for part, _ in staged:
-                part.unlink(missing_ok=True)
+                _discard(part)
             raise
         for folder in dict.fromkeys(path.parent for _, path in staged):
             _guarded(folder, sync_folder, folder)
@@ -96,7 +97,7 @@ class DiskStore:
         try:
             _write(part, pieces)
         except BaseException as error:
-            part.unlink(missing_ok=True)
+            _discard(part)
             if isinstance(error, OSError):
                 raise refusal(error, path, "written", size) from error
             raise
@@ -182,6 +183,8 @@ class DiskStore:
             return sorted(os.listdir(self.root / folder))  # noqa: PTH208  quick over many thousands
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise refusal(error, self.root / folder, "listed") from error
 
     def folders(self, name: str) -> list[str]:
         """List the folders that hold an object; see :class:`firesat.store.Store`.
@@ -225,9 +228,15 @@ class DiskStore:
         for part in sorted(self.parts.glob("*.part")):
             writer = Holder.parse(part.name)
             if writer is not None and _abandoned(part, writer):
-                part.unlink(missing_ok=True)
+                _discard(part)
                 removed += 1
         return removed
+
+
+def _discard(part: Path) -> None:
+    """Remove a part if the disk lets us; the next ingest sweeps what stays."""
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
 
 
 def _abandoned(part: Path, writer: Holder) -> bool:
