@@ -77,7 +77,7 @@ def differences(found: Attrs, wanted: Attrs) -> str:
 def group_files(
     layout: Layout, grid: Grid, times: NDArray[np.datetime64], record: Attrs
 ) -> dict[str, bytes]:
-    """Make a group: its coordinates, its empty arrays, attributes; the last makes it be."""
+    """Make a group: its coordinates, its empty arrays, its attributes."""
     draft = Draft()
     cells = grid.box(layout.level)
     root = zarr.create_group(draft.store, zarr_format=3)

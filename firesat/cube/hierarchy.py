@@ -110,8 +110,7 @@ class Draft:
         Returns
         -------
         dict
-            Key to content; what makes a group be there, its own metadata, stands last.
+            Key to content.
         """
-        found = {k: v.to_bytes() for k, v in self._files.items() if k.startswith(prefix)}
-        depth = {key: (-key.count("/") if key.endswith(NODE) else -99, key) for key in found}
-        return {key: found[key] for key in sorted(found, key=depth.__getitem__)}
+        found = sorted(key for key in self._files if key.startswith(prefix))
+        return {key: self._files[key].to_bytes() for key in found}

@@ -213,7 +213,11 @@ def write_group(cube: Cube, layout: Layout, times: NDArray[np.datetime64]) -> No
     # Sums first: a group that is there without them could not be told from a damaged one.
     sums = [FileSum.of(key, [content]) for key, content in files.items()]
     cube.manifest().groups.keep_sums(layout.group, sums)
-    cube.store.put((key, [content]) for key, content in files.items())
+    # What makes the group be there comes when all else is durable: names of one put may reach the
+    # disk in another order if the power fails.
+    node = f"{layout.group}/{NODE}"
+    cube.store.put((key, [content]) for key, content in files.items() if key != node)
+    cube.store.put([(node, [files[node]])])
 
 
 def create_cube(path: Path, grid: Grid) -> Cube:

@@ -47,7 +47,8 @@ class Store(Protocol):
         """Write objects, each whole and durable or not at all.
 
         They appear one after another in the order given, and none before all have been handed
-        over: what fails while they are made or staged leaves every name as it was.
+        over: what fails while they are made or staged leaves every name as it was. All are durable
+        when the call returns; if the power fails before, any of them may be there.
 
         Parameters
         ----------

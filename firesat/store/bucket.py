@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firesat.errors import ConfigError, StoreError
 from firesat.store.base import Buffer
@@ -13,6 +13,11 @@ try:
     from obstore.store import S3Store
 except ModuleNotFoundError as missing:
     raise ConfigError("cubes in a bucket need obstore: pip install 'firesat[s3]'") from missing
+
+
+REFUSALS = (BaseError, FileNotFoundError)  # the second, of a PUT, is a bucket that is not there
+RETRIES = 8
+PATIENCE = timedelta(seconds=60)
 
 
 class BucketStore:
@@ -32,7 +37,12 @@ class BucketStore:
         self._address = f"s3://{bucket}/{prefix}"
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         plain = endpoint.startswith("http://")
-        self.native = S3Store(bucket, prefix=prefix, client_options={"allow_http": plain})
+        self.native = S3Store(
+            bucket,
+            prefix=prefix,
+            client_options={"allow_http": plain},
+            retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE},
+        )
 
     @property
     def address(self) -> str:
@@ -75,7 +85,7 @@ class BucketStore:
             content = b"".join(pieces)
             try:
                 obstore.put(self.native, key, content, use_multipart=False)
-            except BaseError as error:
+            except REFUSALS as error:
                 raise self._refusal(error, key, "written", len(content)) from error
 
     def create(self, key: str, content: bytes) -> bool:
@@ -97,7 +107,7 @@ class BucketStore:
             obstore.put(self.native, key, content, mode="create", use_multipart=False)
         except AlreadyExistsError:
             return self.read(key) == content  # our own first try, whose answer was lost
-        except BaseError as error:
+        except REFUSALS as error:
             raise self._refusal(error, key, "created", len(content)) from error
         return True
 
@@ -131,7 +141,7 @@ class BucketStore:
         """
         try:
             found = [meta["path"] for page in obstore.list(self.native, folder) for meta in page]
-        except BaseError as error:
+        except REFUSALS as error:
             raise self._refusal(error, folder, "listed") from error
         return sorted(path.removeprefix(f"{folder}/") for path in found)
 
@@ -150,7 +160,7 @@ class BucketStore:
         """
         try:
             folders = obstore.list_with_delimiter(self.native)["common_prefixes"]
-        except BaseError as error:
+        except REFUSALS as error:
             raise self._refusal(error, "", "listed") from error
         return sorted(folder for folder in folders if self._has(f"{folder}/{name}"))
 

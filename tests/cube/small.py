@@ -16,6 +16,7 @@ from firesat.grid import Grid
 from firesat.jobs.ingest import ingest_block
 from firesat.manifest import Manifest
 from firesat.sources.base import Scene
+from firesat.store import exists
 
 GRID = Grid(region=(0.0, 620_000.0, 20_000.0, 640_000.0))
 DAYS = np.arange(np.datetime64("2021-05-01"), np.datetime64("2021-05-04"))
@@ -112,7 +113,7 @@ def check_readable(path: Path, made: Sequence[Made]) -> int:
     """Each block that a reader finds is whole, or not there at all; how many are there."""
     found = 0
     for source in made:
-        if not (path / "zarr.json").exists() or source.layout.group not in groups(path):
+        if not exists(path, "zarr.json") or source.layout.group not in groups(path):
             continue
         opened = open_cube(path, source.layout.group, packed=True)
         for variable in source.layout.variables:
