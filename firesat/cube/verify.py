@@ -181,7 +181,9 @@ class Verifier:
         self.findings.size += len(content)
         if FileSum.of(wanted.key, [content]) == wanted:
             return
-        reason = f"its {len(content)} bytes are not the {wanted.size} that were written"
+        reason = "its bytes are not those that were written"
+        if len(content) != wanted.size:
+            reason = f"it has {len(content)} bytes, {wanted.size} were written"
         for part in self._parts(wanted.key, content) if block else [""]:
             about = {"reason": reason, "group": group, "block": block, "part": part}
             self._add(Damage(kind=kind, file=wanted.key, **about))

@@ -1,7 +1,7 @@
 """A cube of a few blocks whose every value is known, and the job that makes it like an ingest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,10 +38,13 @@ class Made:
     """A source that makes its blocks up, and counts them."""
 
     provider: ClassVar[str] = ""
+    fetched: ClassVar[list[str]]
     base_url: str = ""
     layout: Layout = OPTICAL
     seed: int = 0
-    fetched: list[str] = field(default_factory=list, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fetched", [])  # no field: it is no setting
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         return days
