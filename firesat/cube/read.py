@@ -147,10 +147,9 @@ def cube_hash(path: Path) -> str:
 def _members(root: zarr.Group, names: list[str]) -> Iterator[tuple[str, Any]]:
     """Groups and arrays in the order of their names."""
     for name in names:
-        group = root[name]
+        group: Any = root[name]
         yield name, group
-        if isinstance(group, zarr.Group):
-            yield from ((f"{name}/{part}", array) for part, array in sorted(group.members()))
+        yield from ((f"{name}/{part}", array) for part, array in sorted(group.members()))
 
 
 def _steps(array: zarr.Array) -> Iterator[NDArray[np.generic]]:  # type: ignore[type-arg]

@@ -230,11 +230,13 @@ def damaged_chunks(chunks: tuple[int, int], content: bytes) -> list[str]:
     raw, stored = content[-16 * rows * columns - 4 : -4], content[-4:]
     if len(raw) != 16 * rows * columns or _crc(raw) != stored:
         return ["index"]
-    found = []
-    for number, (start, length) in enumerate(np.frombuffer(raw, dtype="<u8").reshape(-1, 2)):
-        piece = content[int(start) : int(start) + int(length)] if length != NOTHING else b""
-        if length != NOTHING and _crc(piece[:-4]) != piece[-4:]:
-            found.append(f"chunk {number // columns}/{number % columns}")
+    table = np.frombuffer(raw, dtype="<u8").reshape(-1, 2)
+    pieces = {
+        f"chunk {number // columns}/{number % columns}": content[int(start) : int(start + length)]
+        for number, (start, length) in enumerate(table)
+        if length != NOTHING
+    }
+    found = [name for name, piece in pieces.items() if _crc(piece[:-4]) != piece[-4:]]
     return found or ["index"]
 
 

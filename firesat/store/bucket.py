@@ -120,10 +120,8 @@ class BucketStore:
             Its name.
         """
         try:
-            obstore.delete(self.native, key)
-        except FileNotFoundError:
-            return
-        except BaseError as error:
+            obstore.delete(self.native, key)  # S3 does not say whether it was there
+        except REFUSALS as error:
             raise self._refusal(error, key, "removed") from error
 
     def names(self, folder: str) -> list[str]:

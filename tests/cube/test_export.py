@@ -9,12 +9,13 @@ import pytest
 import xarray as xr
 
 from firesat.cli.main import main
+from firesat.cube import create_cube, grid_of, open_cube
 from firesat.cube import export as export_module
-from firesat.cube import grid_of, open_cube
 from firesat.cube.export import export, plan_export
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import Manifest
+from tests.cube import test_streams
 from tests.tiny_cube import write_tiny_cube
 
 DAYS = ("2023-05-02", "2023-05-04")
@@ -52,8 +53,24 @@ def test_every_cell_has_the_value_of_the_cell_it_lies_in(
     np.testing.assert_array_equal(flat["hotspots_hotspot_count"].values, wanted)
     known = open_cube(cube, "era5_land")["available_time"].values[1:4, 0, 0]
     np.testing.assert_array_equal(flat["era5_land_available_time"].values, known)
-    assert flat.rio.crs.to_epsg() == 3979 if hasattr(flat, "rio") else True
+    assert flat.odc.geobox == grid_of(cube).region_geobox(100)
     assert report["bytes"] > 0
+
+
+def test_the_latest_time_over_the_tiles_of_the_region_counts(tmp_path: Path) -> None:
+    """Two tiles; the right one of the last day was never written."""
+    cube = create_cube(tmp_path / "two.zarr", test_streams.GRID)
+    test_streams.write(cube, test_streams.NRT, 280.0, 1)
+    flat = plan_export(cube.path, cube.grid, ("2021-05-03", "2021-05-04"), 1000)
+    export(flat, tmp_path / "f.zarr", quiet)
+    both = xr.open_zarr(tmp_path / "f.zarr", consolidated=False, chunks=None)
+    days = both["lst_available_time"].values.astype("datetime64[D]").astype(str)
+    assert days.tolist() == ["2021-05-04", "2021-05-05"]
+    right = Grid(region=(100_000.0, 620_000.0, 110_000.0, 640_000.0))
+    flat = plan_export(cube.path, right, ("2021-05-03", "2021-05-04"), 1000)
+    export(flat, tmp_path / "right.zarr", quiet)
+    alone = xr.open_zarr(tmp_path / "right.zarr", consolidated=False, chunks=None)
+    assert np.isnat(alone["lst_available_time"].values).tolist() == [False, True]
 
 
 def test_bands_and_packing_come_along(cube: Path, tmp_path: Path) -> None:
