@@ -6,6 +6,7 @@ Blocks never share a file, so two tasks never write into one.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,8 @@ class Layout:
         Whether a block spans the region's box, as for weather, or one tile.
     attrs : dict
         Attributes of the group: source, provider, licence, latency.
+    codec : {"zstd", "lz4"}
+        Compressor: zstd for archives, lz4 for what is read more often than it is kept.
     """
 
     group: str
@@ -76,6 +79,7 @@ class Layout:
     steps: int = 1
     whole_box: bool = False
     attrs: dict[str, str | float] = field(default_factory=dict)
+    codec: Literal["zstd", "lz4"] = "zstd"
 
     @property
     def stream(self) -> str:

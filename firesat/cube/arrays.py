@@ -32,6 +32,7 @@ def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
         "steps": layout.steps,
         "whole_box": layout.whole_box,
         "stream": layout.stream,
+        "codec": layout.codec,
         "variables": {v.name: [v.dtype, v.scale, v.fill, list(v.bands)] for v in layout.variables},
         "times": f"{span} ({hashlib.sha256(days.tobytes()).hexdigest()[:16]})",
     }
@@ -120,7 +121,9 @@ def pattern_of(layout: Layout, variable: Variable, cells: GeoBox) -> Pattern:
     inner = tuple(min(INNER_CHUNK, side) for side in sides)
     outer = tuple(-(-side // n) * n for side, n in zip(sides, inner, strict=True))
     lead = (layout.steps, *((len(variable.bands),) if variable.bands else ()))
-    return Pattern(shard=(*lead, *outer), chunk=(*lead, *inner), variable=variable)
+    return Pattern(
+        shard=(*lead, *outer), chunk=(*lead, *inner), variable=variable, codec=layout.codec
+    )
 
 
 def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
