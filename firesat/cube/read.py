@@ -18,7 +18,7 @@ from firesat.cube.hierarchy import NODE, root_of, zarr_store
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import Manifest
-from firesat.store import address, exists, store_of
+from firesat.store import address, exists, in_bucket, store_of
 
 
 def grid_of(path: Path) -> Grid:
@@ -178,7 +178,9 @@ def cube_info(path: Path) -> dict[str, Any]:
         blocks as a share of all).
     """
     grid = grid_of(path)
-    counts = Manifest(path.with_suffix(".ledger")).counts()
+    ledger = path.with_suffix(".ledger")
+    known = in_bucket(ledger) or ledger.is_dir()
+    counts = Manifest(ledger).counts() if known else {}
     described = {name: _describe(path, name, counts.get(name, Counter())) for name in groups(path)}
     return {
         "path": address(path),
