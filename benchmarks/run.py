@@ -12,13 +12,26 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cube_rows, fwi_rows, start_rows
+from benchmarks import cube_rows, fwi_rows, plan_rows, start_rows
 from benchmarks.timing import Timing
 
 ROWS: dict[str, Callable[[], list[Timing]]] = {
-    "B4 cube write, /dev/shm": cube_rows.write,
+    "B4 cube write, zstd 3, /dev/shm, 1 GB": lambda: cube_rows.write(
+        cube_rows.MEMORY, "zstd", durable=False
+    ),
+    "B4 cube write, lz4, /dev/shm, 1 GB": lambda: cube_rows.write(
+        cube_rows.MEMORY, "lz4", durable=False
+    ),
+    "B4 cube write, zstd 3, disk with fsync, 1 GB": lambda: cube_rows.write(
+        cube_rows.DISK, "zstd", durable=True
+    ),
+    "B4 cube write, lz4, disk with fsync, 1 GB": lambda: cube_rows.write(
+        cube_rows.DISK, "lz4", durable=True
+    ),
+    "B4 cube verify, /dev/shm, 0.6 GB": cube_rows.verifying,
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
     "B13 start-up": start_rows.start,
+    "B13 plan of a full manifest": plan_rows.plan,
 }
 OUTPUT = Path("out/bench.json")
 

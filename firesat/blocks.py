@@ -4,8 +4,9 @@ A :class:`Layout` says how a group of the cube is stored; a :class:`Block` is on
 Blocks never share a file, so two tasks never write into one.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,8 @@ class Layout:
         Whether a block spans the region's box, as for weather, or one tile.
     attrs : dict
         Attributes of the group: source, provider, licence, latency.
+    codec : {"zstd", "lz4"}
+        Compressor: zstd for archives, lz4 for what is read more often than it is kept.
     """
 
     group: str
@@ -76,6 +79,38 @@ class Layout:
     steps: int = 1
     whole_box: bool = False
     attrs: dict[str, str | float] = field(default_factory=dict)
+    codec: Literal["zstd", "lz4"] = "zstd"
+
+    @property
+    def stream(self) -> str:
+        """Which version of the product it holds.
+
+        Returns
+        -------
+        str
+            "nrt" as served soon after, or "final".
+        """
+        return str(self.attrs.get("stream", "final"))
+
+
+def beside(layout: Layout, stream: str) -> Layout:
+    """Give another version of a layer its own group, beside that of the one served in operation.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the version that is served in operation.
+    stream : {"final", "nrt"}
+        The other one.
+
+    Returns
+    -------
+    Layout
+        The same under another name, such as "era5_land_final": it cannot write over what a forecast
+        was made from.
+    """
+    attrs = {**layout.attrs, "stream": stream}
+    return replace(layout, group=f"{layout.group}_{stream}", attrs=attrs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +147,7 @@ class Block:
         str
             Such as "sentinel2/0012/0/0".
         """
-        step, row, column = self.index
-        return f"{self.group}/{step:04d}/{row}/{column}"
+        return key_of(self.group, self.index)
 
     @property
     def region(self) -> GeoBox:
@@ -127,7 +161,13 @@ class Block:
         return geobox(self.extent, str(self.geobox.crs), round(self.geobox.resolution.x))
 
 
-def cut(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[Block]:
+def cut(
+    layout: Layout,
+    grid: Grid,
+    times: NDArray[np.datetime64],
+    *,
+    without: Collection[str] = (),
+) -> Iterator[Block]:
     """Cut a group into its blocks.
 
     Parameters
@@ -138,23 +178,62 @@ def cut(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[B
         The project's grid and region.
     times : ndarray of datetime64
         The group's time axis.
+    without : collection of str
+        Keys of blocks to leave out, such as those of a million that are done.
 
     Yields
     ------
     Block
         Time outermost, then rows, then columns.
     """
-    places = list(_places(layout, grid))
+    places = [(*place, _intersection(place[2], grid.extent)) for place in _places(layout, grid)]
     for step in range(0, len(times), layout.steps):
         chosen = tuple(times[step : step + layout.steps])
-        for row, column, cells in places:
-            yield Block(
-                group=layout.group,
-                index=(step // layout.steps, row, column),
-                times=chosen,
-                geobox=cells,
-                extent=_intersection(cells, grid.extent),
-            )
+        for row, column, cells, extent in places:
+            index = (step // layout.steps, row, column)
+            if key_of(layout.group, index) not in without:
+                yield Block(
+                    group=layout.group, index=index, times=chosen, geobox=cells, extent=extent
+                )
+
+
+def count(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> int:
+    """Count a group's blocks.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the group is stored.
+    grid : Grid
+        The project's grid and region.
+    times : ndarray of datetime64
+        The group's time axis.
+
+    Returns
+    -------
+    int
+        As many as `cut` yields.
+    """
+    return -(-len(times) // layout.steps) * len(list(_places(layout, grid)))
+
+
+def key_of(group: str, index: tuple[int, int, int]) -> str:
+    """Name a block.
+
+    Parameters
+    ----------
+    group : str
+        Its group.
+    index : tuple of int
+        Number of the block along time, y and x.
+
+    Returns
+    -------
+    str
+        Such as "sentinel2/0012/0/0".
+    """
+    step, row, column = index
+    return f"{group}/{step:04d}/{row}/{column}"
 
 
 def _places(layout: Layout, grid: Grid) -> Iterator[tuple[int, int, GeoBox]]:

@@ -9,6 +9,7 @@
     ├── CredentialsError     a provider wants a key that was not found        exit 2
     ├── GridError            pixels cannot be placed on the Canada grid
     ├── CubeError            the cube lacks, or refuses, what was asked
+    ├── StoreError           the disk or the bucket under it refuses: everything stops
     ├── SourceError          a provider or a file did not deliver
     │   ├── CorruptFileError     a file is not what its name says
     │   ├── ProviderError        a provider refused, failed or timed out
@@ -51,6 +52,10 @@ class GridError(FiresatError):
 
 class CubeError(FiresatError):
     """The cube lacks, or refuses, what was asked."""
+
+
+class StoreError(FiresatError):
+    """The disk or the bucket refuses what is asked of it: another block would fare no better."""
 
 
 class SourceError(FiresatError):

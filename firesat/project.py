@@ -28,6 +28,7 @@ from firesat.products.settings import PredictSettings
 from firesat.samples import SampleSettings
 from firesat.sandbox.config import WorldConfig
 from firesat.sources.base import Source
+from firesat.store import address, in_bucket
 from firesat.window import Period, all_days
 
 ALLOWED = ("firesat.", "firesat_models.")
@@ -41,11 +42,17 @@ class CubeSettings:
     Parameters
     ----------
     path : Path
-        Folder ending in ``.zarr``.
+        Folder ending in ``.zarr``; or ``s3://bucket/folder/name.zarr``, whose address and keys are
+        those of the AWS_* variables.
     periods : list of Period
         Fire days, season by season.
     cache : Path, optional
-        Folder of downloads; default ``cache`` beside the cube.
+        Folder of downloads; default ``cache`` beside the cube. A cube in a bucket needs one.
+
+    Raises
+    ------
+    ConfigError
+        If periods overlap, or a cube in a bucket comes without a cache.
     """
 
     path: Path
@@ -53,8 +60,23 @@ class CubeSettings:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse periods that overlap."""
+        """Refuse periods that overlap, and downloads that would have no place."""
         all_days(self.periods)
+        if in_bucket(self.path) and self.cache is None:
+            raise ConfigError(
+                f"{address(self.path)} is in a bucket: say with cube.cache where downloads rest"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """Local folder of what stands beside the cube.
+
+        Returns
+        -------
+        Path
+            Its parent; that of the downloads where the cube is in a bucket.
+        """
+        return self.downloads.parent if in_bucket(self.path) else self.path.parent
 
     @property
     def downloads(self) -> Path:

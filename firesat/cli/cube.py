@@ -1,18 +1,38 @@
-"""Look at a cube.
+"""Look at a cube, check it, mend it, flatten it.
 
-  info   groups, CRS, extent, and how complete each source is
-  hash   one number for the decoded content, whatever the order, workers and codec
+  info     groups, CRS, extent, and how complete each source is
+  hash     one number for the decoded content, whatever the order, workers and codec
+  verify   find every bit that has flipped; --repair marks it missing, and with --config fetches it
+  export   write a flat Zarr of a region: every variable on the same cells
+  unlock   take the cube from an ingest that is gone
+
+A cube is a folder ending in .zarr, or s3://bucket/folder/name.zarr.
 
 Example:
   firesat cube info out/demo/cube.zarr --json
   firesat cube hash out/demo/cube.zarr
+  firesat cube verify out/demo/cube.zarr --repair --config configs/sandbox.yaml
+  firesat cube export out/demo/cube.zarr flat.zarr --start 2021-06-01 --end 2021-06-08
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from firesat.cli.console import add_json, print_json, print_table
+from firesat.cli.console import (
+    add_dry_run,
+    add_json,
+    print_json,
+    print_table,
+    progress_bar,
+    project_of,
+    screen,
+)
+from firesat.errors import ConfigError
+from firesat.grid import Grid
+
+_OF = {"repair": "verify", "config": "verify", "bbox": "export", "region": "export",
+       "start": "export", "end": "export", "groups": "export", "force": "unlock"}  # fmt: skip
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,13 +43,31 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser : ArgumentParser
         Of the command.
     """
-    parser.add_argument("action", choices=["info", "hash"], help="what to do")
+    actions = ["info", "hash", "verify", "export", "unlock"]
+    parser.add_argument("action", choices=actions, help="what to do")
     parser.add_argument("cube", type=Path, help="a folder ending in .zarr")
+    parser.add_argument("out", type=Path, nargs="?", help="export: a new folder ending in .zarr")
+    verify = parser.add_argument_group("verify")
+    verify.add_argument("--repair", action="store_true", help="mark what is damaged as missing")
+    verify.add_argument("--config", "-c", type=Path, help="the project's YAML: fetch it again")
+    verify.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="override one setting of the config")  # fmt: skip
+    export = parser.add_argument_group("export")
+    export.add_argument("--bbox", metavar="W,S,E,N", help="degrees; default the cube's region")
+    export.add_argument("--region", metavar="X0,Y0,X1,Y1", help="metres of the cube's CRS")
+    export.add_argument("--start", metavar="DAY", help="first fire day; default the first")
+    export.add_argument("--end", metavar="DAY", help="last fire day; default the last")
+    export.add_argument("--resolution", type=int, default=100, help="cell size in metres (100)")
+    export.add_argument("--groups", metavar="A,B", help="only these groups")
+    unlock = parser.add_argument_group("unlock")
+    unlock.add_argument("--force", action="store_true",
+                        help="also from another machine whose lease has not run out")  # fmt: skip
+    add_dry_run(parser)
     add_json(parser)
 
 
 def run(arguments: Namespace) -> int:
-    """Look.
+    """Do it.
 
     Parameters
     ----------
@@ -39,27 +77,54 @@ def run(arguments: Namespace) -> int:
     Returns
     -------
     int
-        0.
-    """
-    from firesat.cube import cube_hash, cube_info
+        0; 1 if the cube is not as it was written.
 
-    if arguments.action == "hash":
-        digest = cube_hash(arguments.cube)
-        if arguments.json:
-            print_json({"cube": arguments.cube, "hash": digest})
-        else:
-            sys.stdout.write(f"{digest}\n")
-        return 0
+    Raises
+    ------
+    ConfigError
+        If an option belongs to another action.
+    """
+    for option, action in _OF.items():
+        if getattr(arguments, option) and arguments.action != action:
+            raise ConfigError(f"--{option} is of firesat cube {action}, not {arguments.action}")
+    if (arguments.out is None) == (arguments.action == "export"):
+        raise ConfigError("a second folder is what export needs, and the others do not")
+    actions = {
+        "info": _info,
+        "hash": _hash,
+        "verify": _verify,
+        "export": _export,
+        "unlock": _unlock,
+    }
+    return actions[arguments.action](arguments)
+
+
+def _hash(arguments: Namespace) -> int:
+    """Print the hash."""
+    from firesat.cube import cube_hash
+
+    digest = cube_hash(arguments.cube)
+    if arguments.json:
+        print_json({"cube": arguments.cube, "hash": digest})
+    else:
+        sys.stdout.write(f"{digest}\n")
+    return 0
+
+
+def _info(arguments: Namespace) -> int:
+    """Print what the cube holds."""
+    from firesat.cube import cube_info
+
     info = cube_info(arguments.cube)
     if arguments.json:
         print_json(info)
-    else:
-        rows = [
-            {"group": name, **{k: _short(v) for k, v in group.items() if k != "blocks"}}
-            | {state: group["blocks"].get(state, 0) for state in ("done", "empty", "failed")}
-            for name, group in info["groups"].items()
-        ]
-        print_table(f"{arguments.cube}  {info['crs']}  extent {info['extent']} m", rows)
+        return 0
+    rows = [
+        {"group": name, **{k: _short(v) for k, v in group.items() if k != "blocks"}}
+        | {state: group["blocks"].get(state, 0) for state in ("done", "empty", "failed")}
+        for name, group in info["groups"].items()
+    ]
+    print_table(f"{info['path']}  {info['crs']}  extent {info['extent']} m", rows)
     return 0
 
 
@@ -67,3 +132,125 @@ def _short(value: object) -> str:
     """Text that fits a table."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _verify(arguments: Namespace) -> int:
+    """Compare every bit, and mend what has flipped if asked to."""
+    from firesat.cube.verify import Findings, Verifier, repair
+
+    def look() -> Findings:
+        """Read the whole cube."""
+        with progress_bar("verify") as advance:
+            return Verifier(arguments.cube).run(advance)
+
+    findings = look()
+    damages = [str(damage) for damage in findings.damages]
+    for line in damages:
+        screen.print(f"[red]damaged[/red] {line}", soft_wrap=True)
+    repaired = False
+    if damages and arguments.repair and not arguments.dry_run:
+        repair(arguments.cube, findings)
+        repaired = arguments.config is not None and _fetch_again(arguments) and not look().damages
+    if arguments.json:
+        looked = {"blocks": findings.blocks, "files": findings.files, "bytes": findings.size}
+        print_json({"cube": arguments.cube, **looked, "damaged": damages, "repaired": repaired})
+    else:
+        screen.print(_verdict(arguments, findings.files, findings.size, len(damages), repaired))
+    return 0 if repaired or not damages else 1
+
+
+def _verdict(arguments: Namespace, files: int, size: int, damages: int, repaired: bool) -> str:
+    """One line for people."""
+    looked = f"{files} files, {size / 1e9:.3f} GB"
+    if not damages:
+        return f"{looked}: every bit is as it was written"
+    if repaired:
+        return f"{looked}: {damages} damages, all repaired"
+    if not arguments.repair or arguments.dry_run:
+        return f"{looked}: {damages} damages: run firesat cube verify --repair --config FILE"
+    if arguments.config is None:
+        return f"{damages} damages are marked missing: run firesat ingest --config FILE"
+    return f"{damages} damages are marked missing and could not all be fetched: see above"
+
+
+def _fetch_again(arguments: Namespace) -> bool:
+    """Ingest and derive what is missing now; whether all of it came."""
+    from firesat.jobs.derive import derive
+    from firesat.jobs.ingest import ingest
+
+    project = project_of(arguments)
+    if project.cube.path.absolute() != arguments.cube.absolute():
+        raise ConfigError(f"cube.path of {arguments.config} is {project.cube.path}: another cube")
+    with progress_bar("ingest") as advance:
+        report = ingest(project, advance)
+    for receipt in report.failed:
+        screen.print(f"[red]failed[/red] {receipt.key}: {receipt.reason}", soft_wrap=True)
+    if project.ingest.derive:
+        with progress_bar("derive") as advance:
+            derive(project.cube.path, project.ingest.derive, advance)
+    return not report.failed
+
+
+def _export(arguments: Namespace) -> int:
+    """Write a flat Zarr."""
+    from firesat.cube.export import export, plan_export
+    from firesat.cube.read import grid_of
+
+    grid = grid_of(arguments.cube)
+    flat = plan_export(
+        arguments.cube,
+        _part_of(grid.crs, arguments) or grid,
+        (arguments.start or "0001-01-01", arguments.end or "9999-12-31"),
+        arguments.resolution,
+        arguments.groups.split(",") if arguments.groups else (),
+    )
+    if arguments.dry_run:
+        screen.print(f"would write {', '.join(flat.groups)} on {flat.cells.shape} cells")
+        return 0
+    with progress_bar("export") as advance:
+        report = export(flat, arguments.out, advance)
+    if arguments.json:
+        print_json(report)
+    else:
+        names = ", ".join(report["arrays"])
+        screen.print(f"{report['path']}: {report['bytes'] / 1e9:.3f} GB: {names}", soft_wrap=True)
+    return 0
+
+
+def _part_of(crs: str, arguments: Namespace) -> Grid | None:
+    """The region that was asked for; None = all of the cube."""
+    if arguments.bbox:
+        return Grid(crs=crs, bbox=_four(arguments.bbox, "--bbox"))
+    if arguments.region:
+        return Grid(crs=crs, region=_four(arguments.region, "--region"))
+    return None
+
+
+def _four(text: str, option: str) -> tuple[float, float, float, float]:
+    """Four numbers."""
+    try:
+        a, b, c, d = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"{option} {text!r} is not four numbers: write {option}=a,b,c,d"
+        ) from None
+    return a, b, c, d
+
+
+def _unlock(arguments: Namespace) -> int:
+    """Take the cube from a writer that is gone."""
+    from firesat.manifest.lease import unlock
+    from firesat.store import exists, store_of
+
+    ledger = arguments.cube.with_suffix(".ledger")
+    if not exists(ledger, "groups/cube.sums"):
+        raise ConfigError(f"there is no ledger at {ledger}: nothing to unlock")
+    found = unlock(store_of(ledger), force=arguments.force)
+    who = found and {"pid": found.holder.pid, "host": found.holder.host, "since": found.since}
+    if arguments.json:
+        print_json({"cube": arguments.cube, "taken_from": who})
+    elif who:
+        screen.print(f"taken from process {who['pid']} on {who['host']}, since {who['since']}")
+    else:
+        screen.print("nobody held it")
+    return 0

@@ -14,7 +14,7 @@ COMMANDS = {
     "doctor": "what is installed, which credentials and providers answer, what to do",
     "plan": "what is missing in the cube, and what fetching it takes",
     "ingest": "fetch what is missing into the cube",
-    "cube": "look at a cube: info, hash",
+    "cube": "look at a cube, verify and repair it, export a part of it",
     "derive": "fire weather and labels from what is in the cube",
     "sample": "cut the chips a forecaster learns from",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",

@@ -66,7 +66,7 @@ def run(arguments: Namespace) -> int:
         *("--cores", str(arguments.cores), "--rerun-triggers", "mtime", "params"),
         *("--quiet", "rules", "progress", "host"),
         *(["--dry-run"] if arguments.dry_run else []),
-        *("--config", f"project={path}", f"out={project.cube.path.parent}"),
+        *("--config", f"project={path}", f"out={project.cube.folder}"),
     ]
     # The rules call `firesat`: the one of this interpreter, its environment active or not.
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -74,7 +74,7 @@ def run(arguments: Namespace) -> int:
     code = subprocess.run(command, check=False, env=environment).returncode
     if code == 0 and arguments.target == "demo" and not arguments.dry_run:
         _say_how_much_burned(project)
-        _say_where(project.cube.path.parent, path)
+        _say_where(project.cube.folder, path)
     return code
 
 

@@ -11,15 +11,18 @@ Only this package knows Zarr. A group per source, each at the level its informat
 Each block is its own shard, hence its own file: two tasks never write into one.
 """
 
+from firesat.cube.arrays import differences
 from firesat.cube.read import cells_of, cube_hash, cube_info, grid_of, groups, open_cube
-from firesat.cube.write import Cube, create_cube
+from firesat.cube.write import Cube, Written, create_cube
 
 __all__ = [
     "Cube",
+    "Written",
     "cells_of",
     "create_cube",
     "cube_hash",
     "cube_info",
+    "differences",
     "grid_of",
     "groups",
     "open_cube",

@@ -8,10 +8,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from firesat.bands import BANDS
 from firesat.blocks import Layout, Variable, cells_per_tile
+from firesat.cube.hierarchy import Draft
+from firesat.cube.shards import CODECS, Pattern
 from firesat.errors import CubeError
 from firesat.grid import Grid, crs_of
 
@@ -24,43 +26,66 @@ _SECONDS = "seconds since 1970-01-01T00:00:00"
 def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
     """What must not change once a group has been made."""
     days = times.astype("datetime64[s]").astype(np.int64)
+    span = f"{len(times)} from {times[0]} to {times[-1]}" if len(times) else "none"
     return {
         "level": layout.level,
         "steps": layout.steps,
         "whole_box": layout.whole_box,
+        "stream": layout.stream,
+        "codec": layout.codec,
         "variables": {v.name: [v.dtype, v.scale, v.fill, list(v.bands)] for v in layout.variables},
-        "times": hashlib.sha256(days.tobytes()).hexdigest()[:16],
+        "times": f"{span} ({hashlib.sha256(days.tobytes()).hexdigest()[:16]})",
     }
 
 
 def check_same(group: str, attrs: Attrs, wanted: Attrs) -> None:
     """Refuse another layout under an old name, saying what differs."""
-    found = attrs["firesat_layout"]
+    found = attrs.get("firesat_layout")
     if not isinstance(found, dict):
         raise CubeError(f"{group} was not made by firesat: take another cube.path")
-    changed = [
-        f"{key}: {found.get(key)} there, {wanted[key]} now"
-        for key in wanted
-        if found.get(key) != wanted[key]
-    ]
+    changed = differences(found, wanted)
     if changed:
         raise CubeError(
-            f"the cube's group {group} was made with other settings ({'; '.join(changed)}): take "
-            "another cube.path, or put the settings back"
+            f"the cube's group {group} was made with other settings ({changed}): take another "
+            "cube.path, or put the settings back"
         )
 
 
-def create(
-    root: zarr.Group,
-    layout: Layout,
-    grid: Grid,
-    times: NDArray[np.datetime64],
-    record: Attrs,
-) -> None:
-    """Make a group: its coordinates, then its empty arrays; its attributes last."""
+def differences(found: Attrs, wanted: Attrs) -> str:
+    """Say in a few words what has changed; "" if nothing has.
+
+    Parameters
+    ----------
+    found, wanted : dict
+        Names and values, there and now.
+
+    Returns
+    -------
+    str
+        Such as "steps: 3 there, 5 now".
+    """
+    words = []
+    for key in dict.fromkeys([*found, *wanted]):
+        there, now = found.get(key, "nothing"), wanted.get(key, "nothing")
+        if isinstance(there, dict) and isinstance(now, dict):
+            inner = differences(there, now)
+            words.extend([f"{key}.{inner}"] if inner else [])
+        elif there != now:
+            words.append(f"{key}: {there} there, {now} now")
+    return "; ".join(words)
+
+
+def group_files(
+    layout: Layout, grid: Grid, times: NDArray[np.datetime64], record: Attrs
+) -> dict[str, bytes]:
+    """Make a group: its coordinates, its empty arrays, its attributes."""
+    draft = Draft()
     cells = grid.box(layout.level)
-    group = root.create_group(layout.group)
-    _coordinates(group, cells, times)
+    root = zarr.create_group(draft.store, zarr_format=3)
+    attrs = {**geo_attrs(cells), **layout.attrs, "firesat_layout": record}
+    group = root.create_group(layout.group, attributes=attrs)
+    _time_axis(group, times)
+    coordinates(group, cells)
     tiles = (1, 1) if layout.whole_box else _tile_counts(layout, cells)
     _plain(
         group,
@@ -72,7 +97,33 @@ def create(
     )
     for variable in layout.variables:
         _data(group, layout, variable, cells, len(times))
-    group.attrs.update({**_geo_attrs(cells), **layout.attrs, "firesat_layout": record})
+    return draft.files(f"{layout.group}/")
+
+
+def pattern_of(layout: Layout, variable: Variable, cells: GeoBox) -> Pattern:
+    """How an array's shards are cut: one block each, grown to whole chunks.
+
+    Parameters
+    ----------
+    layout : Layout
+        How its group is stored.
+    variable : Variable
+        Which array.
+    cells : GeoBox
+        All cells of the group.
+
+    Returns
+    -------
+    Pattern
+        The same for creating and for writing.
+    """
+    sides = cells.shape if layout.whole_box else (cells_per_tile(layout),) * 2
+    inner = tuple(min(INNER_CHUNK, side) for side in sides)
+    outer = tuple(-(-side // n) * n for side, n in zip(sides, inner, strict=True))
+    lead = (layout.steps, *((len(variable.bands),) if variable.bands else ()))
+    return Pattern(
+        shard=(*lead, *outer), chunk=(*lead, *inner), variable=variable, codec=layout.codec
+    )
 
 
 def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
@@ -81,8 +132,8 @@ def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
     return cells.shape[0] // side, cells.shape[1] // side
 
 
-def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]) -> None:
-    """Write time, y, x and spatial_ref."""
+def _time_axis(group: zarr.Group, times: NDArray[np.datetime64]) -> None:
+    """Write time."""
     _plain(
         group,
         "time",
@@ -95,6 +146,18 @@ def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]
             "comment": "fire day: begins at 12:00 UTC of this date",
         },
     )
+
+
+def coordinates(group: zarr.Group, cells: GeoBox) -> None:
+    """Write y, x and spatial_ref.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        Where.
+    cells : GeoBox
+        Its cells.
+    """
     for dim in ("y", "x"):
         _plain(
             group,
@@ -116,8 +179,19 @@ def _coordinates(group: zarr.Group, cells: GeoBox, times: NDArray[np.datetime64]
     )
 
 
-def _geo_attrs(cells: GeoBox) -> Attrs:
-    """GeoZarr's proj: and spatial: attributes."""
+def geo_attrs(cells: GeoBox) -> Attrs:
+    """Give GeoZarr's proj: and spatial: attributes.
+
+    Parameters
+    ----------
+    cells : GeoBox
+        Of a group.
+
+    Returns
+    -------
+    dict
+        CRS, extent, transform and shape.
+    """
     box, a = cells.boundingbox, cells.affine
     return {
         "proj:code": str(cells.crs),
@@ -145,6 +219,7 @@ def _plain(
         chunks=values.shape or "auto",
         dimension_names=list(dims),
         fill_value=0 if fill is None else fill,
+        compressors=[ZstdCodec(), Crc32cCodec()],
         attributes=dict(attrs),
     )
     array[...] = values
@@ -152,19 +227,20 @@ def _plain(
 
 def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, steps: int) -> None:
     """Make an empty array whose shard is one block."""
-    side = cells.shape if layout.whole_box else (cells_per_tile(layout),) * 2
+    pattern = pattern_of(layout, variable, cells)
     bands = (len(variable.bands),) if variable.bands else ()
-    block = (layout.steps, *bands, *side)
-    chunk = (*block[:-2], *(min(INNER_CHUNK, n) for n in side))
     group.create_array(
         variable.name,
         shape=(steps, *bands, *cells.shape),
         dtype=variable.dtype,
-        chunks=chunk,
-        shards=block,
+        chunks=pattern.chunk,
+        shards=pattern.shard,
         dimension_names=["time", *(["band"] if bands else []), "y", "x"],
-        fill_value=variable.fill if variable.packed else float("nan"),
-        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+        fill_value=pattern.fill,
+        compressors=[
+            BloscCodec(cname=pattern.codec, clevel=CODECS[pattern.codec], shuffle="shuffle"),
+            Crc32cCodec(),  # any reader then refuses a chunk with a flipped bit
+        ],
         attributes=_cf_attrs(variable),
     )
     if variable.bands and "band" not in group:

@@ -14,9 +14,11 @@ import zarr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from firesat.cube.hierarchy import NODE, root_of, zarr_store
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import Manifest
+from firesat.store import address, exists, in_bucket, store_of
 
 
 def grid_of(path: Path) -> Grid:
@@ -37,10 +39,10 @@ def grid_of(path: Path) -> Grid:
     CubeError
         If there is no cube.
     """
-    attrs = dict(_root(path).attrs)
+    attrs = dict(root_of(path).attrs)
     record = attrs.get("firesat_grid")
     if not isinstance(record, dict):
-        raise CubeError(f"{path} is a Zarr store, but no firesat cube")
+        raise CubeError(f"{address(path)} is a Zarr store, but no firesat cube")
     return Grid(crs=record["crs"], bounds=tuple(record["bounds"]), region=tuple(record["extent"]))
 
 
@@ -57,7 +59,9 @@ def groups(path: Path) -> list[str]:
     list of str
         Sorted names.
     """
-    return sorted(name for name, _ in _root(path).groups())
+    if not exists(path, NODE):
+        root_of(path)  # says so
+    return store_of(path).folders(NODE)
 
 
 def open_cube(path: Path, group: str, *, packed: bool = False) -> xr.Dataset:
@@ -87,9 +91,10 @@ def open_cube(path: Path, group: str, *, packed: bool = False) -> xr.Dataset:
     """
     names = groups(path)
     if group not in names:
-        raise CubeError(f"{path} has no group {group!r}, only {', '.join(names) or 'none'}: ingest")
+        there = ", ".join(names) or "none"
+        raise CubeError(f"{address(path)} has no group {group!r}, only {there}: ingest")
     dataset: xr.Dataset = xr.open_zarr(
-        path, group=group, consolidated=False, chunks=None, mask_and_scale=not packed
+        zarr_store(path), group=group, consolidated=False, chunks=None, mask_and_scale=not packed
     )
     return dataset.set_coords(["available_time", "spatial_ref"])
 
@@ -127,16 +132,24 @@ def cube_hash(path: Path) -> str:
         SHA-256 over every array's stored values and attributes, in the order of their names.
     """
     digest = hashlib.sha256()
-    root = _root(path)
+    root = root_of(path)
     digest.update(json.dumps(dict(root.attrs), sort_keys=True).encode())
-    for name, member in sorted(root.members(max_depth=None)):
+    for name, member in _members(root, groups(path)):
         digest.update(name.encode())
         digest.update(json.dumps(dict(member.attrs), sort_keys=True).encode())
         if isinstance(member, zarr.Array):
             digest.update(f"{member.dtype}{member.shape}".encode())
             for part in _steps(member):
-                digest.update(np.ascontiguousarray(part).tobytes())
+                digest.update(np.ascontiguousarray(part))
     return digest.hexdigest()
+
+
+def _members(root: zarr.Group, names: list[str]) -> Iterator[tuple[str, Any]]:
+    """Groups and arrays in the order of their names."""
+    for name in names:
+        group: Any = root[name]
+        yield name, group
+        yield from ((f"{name}/{part}", array) for part, array in sorted(group.members()))
 
 
 def _steps(array: zarr.Array) -> Iterator[NDArray[np.generic]]:  # type: ignore[type-arg]
@@ -147,13 +160,6 @@ def _steps(array: zarr.Array) -> Iterator[NDArray[np.generic]]:  # type: ignore[
     step = max(1, (array.shards or array.chunks)[0])
     for start in range(0, array.shape[0], step):
         yield np.asarray(array[start : start + step])
-
-
-def _root(path: Path) -> zarr.Group:
-    """The hierarchy, for reading."""
-    if not (path / "zarr.json").is_file():
-        raise CubeError(f"there is no cube at {path}: make one with firesat ingest")
-    return zarr.open_group(path, mode="r", zarr_format=3)
 
 
 def cube_info(path: Path) -> dict[str, Any]:
@@ -172,10 +178,12 @@ def cube_info(path: Path) -> dict[str, Any]:
         blocks as a share of all).
     """
     grid = grid_of(path)
-    counts = Manifest(path.with_suffix(".ledger")).counts()
+    ledger = path.with_suffix(".ledger")
+    known = in_bucket(ledger) or ledger.is_dir()
+    counts = Manifest(ledger).counts() if known else {}
     described = {name: _describe(path, name, counts.get(name, Counter())) for name in groups(path)}
     return {
-        "path": str(path),
+        "path": address(path),
         "crs": grid.crs,
         "extent": list(grid.extent),
         "tiles": [tile.name for tile in grid.tiles()],

@@ -1,7 +1,6 @@
 """Writing a cube: whole blocks, made durable before anybody vouches for them."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,38 @@ import zarr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout, Variable, cut
-from firesat.cube.arrays import NEVER, check_same, create, record
+from firesat.cube.arrays import check_same, differences, group_files, pattern_of, record
+from firesat.cube.hierarchy import NODE, Draft, root_of
+from firesat.cube.shards import encode
+from firesat.cube.times import Times
 from firesat.errors import CubeError
 from firesat.grid import Grid
-from firesat.manifest import Manifest, Receipt, sync_folder
+from firesat.manifest import FileSum, Manifest, Receipt
+from firesat.store import Store, address, exists, store_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a block has become; true if there was anything to write.
+
+    Parameters
+    ----------
+    checksum : str
+        SHA-256 of the stored values, "" if everything is missing.
+    files : list of str
+        The block's files, each as `FileSum` writes it.
+    """
+
+    checksum: str = ""
+    files: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.checksum)
 
 
 @dataclass(frozen=True)
 class Cube:
-    """A cube on disk, open for writing blocks.
+    """A cube on a disk or in a bucket, open for writing blocks.
 
     Parameters
     ----------
@@ -44,6 +66,17 @@ class Cube:
             Of the same name, ending in ``.ledger``.
         """
         return self.path.with_suffix(".ledger")
+
+    @property
+    def store(self) -> Store:
+        """Where its files are written.
+
+        Returns
+        -------
+        Store
+            Of the disk or the bucket.
+        """
+        return store_of(self.path)
 
     def manifest(self) -> Manifest:
         """Open the ledger's table; one process writes it.
@@ -75,16 +108,20 @@ class Cube:
         CubeError
             If the group exists with another layout or time axis.
         """
-        root = zarr.open_group(self.path, mode="a", zarr_format=3)
-        found = record(layout, times)
-        if layout.group in root:
-            check_same(layout.group, dict(root[layout.group].attrs), found)
+        wanted = record(layout, times)
+        if exists(self.path, f"{layout.group}/{NODE}"):
+            check_same(layout.group, dict(root_of(self.path)[layout.group].attrs), wanted)
         else:
-            create(root, layout, self.grid, times, found)
+            write_group(self, layout, times)
         return list(cut(layout, self.grid, times))
 
-    def write_block(self, layout: Layout, block: Block, layer: xr.Dataset) -> str:
+    def write_block(self, layout: Layout, block: Block, layer: xr.Dataset) -> Written:
         """Write a whole block and make it durable.
+
+        Its variables appear one after another in the layout's order, each whole, and none before
+        all are on the disk. A reader that keeps to ``available_time`` sees a new block only later,
+        when the coordinator notes its times; one that reads a block while it is written *again* can
+        find its variables of two versions.
 
         Parameters
         ----------
@@ -98,26 +135,28 @@ class Cube:
 
         Returns
         -------
-        str
-            SHA-256 of the stored values, or "" if everything is missing and nothing was written.
+        Written
+            Its checksums; false if everything is missing and nothing was written.
 
         Raises
         ------
         CubeError
             If a variable is missing or has another shape: part of a block is never written.
+        StoreError
+            If the disk or the bucket refuses.
         """
-        packed = {v.name: _pack(v, _whole(v, block, layer)) for v in layout.variables}
-        if all(_all_missing(v, packed[v.name]) for v in layout.variables):
-            return ""
-        digest = hashlib.sha256()
-        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
-        for variable in layout.variables:
-            array = _array(root, f"{block.group}/{variable.name}")
-            values = packed[variable.name]
-            array[_region(array, layout, block, bool(variable.bands))] = values
-            _sync(self.path / array.path, array, block, bool(variable.bands))
-            digest.update(values.tobytes())
-        return digest.hexdigest()
+        values = {v.name: _whole(v, block, layer) for v in layout.variables}
+        cells = self.grid.box(layout.level)
+        shards = {
+            shard_key(block, v): encode(pattern_of(layout, v, cells), values[v.name])
+            for v in layout.variables
+        }
+        if all(shard.empty for shard in shards.values()):
+            return Written()
+        self.store.put((key, shard.pieces) for key, shard in shards.items())
+        digest = hashlib.sha256(b"".join(shard.digest for shard in shards.values()))
+        sums = tuple(str(FileSum.of(key, shard.pieces)) for key, shard in shards.items())
+        return Written(checksum=digest.hexdigest(), files=sums)
 
     def record_times(self, receipts: Iterable[Receipt], layout: Layout) -> None:
         """Note in the cube when each time step of some blocks became available.
@@ -131,17 +170,54 @@ class Cube:
         layout : Layout
             How the group is stored.
         """
-        root = zarr.open_group(self.path, mode="r+", zarr_format=3)
-        array = _array(root, f"{layout.group}/available_time")
-        table = np.asarray(array[:])
-        before = table.copy()
-        for receipt in receipts:
-            step, row, column = (int(part) for part in receipt.key.split("/")[1:])
-            known = [_to_seconds(text) for text in receipt.available]
-            first = step * layout.steps
-            table[first : first + len(known), row, column] = known
+        times = Times(self.path, layout.group)
+        before = times.read()
+        table = times.table(receipts, before)
         if (table != before).any():  # nothing new leaves the file alone
-            array[:] = table
+            times.write(table)
+
+
+def shard_key(block: Block, variable: Variable) -> str:
+    """Name the file of a block's variable.
+
+    Parameters
+    ----------
+    block : Block
+        Which piece.
+    variable : Variable
+        Which array.
+
+    Returns
+    -------
+    str
+        Such as "sentinel2/clear/c/12/0/1".
+    """
+    step, row, column = block.index
+    band = "0/" if variable.bands else ""
+    return f"{block.group}/{variable.name}/c/{step}/{band}{row}/{column}"
+
+
+def write_group(cube: Cube, layout: Layout, times: NDArray[np.datetime64]) -> None:
+    """Write a group's metadata and coordinates, and keep their checksums.
+
+    Parameters
+    ----------
+    cube : Cube
+        Where.
+    layout : Layout
+        How the group is stored.
+    times : ndarray of datetime64
+        Its time axis.
+    """
+    files = group_files(layout, cube.grid, times, record(layout, times))
+    # Sums first: a group that is there without them could not be told from a damaged one.
+    sums = [FileSum.of(key, [content]) for key, content in files.items()]
+    cube.manifest().groups.keep_sums(layout.group, sums)
+    # What makes the group be there comes when all else is durable: names of one put may reach the
+    # disk in another order if the power fails.
+    node = f"{layout.group}/{NODE}"
+    cube.store.put((key, [content]) for key, content in files.items() if key != node)
+    cube.store.put([(node, [files[node]])])
 
 
 def create_cube(path: Path, grid: Grid) -> Cube:
@@ -150,7 +226,7 @@ def create_cube(path: Path, grid: Grid) -> Cube:
     Parameters
     ----------
     path : Path
-        Folder ending in ``.zarr``.
+        Folder ending in ``.zarr``; ``s3://bucket/folder/name.zarr`` for one in a bucket.
     grid : Grid
         Grid and region.
 
@@ -166,103 +242,52 @@ def create_cube(path: Path, grid: Grid) -> Cube:
     """
     if path.suffix != ".zarr":
         raise CubeError(f"{path} should end in .zarr: write {path.with_suffix('.zarr')}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    root = zarr.open_group(path, mode="a", zarr_format=3)
+    cube = Cube(path, grid)
     wanted: dict[str, Any] = {
         "crs": grid.crs,
         "extent": list(grid.extent),
         "bounds": list(grid.bounds),
     }
-    found = dict(root.attrs).get("firesat_grid")
-    if found is not None and found != wanted:
+    if not exists(path, NODE):
+        write_root(cube, wanted)
+        return cube
+    found = dict(root_of(path).attrs).get("firesat_grid")
+    if found != wanted:
+        changed = differences(found if isinstance(found, dict) else {}, wanted)
         raise CubeError(
-            f"{path} covers {found}, the config says {wanted}: take another cube.path, or put the "
-            "grid section back"
+            f"{address(path)} lies elsewhere than the config says ({changed}): take another "
+            "cube.path, or put the grid section back"
         )
-    root.attrs.update({"Conventions": "CF-1.11"})
-    root.attrs["firesat_grid"] = wanted
-    return Cube(path, grid)
+    return cube
 
 
-def _array(root: zarr.Group, name: str) -> zarr.Array:  # type: ignore[type-arg]
-    """An array of the hierarchy."""
-    member = root[name]
-    if not isinstance(member, zarr.Array):
-        raise CubeError(f"{name} is a group where an array was expected")
-    return member
+def write_root(cube: Cube, grid: dict[str, Any]) -> None:
+    """Write a cube's own metadata, and keep its checksum.
+
+    Parameters
+    ----------
+    cube : Cube
+        Where.
+    grid : dict
+        CRS, extent and bounds.
+    """
+    draft = Draft()
+    attrs = {"Conventions": "CF-1.11", "firesat_grid": grid}
+    zarr.create_group(draft.store, zarr_format=3, attributes=attrs)
+    content = draft.files()[NODE]
+    cube.manifest().groups.keep_sums("", [FileSum.of(NODE, [content])])
+    cube.store.put([(NODE, [content])])
 
 
-def _whole(variable: Variable, block: Block, layer: xr.Dataset) -> NDArray[np.float64]:
+def _whole(variable: Variable, block: Block, layer: xr.Dataset) -> NDArray[Any]:
     """The variable's values, of the block's exact shape."""
     if variable.name not in layer:
         raise CubeError(f"{block.key} comes without {variable.name}: compose() must give it")
     bands = (len(variable.bands),) if variable.bands else ()
     wanted = (len(block.times), *bands, *block.geobox.shape)
-    values: NDArray[np.float64] = layer[variable.name].values
+    values: NDArray[Any] = layer[variable.name].values
     if values.shape != wanted:
         raise CubeError(
             f"{block.key}: {variable.name} has shape {values.shape}, a whole block has {wanted}"
         )
     return values
-
-
-def _pack(variable: Variable, values: NDArray[np.float64]) -> NDArray[np.generic]:
-    """Physical values to stored ones; out-of-range values saturate, NaN becomes the fill."""
-    if not variable.packed:
-        return np.ascontiguousarray(values, dtype=variable.dtype)
-    limits = np.iinfo(variable.dtype)
-    largest = limits.max - (variable.fill == limits.max)  # a saturated value is not missing
-    missing = np.isnan(values)
-    steps = np.rint(np.where(missing, 0.0, values) / variable.scale)
-    packed = np.clip(steps, limits.min, largest).astype(variable.dtype)
-    packed[missing] = variable.fill
-    return packed
-
-
-def _all_missing(variable: Variable, packed: NDArray[np.generic]) -> bool:
-    """Whether there is nothing to write."""
-    missing = packed == variable.fill if variable.packed else np.isnan(packed.astype("float64"))
-    return bool(missing.all())
-
-
-def _region(
-    array: zarr.Array,  # type: ignore[type-arg]
-    layout: Layout,
-    block: Block,
-    banded: bool,
-) -> tuple[slice, ...]:
-    """Where a block lies in its array."""
-    step, row, column = block.index
-    height, width = block.geobox.shape
-    start = step * layout.steps
-    space = (
-        slice(row * height, (row + 1) * height),
-        slice(column * width, (column + 1) * width),
-    )
-    time = slice(start, min(start + layout.steps, array.shape[0]))
-    return (time, slice(None), *space) if banded else (time, *space)
-
-
-def _sync(
-    folder: Path,
-    array: zarr.Array,  # type: ignore[type-arg]
-    block: Block,
-    banded: bool,
-) -> None:
-    """Make a block's one file durable: its bytes, then its name."""
-    step, row, column = block.index
-    index = (step, 0, row, column) if banded else (step, row, column)
-    path = folder / array.metadata.encode_chunk_key(index)
-    if not path.exists():  # zarr leaves out shards that hold the fill value alone
-        return
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
-
-
-def _to_seconds(text: str) -> int:
-    """ISO time to the stored integer; "" means never."""
-    if not text:
-        return NEVER
-    seconds = np.datetime64(text, "s").astype(np.int64)
-    return int(seconds)

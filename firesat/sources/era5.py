@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.blocks import Block, Layout, Variable
+from firesat.blocks import Block, Layout, Variable, beside
 from firesat.errors import ConfigError, SourceError
 from firesat.sources._cads import DataStore
 from firesat.sources._hours import HourTable, hourly, later
@@ -109,9 +109,9 @@ class Era5Land:
         Returns
         -------
         Layout
-            Group ``era5_land``: 14 daily variables, float32.
+            Group ``era5_land``, ``era5_land_final`` beside it: 14 daily variables, float32.
         """
-        return Layout(
+        layout = Layout(
             group="era5_land",
             level=10_000,
             variables=tuple(Variable(name=name) for name in _BANDS),
@@ -122,10 +122,11 @@ class Era5Land:
                 "provider": self.provider,
                 "licence": "Copernicus licence; contains modified Copernicus Climate Change "
                 "Service information",
-                "stream": self.stream,
+                "stream": "nrt",
                 "latency_hours": self.latency_hours,
             },
         )
+        return layout if self.stream == "nrt" else beside(layout, self.stream)
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Choose its time axis.

@@ -185,13 +185,14 @@ def _signature(recipe: Recipe, block: Block, rows: Sequence[Receipt]) -> str:
 
 def _write(cube: Cube, job: _Job, made: Made) -> Receipt:
     """Write a block and leave its receipt."""
-    checksum = cube.write_block(job.layout, made.block, made.layer)
+    written = cube.write_block(job.layout, made.block, made.layer)
     known = made.layer["available_time"].values.astype("datetime64[s]").astype(str)
     receipt = Receipt(
         key=made.block.key,
         group=made.block.group,
-        status="done" if checksum else "empty",
-        checksum=checksum,
+        status="done" if written else "empty",
+        checksum=written.checksum,
+        files=list(written.files),
         items=[f"derived from {', '.join(job.inputs)}"],
         available=["" if text == "NaT" else text for text in known],
         config=job.made_from[made.block.key],
@@ -203,5 +204,6 @@ def _write(cube: Cube, job: _Job, made: Made) -> Receipt:
 def _record(cube: Cube, job: _Job, manifest: Manifest) -> None:
     """Fold receipts, and put the times at which blocks became available into the cube."""
     manifest.fold()
-    done = [row for row in manifest.rows(job.recipe.group) if row.status == "done"]
+    done = manifest.unnoted(job.recipe.group)
     cube.record_times(done, job.layout)
+    manifest.note(done)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from firesat.blocks import Block
 from firesat.cube import Cube, create_cube
-from firesat.jobs.ingest.block import config_hash, ingest_block, observe
+from firesat.jobs.ingest.block import config_hash, ingest_block, observe, settings_of
 from firesat.jobs.ingest.cluster import client_of, run
 from firesat.jobs.ingest.plan import GroupPlan, plan
 from firesat.jobs.ingest.providers import at_provider, providers, world_path
@@ -33,7 +33,7 @@ __all__ = [
 
 Progress = Callable[[int, int, str], None]
 
-FOLD_EVERY = 20  # receipts
+FOLD_EVERY = 200  # receipts: as many files as lie loose, and as many as share a pack
 
 
 @dataclass(kw_only=True)
@@ -85,12 +85,10 @@ def ingest(project: Project, progress: Progress) -> IngestReport:
         If another ingest is at work, or the cube was made with other settings.
     """
     cube = create_cube(project.cube.path, project.grid)
-    days = all_days(project.cube.periods)
-    for source in project.ingest.sources:
-        cube.add_group(source.layout, source.times(days))
     manifest = cube.manifest()
     report = IngestReport()
     with manifest.lease():
+        _add_groups(cube, project, manifest)
         manifest.fold()
         work = [(p.source, block) for p in plan(project) for block in p.missing]
         try:
@@ -115,8 +113,17 @@ def _fetch(project: Project, cube: Cube, work: list[tuple[Source, Block]]) -> It
         yield from run(client, tasks, cube, project.cube.downloads)
 
 
+def _add_groups(cube: Cube, project: Project, manifest: Manifest) -> None:
+    """Make room for each source, and keep its settings."""
+    days = all_days(project.cube.periods)
+    for source in project.ingest.sources:
+        cube.add_group(source.layout, source.times(days))
+        manifest.groups.keep_settings(source.layout.group, config_hash(source), settings_of(source))
+
+
 def _note_times(cube: Cube, project: Project, manifest: Manifest) -> None:
     """Put the times at which blocks became available from the ledger into the cube."""
     for source in project.ingest.sources:
-        rows = manifest.rows(source.layout.group)
-        cube.record_times([row for row in rows if row.status == "done"], source.layout)
+        rows = manifest.unnoted(source.layout.group)
+        cube.record_times(rows, source.layout)
+        manifest.note(rows)

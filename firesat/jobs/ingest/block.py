@@ -12,7 +12,7 @@ from firesat import composite
 from firesat.bands import BANDS, check
 from firesat.blocks import Block
 from firesat.cube import Cube
-from firesat.errors import FiresatError
+from firesat.errors import FiresatError, StoreError
 from firesat.manifest import Receipt, leave_receipt
 from firesat.raster import align
 from firesat.sources.base import Scene, Source
@@ -37,10 +37,23 @@ def ingest_block(source: Source, block: Block, cube: Cube, cache: Path) -> Recei
     Receipt
         Left in the ledger as well. A provider's or a file's failure is a receipt with its
         reason, not an exception: the other blocks go on.
+
+    Raises
+    ------
+    StoreError
+        If the disk or the bucket refuses: no other block would fare better.
     """
-    blank = Receipt(key=block.key, group=block.group, status="failed", config=config_hash(source))
+    blank = Receipt(
+        key=block.key,
+        group=block.group,
+        status="failed",
+        stream=source.layout.stream,
+        config=config_hash(source),
+    )
     try:
         receipt = _write(source, block, cube, cache, blank)
+    except StoreError:
+        raise
     except FiresatError as error:
         receipt = replace(blank, reason=f"{type(error).__name__}: {error}")
     leave_receipt(cube.ledger, receipt)
@@ -54,12 +67,13 @@ def _write(source: Source, block: Block, cube: Cube, cache: Path, blank: Receipt
     if not layers:
         return replace(blank, status="empty")
     layer = source.compose(layers, block)
-    checksum = cube.write_block(source.layout, block, layer)
+    written = cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
     return replace(
         blank,
-        status="done" if checksum else "empty",
-        checksum=checksum,
+        status="done" if written else "empty",
+        checksum=written.checksum,
+        files=list(written.files),
         items=[scene.id for scene in scenes],
         available=["" if text == "NaT" else text for text in available],
     )
@@ -98,6 +112,25 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     return align(dataset, block.geobox)
 
 
+def settings_of(source: Source) -> dict[str, str]:
+    """Give the settings that shape a source's blocks.
+
+    Parameters
+    ----------
+    source : Source
+        A dataclass.
+
+    Returns
+    -------
+    dict
+        Name to value as text; the address of the provider is left out.
+    """
+    chosen: Any = source
+    settings = {f.name: str(getattr(source, f.name)) for f in fields(chosen)}
+    settings.pop("base_url", None)
+    return settings
+
+
 def config_hash(source: Source) -> str:
     """Hash the settings that shape a source's blocks.
 
@@ -109,10 +142,7 @@ def config_hash(source: Source) -> str:
     Returns
     -------
     str
-        12 hexadecimal digits; the address of the provider does not enter.
+        12 hexadecimal digits.
     """
-    chosen: Any = source
-    settings = {f.name: str(getattr(source, f.name)) for f in fields(chosen)}
-    settings.pop("base_url", None)
-    text = json.dumps([type(source).__name__, settings], sort_keys=True)
+    text = json.dumps([type(source).__name__, settings_of(source)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

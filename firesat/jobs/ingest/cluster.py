@@ -10,6 +10,7 @@ from distributed import Client, Future, LocalCluster, as_completed
 
 from firesat.blocks import Block
 from firesat.cube import Cube
+from firesat.errors import StoreError
 from firesat.jobs.ingest.block import ingest_block
 from firesat.manifest import Receipt, leave_receipt
 from firesat.project import IngestSettings
@@ -78,6 +79,8 @@ def _receipt(future: "Future[Receipt]", block: Block, cube: Cube) -> Receipt:
     if error is None:
         receipt: Receipt = future.result()
         return receipt
+    if isinstance(error, StoreError):  # no other block would fare better
+        raise error
     log.error("%s was lost", block.key, exc_info=error)
     lost = Receipt(
         key=block.key,

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, cut
-from firesat.cube import Cube
+from firesat.blocks import Block, count, cut
+from firesat.cube import Cube, differences
 from firesat.errors import CubeError
-from firesat.jobs.ingest.block import config_hash
+from firesat.jobs.ingest.block import config_hash, settings_of
 from firesat.manifest import Manifest
 from firesat.project import Project
 from firesat.sources.base import Source
+from firesat.store import in_bucket
 from firesat.window import all_days
 
 
@@ -77,23 +78,25 @@ def plan(project: Project) -> list[GroupPlan]:
 def _plan_source(source: Source, project: Project, days: NDArray[np.datetime64]) -> GroupPlan:
     """What one source still has to bring."""
     layout = source.layout
-    blocks = list(cut(layout, project.grid, source.times(days)))
+    times = source.times(days)
     ledger = Cube(project.cube.path, project.grid).ledger
     finished: set[str] = set()
-    if ledger.exists():
+    if in_bucket(ledger) or ledger.exists():
         manifest = Manifest(ledger)
         _check_config(manifest, source)
         finished = manifest.finished(layout.group) | manifest.unfolded(layout.group)
-    missing = [block for block in blocks if block.key not in finished]
-    return GroupPlan(source=source, missing=missing, total=len(blocks))
+    missing = list(cut(layout, project.grid, times, without=finished))
+    return GroupPlan(source=source, missing=missing, total=count(layout, project.grid, times))
 
 
 def _check_config(manifest: Manifest, source: Source) -> None:
     """Refuse to mix blocks made with different settings in one group."""
     group, wanted = source.layout.group, config_hash(source)
-    other = {row.config for row in manifest.rows(group) if row.status == "done"} - {wanted, ""}
-    if other:
+    for other in sorted(manifest.configs(group) - {wanted, ""}):
+        before = manifest.groups.settings(group, other)
+        changed = differences(before, settings_of(source)) if before else ""
         raise CubeError(
-            f"the cube's group {group} was made with other settings of its source (config "
-            f"{', '.join(sorted(other))}, now {wanted}): take another cube.path, or put them back"
+            f"the cube's group {group} was made with other settings of its source "
+            f"({changed or f'config {other}, now {wanted}'}): take another cube.path, or put them "
+            "back"
         )

@@ -52,7 +52,7 @@ def world_path(project: Project) -> Path:
         Beside the cube, named after the world's settings: other settings, another world.
     """
     digest = hashlib.sha256(repr(project.sandbox).encode()).hexdigest()[:8]
-    return project.cube.path.parent / f"world-{digest}.npz"
+    return project.cube.folder / f"world-{digest}.npz"
 
 
 @contextmanager
