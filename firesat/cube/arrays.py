@@ -26,13 +26,13 @@ _SECONDS = "seconds since 1970-01-01T00:00:00"
 def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
     """What must not change once a group has been made."""
     days = times.astype("datetime64[s]").astype(np.int64)
-    span = f"{len(times)} from {times[0]} to {times[-1]}" if len(times) else "none"
+    dates = np.datetime_as_string(times, unit="D")
+    span = f"{len(dates)} from {dates[0]} to {dates[-1]}"
     return {
         "level": layout.level,
         "steps": layout.steps,
         "whole_box": layout.whole_box,
         "stream": layout.stream,
-        "codec": layout.codec,
         "variables": {v.name: [v.dtype, v.scale, v.fill, list(v.bands)] for v in layout.variables},
         "times": f"{span} ({hashlib.sha256(days.tobytes()).hexdigest()[:16]})",
     }

@@ -188,6 +188,17 @@ def test_the_hash_knows_content_not_order(tmp_path: Path) -> None:
     assert cube_hash(cubes[1].path) != first
 
 
+def test_the_hash_does_not_know_the_codec_nor_the_unit_of_time(tmp_path: Path) -> None:
+    hashes = set()
+    for name, codec, unit in (("a", "zstd", "D"), ("b", "lz4", "ns")):
+        cube = create_cube(tmp_path / f"{name}.zarr", GRID)
+        layout = replace(WEATHER, codec=codec)
+        for block in cube.add_group(layout, DAYS.astype(f"datetime64[{unit}]")):
+            cube.write_block(layout, block, weather(block))
+        hashes.add(cube_hash(cube.path))
+    assert len(hashes) == 1
+
+
 def test_the_coordinator_notes_when_steps_became_available(cube: Cube) -> None:
     blocks = cube.add_group(WEATHER, DAYS)
     available = ["2021-05-05T12:00:00", "", "2021-05-07T12:00:00"]
