@@ -14,7 +14,7 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError
 from firesat.grid import crs_of
 from firesat.sources._layers import empty
-from firesat.sources._perimeters import read_vectors
+from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members
 from firesat.window import fire_day
 

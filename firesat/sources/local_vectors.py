@@ -12,9 +12,11 @@ from pyproj import CRS
 
 from firesat.bands import check_names
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._drawing import draw_fires
 from firesat.sources._layers import hours, latest, layer
 from firesat.sources._local import resolve
-from firesat.sources._perimeters import DATES, Columns, draw_fires, fire_table, read_vectors
+from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene
 
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._drawing import draw_fires
 from firesat.sources._http import download, list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
-from firesat.sources._perimeters import DATES, Columns, draw_fires, fire_table, read_vectors
+from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene, cached
 
 _COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
