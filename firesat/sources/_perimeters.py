@@ -61,8 +61,9 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
     xr.Dataset
         Along dim ``fire``, which has no place on any grid: ``geometry`` (WKB, made valid),
         ``name``, ``fire_id`` (the number at the end of the name, or 1, 2, ...), the four dates in
-        days since 1970-01-01 (NaN where unknown), ``prescribed`` (0 or 1); attributes ``crs_wkt``
-        and ``mended``, the features that were not valid, such as self-crossing rings.
+        days since 1970-01-01 (NaN where unknown), ``prescribed`` (0 or 1); attributes
+        ``crs_wkt``, ``mended`` (features that were not valid, such as self-crossing rings) and
+        ``unread`` (dates that could not be read).
 
     Raises
     ------
@@ -81,8 +82,13 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
     names = text_of(sound, columns.fire)
     prescribed = is_prescribed(text_of(sound, columns.prescribed))
     table = pd.DataFrame({"shape": shapes, "name": names, "prescribed": prescribed})
+    unread = 0
     for date in DATES:
-        table[date] = days_of(text_of(sound, getattr(columns, date)))
+        text = text_of(sound, getattr(columns, date))
+        table[date] = days_of(text)
+        unread += int(((text != "") & table[date].isna()).sum())
+    if unread:
+        log.warning("%d dates cannot be read or are before 1970: they count as unknown", unread)
     if columns.fire:
         table = _dissolved(table)
     return xr.Dataset(
@@ -93,7 +99,11 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
             "prescribed": ("fire", table["prescribed"].to_numpy(dtype="float32")),
             **{date: ("fire", table[date].to_numpy(dtype="float32")) for date in DATES},
         },
-        attrs={"crs_wkt": CRS(known).to_wkt(), "mended": int(broken.sum())},
+        attrs={
+            "crs_wkt": CRS(known).to_wkt(),
+            "mended": int(broken.sum()),
+            "unread": unread,
+        },
     )
 
 
@@ -158,9 +168,6 @@ def days_of(text: "pd.Series[str]") -> NDArray[np.float64]:
     days = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
     since = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
     since[since < 0] = np.nan  # such as the year 1, by which some lists say "none"
-    unread = int(((text != "").to_numpy() & np.isnan(since)).sum())
-    if unread:
-        log.warning("%d dates cannot be read or are before 1970: they count as unknown", unread)
     return since
 
 
