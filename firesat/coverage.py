@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from shapely.geometry.base import BaseGeometry
 
 SLIVER = 1e-7  # share of a cell, 10 cm2 of a hectare: less is rounding, not ground
 
 Floats = NDArray[np.float64]
+Shapes = Sequence[shapely.Geometry] | NDArray[np.object_]
 
 
-def burned_fraction(shapes: Sequence[BaseGeometry], cells: GeoBox) -> NDArray[np.float32]:
+def burned_fraction(shapes: Shapes, cells: GeoBox) -> NDArray[np.float32]:
     """Draw polygons as the share of each cell that they cover together.
 
     Parameters
     ----------
-    shapes : sequence of shapely geometry
+    shapes : sequence or array of shapely geometry
         Valid, in the CRS of `cells`; lines and points in them cover nothing. Where they overlap the
         ground is counted once.
     cells : GeoBox
@@ -43,12 +43,12 @@ def burned_fraction(shapes: Sequence[BaseGeometry], cells: GeoBox) -> NDArray[np
     return share.astype(np.float32)
 
 
-def covered(shapes: Sequence[BaseGeometry], cells: GeoBox) -> Floats:
+def covered(shapes: Shapes, cells: GeoBox) -> Floats:
     """Give the share of each cell that polygons cover which do not overlap.
 
     Parameters
     ----------
-    shapes : sequence of shapely geometry
+    shapes : sequence or array of shapely geometry
         Valid and apart, save for their edges, in the CRS of `cells`.
     cells : GeoBox
         Target cells, north up.
@@ -68,12 +68,12 @@ def covered(shapes: Sequence[BaseGeometry], cells: GeoBox) -> Floats:
     return np.minimum(share, 1.0, out=share)
 
 
-def disjoint(shapes: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+def disjoint(shapes: Shapes) -> list[shapely.Geometry]:
     """Join the shapes that overlap, so that no ground is covered twice.
 
     Parameters
     ----------
-    shapes : sequence of shapely geometry
+    shapes : sequence or array of shapely geometry
         Valid.
 
     Returns
@@ -113,7 +113,7 @@ def overlapping(shapes: NDArray[np.object_]) -> NDArray[np.int64]:
     return groups
 
 
-def _edges(shapes: Sequence[BaseGeometry]) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def _edges(shapes: Shapes) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Corners of all rings one after the other, shells against the clock, and their ring."""
     parts = shapely.get_parts(shapely.get_parts(np.asarray(shapes, dtype=object)))
     polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]

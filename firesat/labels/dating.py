@@ -154,7 +154,8 @@ def _assumed_end(fire: Fire) -> float:
     if fire.hectares <= SMALL or np.isnan(fire.start):
         return fire.start + AGENCY_DAYS
     year = np.datetime64(int(fire.start), "D").astype("datetime64[Y]")
-    return float((year + 1).astype("datetime64[D]").astype(np.int64)) - 1
+    turn = (year + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    return float(turn.astype(np.int64)) - 1
 
 
 def spilled(burned: Mask, ratio: int) -> Mask:

@@ -193,6 +193,8 @@ def _profile(raster: Raster) -> dict[str, object]:
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "bigtiff": "IF_SAFER",
+        "interleave": "band",
+        "sparse_ok": True,  # a band that is empty far and wide, as of dates, takes no room
         **nodata,
     }
 

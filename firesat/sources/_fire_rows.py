@@ -1,5 +1,7 @@
 """The features of one season in a file of perimeters, checked one by one."""
 
+import logging
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from firesat.errors import ConfigError, CorruptFileError, GridError
 from firesat.sources._fire_columns import FireColumns, known_starts, recognise
 from firesat.sources._perimeters import days_of, text_of
 from firesat.sources._vectors import unpacked
+
+log = logging.getLogger(__name__)
 
 _NBAC_CRS = CRS.from_epsg(3978)  # as NBAC documents; its .prj names no authority
 _UNKNOWN = "unknown"
@@ -78,15 +82,19 @@ def season_rows(path: Path, year: int, *, dated_by_hotspots: bool) -> Rows:
     """
     if not path.is_file():
         raise ConfigError(f"there is no file {path}: give perimeters of fires")
-    with unpacked(path) as plain:
+    with unpacked(path) as plain, warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")  # GDAL's, such as of rings that do not close
         try:
             frame, columns, seasons = _read(path, plain, year)
         except (DataSourceError, DataLayerError, ValueError) as error:
-            raise CorruptFileError(f"{path} cannot be read ({error}): fetch it again") from error
+            why = " ".join(str(error).split())
+            raise CorruptFileError(f"{path} cannot be read ({why}): fetch it again") from error
+    for text in {str(remark.message) for remark in remarks}:
+        log.info("%s: %s", path.name, text)
     notes = _check_dates(path, columns, dated_by_hotspots=dated_by_hotspots)
     years = {str(name): int(n) for name, n in Counter(seasons).items()}
     if frame.empty:
-        there = ", ".join(sorted(years)) or "no year at all"
+        there = f"{min(years)} to {max(years)}" if len(years) > 1 else min(years)
         raise ConfigError(f"{path} has no fires of {year}, but of {there}: choose another --year")
     frame, assumed = _with_crs(path, frame, columns)
     _check_units(path, frame)
@@ -108,14 +116,15 @@ def _read(path: Path, plain: Path, year: int) -> tuple[gpd.GeoDataFrame, FireCol
     columns = recognise(info["fields"])
     if not info["features"]:
         raise CorruptFileError(f"{path} is empty: give perimeters of fires")
-    said = ["YEAR"] if not columns.dated else columns.dated
     frame = pyogrio.read_dataframe(
-        plain, layer=layer, columns=said, read_geometry=False, fid_as_index=True
+        plain, layer=layer, columns=columns.dated or None, read_geometry=False, fid_as_index=True
     )
     seasons = _seasons(pd.DataFrame(frame), columns, year)
     own = frame.index[seasons == str(year)].to_numpy()
     # by their numbers: all fires of Canada since 1972 are too many to hold at once
-    features = pyogrio.read_dataframe(plain, layer=layer, columns=columns.used, fids=own)
+    features = pyogrio.read_dataframe(
+        plain, layer=layer, columns=columns.used, fids=own, on_invalid="ignore"
+    )
     return gpd.GeoDataFrame(features), columns, seasons.tolist()
 
 
@@ -141,7 +150,7 @@ def _seasons(frame: pd.DataFrame, columns: FireColumns, year: int) -> "pd.Series
     undated = _UNKNOWN
     if not columns.year and (known.empty or (known == year).any()):
         undated = str(year)  # such a file holds one season, and undated fires are its own
-    seasons: pd.Series[str] = said.map("{:.0f}".format, na_action="ignore").fillna(undated)
+    seasons: pd.Series[str] = said.map(lambda y: undated if np.isnan(y) else f"{y:.0f}")
     return seasons
 
 
@@ -193,7 +202,7 @@ def _sound(path: Path, frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Count
     infinite = areal & ~np.isfinite(shapely.bounds(shapes)).all(axis=1)
     flat = areal & ~infinite & (shapely.area(shapes) == 0)
     reasons = {
-        "no geometry": absent,
+        "no geometry, or a broken one": absent,
         "points or lines": ~areal & ~absent,
         "coordinates that are no numbers": infinite,
         "no area": flat & shapely.is_valid(shapes),

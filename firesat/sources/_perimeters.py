@@ -173,12 +173,18 @@ def days_of(text: "pd.Series[str]") -> NDArray[np.float64]:
 
 def _dissolved(table: pd.DataFrame) -> pd.DataFrame:
     """One row per fire and kind: a fire that crosses a province stands in several features."""
-    rules: dict[str, Any] = {"shape": lambda parts: shapely.union_all(parts.to_numpy())}
+    rules: dict[str, Any] = {"shape": _joined}
     rules |= {date: "min" if date.endswith("start") else "max" for date in DATES}
     unnamed = table["name"] == ""
     table["name"] = table["name"].mask(unnamed, "unnamed " + table.index.astype("str"))
     joined = table.groupby(["name", "prescribed"], sort=True, as_index=False).agg(rules)
     return pd.DataFrame(joined)
+
+
+def _joined(parts: "pd.Series[Any]") -> shapely.Geometry:
+    """One shape of several."""
+    shapes = parts.to_numpy()
+    return shapes[0] if len(shapes) == 1 else shapely.union_all(shapes)
 
 
 def _numbers(names: "pd.Series[str]") -> NDArray[np.int64]:

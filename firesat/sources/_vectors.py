@@ -76,7 +76,7 @@ def unpacked(path: Path) -> Iterator[Path]:
             yield _unpack(path, Path(folder))
     else:
         raise CorruptFileError(
-            f"{path} is no vector file: give {', '.join(_SUFFIXES)}, .csv or .zip"
+            f"{path} is no vector file: give {', '.join(_SUFFIXES)}, or a .zip of one"
         )
 
 

@@ -17,7 +17,15 @@ from firesat.sources._fire_rows import Rows, season_rows
 from firesat.sources._hotspots import read_hotspots
 from firesat.sources._perimeters import DATES, Columns, fire_table, is_prescribed, text_of
 
-__all__ = ["DATES", "SeasonFires", "fire_arrays", "read_fires", "read_hotspots", "window_of"]
+__all__ = [
+    "DATES",
+    "SeasonFires",
+    "fire_arrays",
+    "read_fires",
+    "read_hotspots",
+    "reproject",
+    "window_of",
+]
 
 _BURNS = ("pb", "h-pb", "prescribed", "prescribed burn", "prescribed fire")  # causes, NFDB's first
 _RELEASE = re.compile(r"_(\d{4})\d{4}(?:_shp)?$", re.IGNORECASE)
@@ -121,6 +129,7 @@ def read_fires(path: Path, year: int, crs: str, *, dated_by_hotspots: bool) -> S
 def _keyed(frame: gpd.GeoDataFrame, columns: FireColumns) -> gpd.GeoDataFrame:
     """The features with one column of names and one that tells prescribed burns."""
     name, agency = text_of(frame, columns.fire), text_of(frame, columns.agency)
+    name = name.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # NBAC numbers fires by reals
     whole = (agency + " " + name).str.strip().where(name != "", "")
     number = pd.Series(np.arange(1, len(frame) + 1), index=frame.index).astype("str")
     cause = text_of(frame, columns.cause).str.lower().isin(_BURNS)
@@ -166,7 +175,8 @@ def _official(
     # NBAC gives each part its own size, agencies the whole fire's to each part
     sizes = groups.sum(min_count=1) if columns.kind == "NBAC" else groups.max()
     which = pd.MultiIndex.from_arrays([fires["name"], fires["prescribed"] == 1])
-    return sizes.reindex(which).to_numpy(dtype="float64")
+    official: NDArray[np.float64] = sizes.reindex(which).to_numpy(dtype="float64")
+    return official
 
 
 def _forget_foreign_dates(fires: pd.DataFrame, year: int) -> int:

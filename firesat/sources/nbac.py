@@ -71,7 +71,8 @@ class Nbac:
                 "provider": self.provider,
                 "licence": OPEN_CANADA,
                 "latency_hours": self.latency_hours,
-                "comment": "published months after the season: for labels and scores, never input",
+                "comment": "published months after the season: for labels and scores, never input; "
+                "the newest year is provisional",
             },
         )
 

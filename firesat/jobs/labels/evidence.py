@@ -105,12 +105,15 @@ def gather(request: Request) -> Evidence:
     undated = file.fires[["agency_start", "hotspot_start"]].isna().all(axis=1).to_numpy()
     ground = _grown(cells)
     found, rows = _detections(request, ground)
+    notes = file.notes
+    if request.hotspots and not rows["used"]:
+        notes += ("no hotspot lies in the region or within 20 km of it",)
     seen = file.fires["hotspot_start"].to_numpy(dtype="float64", copy=True)
     for place in np.flatnonzero(undated & inside):
         seen[place] = _first_seen(shapes[place], found, ground)
     return Evidence(
         cells=cells,
-        file=replace(file, fires=file.fires.assign(hotspot_start=seen)),
+        file=replace(file, fires=file.fires.assign(hotspot_start=seen), notes=notes),
         undated=undated,
         inside=inside,
         whole=whole,
@@ -164,9 +167,9 @@ def _detections(request: Request, ground: GeoBox) -> tuple[Detections, Counter[s
              "elsewhere": (~here).sum()}
         )  # fmt: skip
     key, count = np.unique(np.concatenate(keys), return_counts=True)
-    place, day = np.divmod(key, _DAYS)
-    row, column = np.divmod(place, ground.shape[1])
-    found = Detections(row=row, column=column, day=day, count=count.astype("float64"))
+    cell, since = np.divmod(key, _DAYS)
+    row, column = np.divmod(cell, ground.shape[1])
+    found = Detections(row=row, column=column, day=since, count=count.astype("float64"))
     return found, Counter({name: int(n) for name, n in rows.items() if n})
 
 

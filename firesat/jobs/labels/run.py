@@ -1,5 +1,6 @@
 """From a request to a file of labels."""
 
+from firesat.errors import ProductError
 from firesat.jobs.labels.areas import measure
 from firesat.jobs.labels.bands import raster
 from firesat.jobs.labels.evidence import Evidence
@@ -29,8 +30,11 @@ def label(request: Request, evidence: Evidence, advance: Advance) -> LabelReport
     Raises
     ------
     ProductError
-        If the disk is full.
+        If the file cannot be written.
     """
     areas, tally = measure(evidence), Tally()
-    publish(request.output, raster(request, evidence), strips(evidence, tally, advance))
+    try:
+        publish(request.output, raster(request, evidence), strips(evidence, tally, advance))
+    except OSError as error:
+        raise ProductError(f"{request.output} cannot be written ({error}): change -o") from error
     return report(request, evidence, tally, areas)

@@ -86,7 +86,7 @@ def _window(evidence: Evidence, cells: GeoBox, tally: Tally) -> Strip:
     wide = geobox(extent, str(crs_of(cells)), 100)
     fires, found = _fires(evidence, wide), _hotspots(evidence, wide)
     if fires.empty and not found.row.size:
-        return _nothing(cells.shape)
+        return _nothing(*cells.shape)
     perimeters = _dataset(fire_arrays(fires, wide))
     season = date_season(perimeters, found, COARSER)
     edge = round(MARGIN / 100)
@@ -96,9 +96,9 @@ def _window(evidence: Evidence, cells: GeoBox, tally: Tally) -> Strip:
     return np.stack([labels[name].values for name in VARIABLES])
 
 
-def _nothing(shape: tuple[int, int]) -> Strip:
+def _nothing(height: int, width: int) -> Strip:
     """Labels where nothing burned."""
-    empty = np.full((len(VARIABLES), *shape), np.nan, dtype=np.float32)
+    empty = np.full((len(VARIABLES), height, width), np.nan, dtype=np.float32)
     for name in ("fraction", "fire_id"):
         empty[VARIABLES.index(name)] = 0.0
     return empty
@@ -108,7 +108,9 @@ def _fires(evidence: Evidence, cells: GeoBox) -> pd.DataFrame:
     """The fires that may touch some cells."""
     left, bottom, right, top = cells.boundingbox
     x0, y0, x1, y1 = evidence.bounds.T
-    return evidence.file.fires[(x0 < right) & (x1 > left) & (y0 < top) & (y1 > bottom)]
+    near = (x0 < right) & (x1 > left) & (y0 < top) & (y1 > bottom)
+    fires: pd.DataFrame = evidence.file.fires[near]
+    return fires
 
 
 def _hotspots(evidence: Evidence, cells: GeoBox) -> Detections:
