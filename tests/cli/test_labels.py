@@ -14,7 +14,7 @@ from firesat.cli.main import main
 
 BBOX = ("-94.72", "54.68", "-94.55", "54.78")
 SQUARE = box(22_000, 632_000, 26_000, 636_000)
-ROW = {"YEAR": 2023, "NFIREID": 7, "GID": "2023_7", "AG_SDATE": "2023-07-05", "ADJ_HA": 1540.0}
+ROW = {"YEAR": 2023, "NFIREID": 7, "GID": "2023_7", "AG_SDATE": "2023-07-05", "ADJ_HA": 1660.0}
 
 
 def write(
@@ -57,7 +57,7 @@ def test_json_holds_the_counts_and_the_file_is_there(
     assert shown["hotspots"] == {"rows": 2, "used": 1, "impossible coordinates": 1}
     assert shown["unknown_cells"] == {"prescribed": 0, "undated": 0, "stray_hotspots": 0}
     area = shown["area_ha"]
-    assert area["official"] == 1540.0
+    assert area["official"] == 1660.0
     assert area["fractions"] == pytest.approx(area["polygons"], rel=1e-4)
     assert shown["outliers"] == []
     with rasterio.open(shown["output"]) as file:
