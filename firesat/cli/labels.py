@@ -80,11 +80,13 @@ def run(arguments: Namespace) -> int:
         output=arguments.output,
         hotspots=tuple(arguments.hotspots),
     )
-    evidence = gather(request)
+    with screen.status(f"reading {request.perimeters.name}"):
+        evidence = gather(request)
     planned = plan(request, evidence)
     for note in planned.notes:
-        screen.print(f"note: {note}", soft_wrap=True)
+        screen.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.dry_run:
+        screen.print(f"would write {request.output}", soft_wrap=True, markup=False)
         _show(asdict(planned), as_json=arguments.json)
         return 0
     with progress_bar("labels") as advance:
@@ -101,7 +103,7 @@ def _show(facts: dict[str, object], *, as_json: bool) -> None:
         print_json(facts)
         return
     for name, value in facts.items():
-        if name in ("notes", "outliers"):
+        if name in ("notes", "outliers", "fire_ids"):
             continue
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         sys.stdout.write(f"{name.replace('_', ' '):20} {text or 0}\n")

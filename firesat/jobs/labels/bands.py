@@ -13,7 +13,8 @@ _LARGEST = (2.0**24, 60_000.0)  # number of a fire, and day, that a band can hol
 _WORDS = {
     "fraction": "burned fraction of the cell; nodata = unknown: prescribed burn, or hotspots "
     "outside every perimeter between earliest and latest",
-    "fire_id": "number of the fire that burned most of the cell; 0 = none",
+    "fire_id": "number of the fire that burned most of the cell, 0 = none; it ends the fire's name "
+    "or stands in the report",
     "burn_day": "likeliest fire day; nodata = none, or a fire without date",
     "earliest": "first fire day on which it may have burned",
     "latest": "last fire day on which it may have burned",

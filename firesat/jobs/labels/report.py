@@ -1,6 +1,9 @@
 """What is in a file of labels, in numbers."""
 
+import re
 from dataclasses import asdict, dataclass
+
+import pandas as pd
 
 from firesat.jobs.labels.areas import Areas, Outlier
 from firesat.jobs.labels.evidence import Evidence
@@ -37,6 +40,8 @@ class Plan:
         Wildfires of which the file does not say when they started.
     hotspots : dict of str to int
         Rows of the hotspot tables, those used, and the others by reason.
+    fire_ids : dict of str to int
+        Numbers of the fires whose name does not end with it.
     notes : tuple of str
         What was assumed.
     """
@@ -52,6 +57,7 @@ class Plan:
     prescribed_excluded: int
     undated: int
     hotspots: dict[str, int]
+    fire_ids: dict[str, int]
     notes: tuple[str, ...]
 
 
@@ -145,8 +151,15 @@ def plan(request: Request, evidence: Evidence) -> Plan:
         prescribed_excluded=int((~wild & evidence.inside).sum()),
         undated=int((wild & evidence.inside & evidence.undated).sum()),
         hotspots=dict(evidence.hotspots),
+        fire_ids=_unnamed_numbers(file.fires[wild & evidence.inside]),
         notes=file.notes,
     )
+
+
+def _unnamed_numbers(fires: pd.DataFrame) -> dict[str, int]:
+    """Numbers that cannot be read from the fires' names."""
+    pairs = zip(fires["name"], fires["fire_id"].astype(int), strict=True)
+    return {name: number for name, number in pairs if not re.search(rf"(?<!\d)0*{number}$", name)}
 
 
 def report(request: Request, evidence: Evidence, tally: Tally, areas: Areas) -> LabelReport:
