@@ -132,7 +132,7 @@ class Grid:
             return self.region
         if self.bbox is None:
             return self.bounds
-        return _grow_to_10_km(self.bbox, self.crs)
+        return around_degrees(self.bbox, self.crs)
 
     def tiles(self) -> list[Tile]:
         """List the tiles that the region touches.
@@ -236,8 +236,26 @@ def _check_region(extent: Bounds, bounds: Bounds) -> None:
         raise GridError(f"the region {list(extent)} leaves Canada's box {list(bounds)}")
 
 
-def _grow_to_10_km(bbox: Bounds, crs: str) -> Bounds:
-    """Project degrees to metres and grow to whole 10 km cells."""
+def around_degrees(bbox: Bounds, crs: str) -> Bounds:
+    """Project degrees to metres and grow to whole 10 km cells.
+
+    Parameters
+    ----------
+    bbox : tuple of float
+        West, south, east, north in degrees.
+    crs : str
+        Metric CRS.
+
+    Returns
+    -------
+    tuple of float
+        x0, y0, x1, y1 in metres, multiples of 10 km, which hold the whole bbox.
+
+    Raises
+    ------
+    GridError
+        If it is no bbox.
+    """
     west, south, east, north = bbox
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise GridError(f"the bbox {list(bbox)} is not [west, south, east, north] in degrees")

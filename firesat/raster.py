@@ -1,8 +1,6 @@
-"""Rasters: opening them with care, putting them on our cells, and drawing polygons into cells."""
+"""Rasters: opening them with care, and putting them on our cells."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import odc.geo.xr  # noqa: F401  registers the .odc accessor
@@ -12,9 +10,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 from rasterio.errors import RasterioError
-from rasterio.features import rasterize
 from rasterio.warp import reproject
-from shapely.geometry.base import BaseGeometry
 
 from firesat.bands import BANDS, Resampling
 from firesat.errors import CorruptFileError, GridError
@@ -146,69 +142,3 @@ def _first_words(path: Path) -> str:
         return "nothing: there is no such file"
     with path.open("rb") as file:
         return repr(file.read(16))
-
-
-def burned_fraction(
-    shapes: Iterable[BaseGeometry], cells: GeoBox, *, supersample: int = 5
-) -> NDArray[np.float32]:
-    """Draw polygons as the share of each cell that they cover.
-
-    Cells are cut into ``supersample**2`` parts and a part counts when its centre lies inside, which
-    keeps areas without bias; on the edge of a polygon the fraction is exact to about
-    ``1 / supersample**2`` per crossing.
-
-    Parameters
-    ----------
-    shapes : iterable of shapely geometry
-        In the CRS of `cells`.
-    cells : GeoBox
-        Target cells.
-    supersample : int
-        Parts along a cell's side.
-
-    Returns
-    -------
-    ndarray of float32, shape (Y, X)
-        0 to 1.
-    """
-    fine = cells.zoom_out(1 / supersample)
-    drawn = _draw([(shape, 1) for shape in shapes], fine, "uint8")
-    height, width = cells.shape
-    parts = drawn.reshape(height, supersample, width, supersample)
-    fraction: NDArray[np.float32] = parts.mean(axis=(1, 3)).astype("float32")
-    return fraction
-
-
-def draw(
-    shapes: Iterable[tuple[BaseGeometry, int]], cells: GeoBox, *, touched: bool = True
-) -> NDArray[np.int32]:
-    """Draw numbered polygons into cells; later ones lie on top.
-
-    Parameters
-    ----------
-    shapes : iterable of (shapely geometry, int)
-        In the CRS of `cells`.
-    cells : GeoBox
-        Target cells.
-    touched : bool
-        Whether cells that a polygon only touches count, or cell centres alone.
-
-    Returns
-    -------
-    ndarray of int32, shape (Y, X)
-        0 where there is none.
-    """
-    drawn: NDArray[np.int32] = _draw(list(shapes), cells, "int32", touched=touched)
-    return drawn
-
-
-def _draw(
-    shapes: list[tuple[BaseGeometry, int]], cells: GeoBox, dtype: str, *, touched: bool = False
-) -> NDArray[Any]:
-    """Rasterise, tolerating an empty list, which GDAL does not."""
-    if not shapes:
-        return np.zeros(cells.shape, dtype=dtype)
-    drawn: NDArray[Any] = rasterize(
-        shapes, out_shape=cells.shape, transform=cells.affine, dtype=dtype, all_touched=touched
-    )
-    return drawn

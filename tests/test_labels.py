@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from firesat.cube import open_cube
 from firesat.errors import GridError
-from firesat.labels import VARIABLES, label_season, window_label
+from firesat.labels import VARIABLES, at_risk_truth, label_season, window_label
+from firesat.samples import active_fire_asof, burnt_asof
 from firesat.window import Window
 from tests.tiny_cube import REGION, write_tiny_cube
 
@@ -145,6 +146,22 @@ def test_a_fire_without_hotspots_keeps_its_perimeters_dates(
     assert labels["fraction"].sum() == 2
     assert labels.attrs["fires_without_hotspots"] == 1
     assert labels.attrs["undated_fires"] == np.isnan(wanted[0])
+
+
+def test_a_large_fire_with_a_start_alone_may_have_burned_any_day_of_the_year() -> None:
+    last = float((np.datetime64("2023-12-31") - np.datetime64("1970-01-01")).astype(int))
+    five = (slice(0, 5), slice(0, 10))  # 50 ha
+    for where, latest in ((five, DAY0 + 7), (EVERYWHERE, last)):
+        labels = label_season(
+            perimeters({"number": 7, "where": where, "agency_start": 5}), hotspots({})
+        )
+        assert dated(labels, 3, 4)[:2] == [5, 5]
+        assert labels["latest"].values[3, 4] == latest
+    # windows before the start are known, those after it are not
+    _, valid = window_label(labels, "2023-05-20", Window(horizon=8))
+    assert valid.all()
+    _, valid = window_label(labels, "2023-08-20", Window(horizon=8))
+    assert not valid.any()
 
 
 def test_a_prescribed_burn_is_unknown_and_counted() -> None:
@@ -290,3 +307,33 @@ def test_a_label_is_known_exactly_when_every_possible_day_agrees(
     burns = (issued <= days) & (days < issued + horizon)
     assert valid.all() == ((burns.all() or not burns.any()) and late >= issued)
     assert label.sum() == (valid.all() and burns.all())
+
+
+# Truth and what was known -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        (season(), 1),
+        (season(fraction=0.4, earliest=1, latest=2, fire_start=1), 1),  # less than half burned
+        (season(fraction=1.0, earliest=1, latest=4, fire_start=1), 0),
+        (season(fraction=1.0, earliest=5, latest=9, fire_start=1), 1),
+        (season(fraction=1.0, earliest=4, latest=5, fire_start=1), NAN),
+        (season(fraction=1.0), NAN),  # undated
+        (season(fraction=NAN, earliest=1, latest=4), NAN),  # hotspots outside every perimeter
+        (season(fraction=NAN, earliest=5, latest=6), 1),
+        (season(fraction=NAN), NAN),  # prescribed
+    ],
+)
+def test_at_risk_in_truth_is_what_had_not_burned_before_the_issue_day(
+    labels: xr.Dataset, wanted: float
+) -> None:
+    risk = at_risk_truth(labels, str(np.datetime64(DAY0 + 5, "D")))
+    np.testing.assert_array_equal(risk, [[wanted]])
+
+
+def test_what_is_known_of_fires_at_t_comes_from_hotspots_alone() -> None:
+    age = np.array([[1.0, 10.0, 11.0, np.inf]], dtype="float32")
+    assert active_fire_asof(age).tolist() == [[True, True, False, False]]
+    assert burnt_asof(age).tolist() == [[True, True, True, False]]

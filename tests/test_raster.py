@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from shapely.geometry import Point, box
 
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import geobox
-from firesat.raster import align, burned_fraction, draw, on_cells, open_raster
+from firesat.raster import align, on_cells, open_raster
 
 CELLS = geobox((0.0, 0.0, 10_000.0, 10_000.0), "EPSG:3979", 1000)
 
@@ -76,33 +73,6 @@ def test_another_crs_lands_in_the_right_place() -> None:
 def test_a_scene_without_crs_is_refused() -> None:
     with pytest.raises(GridError, match="set it in the source's read"):
         align(xr.Dataset({"t2m": (("y", "x"), np.zeros((2, 2)))}), CELLS)
-
-
-@given(st.floats(0, 8), st.floats(0, 8), st.floats(0.5, 2), st.floats(0.5, 2))
-def test_fractions_keep_the_area(x: float, y: float, width: float, height: float) -> None:
-    shape = box(x * 1000, y * 1000, (x + width) * 1000, (y + height) * 1000)
-    fraction = burned_fraction([shape], CELLS, supersample=10)
-    edge = 2 * (width + height) * 1000 * 100  # a part's width along the outline
-    assert abs(fraction.sum() * 1e6 - shape.area) <= edge
-
-
-def test_a_disc_keeps_its_area_within_one_percent() -> None:
-    disc = Point(5000, 5000).buffer(3500)
-    fraction = burned_fraction([disc], CELLS)
-    assert fraction.max() == 1.0
-    assert float(fraction.sum() * 1e6) == pytest.approx(disc.area, rel=0.01)
-
-
-def test_nothing_drawn_is_zero() -> None:
-    assert burned_fraction([], CELLS).sum() == 0
-    assert draw([], CELLS).dtype == np.int32
-
-
-def test_numbers_are_drawn_where_touched_later_on_top() -> None:
-    shapes = [(box(100, 100, 2900, 900), 4), (box(2000, 0, 3000, 1000), 9)]
-    drawn = draw(shapes, CELLS)
-    assert list(drawn[9, :4]) == [4, 4, 9, 0]
-    assert draw([(box(100, 100, 200, 200), 1)], CELLS, touched=False).sum() == 0
 
 
 def test_files_that_are_no_rasters_are_named(tmp_path: Path) -> None:

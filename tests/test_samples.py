@@ -8,9 +8,11 @@ import pytest
 import zarr
 from odc.geo.geobox import GeoBox
 
+from firesat.batch import INPUTS, MASKS
 from firesat.composite import recent_looks
 from firesat.cube import grid_of, open_cube
 from firesat.errors import SampleError
+from firesat.labels import SCORING_ONLY
 from firesat.samples import DayFields, Inputs, Reader, season
 from firesat.samples.looks import Scenes
 from firesat.samples.pieces import take
@@ -300,3 +302,16 @@ def test_cells_outside_the_cube_or_off_the_lines_are_refused(
 def test_season_runs_round_the_year() -> None:
     np.testing.assert_allclose(season("2023-01-01"), [0, 1], atol=1e-7)
     np.testing.assert_allclose(np.hypot(*season(DAY)), 1, rtol=1e-6)
+
+
+def test_at_risk_truth_is_in_the_truth_and_never_in_a_batch(
+    tiny_cube: Path, fields: DayFields
+) -> None:
+    assert fields.truth is not None
+    assert all(hasattr(fields.truth, name) for name in SCORING_ONLY)
+    risk = fields.truth.at_risk_truth
+    assert (risk == 0).any()
+    assert not fields.truth.valid[:, risk == 0].any()
+    chip = Reader(tiny_cube, Inputs()).chip(fields, 0, 0, 80)
+    assert "label" in chip
+    assert not set(SCORING_ONLY) & {*chip, *fields.inputs, *INPUTS, *MASKS.values()}

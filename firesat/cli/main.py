@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "what is missing in the cube, and what fetching it takes",
     "ingest": "fetch what is missing into the cube",
     "cube": "look at a cube, verify and repair it, export a part of it",
+    "labels": "what burned in a season and when, from perimeters and hotspots to a GeoTIFF",
     "derive": "fire weather and labels from what is in the cube",
     "sample": "cut the chips a forecaster learns from",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",

@@ -13,10 +13,30 @@ A season's labels are six variables per 100 m cell, days counted from 1970-01-01
 
 `fraction` NaN with dates: unknown between them, as where hotspots lie outside every perimeter.
 `fraction` NaN without dates: unknown all season.
+
+`at_risk_truth`, which cells had not burned by T, is for scores alone. What a forecast may know of
+fires, `active_fire_asof` and `burnt_asof`, comes from hotspots: see `firesat.samples`.
 """
 
+from firesat.labels.dating import SPILL, spilled
+from firesat.labels.hotspots import Detections
 from firesat.labels.layout import LAYOUT, VARIABLES
-from firesat.labels.season import label_season
-from firesat.labels.window import BURNT, window_label
+from firesat.labels.season import MARGIN, Season, count_cells, date_season, label_season
+from firesat.labels.window import BURNT, SCORING_ONLY, at_risk_truth, window_label
 
-__all__ = ["BURNT", "LAYOUT", "VARIABLES", "label_season", "window_label"]
+__all__ = [
+    "BURNT",
+    "LAYOUT",
+    "MARGIN",
+    "SCORING_ONLY",
+    "SPILL",
+    "VARIABLES",
+    "Detections",
+    "Season",
+    "at_risk_truth",
+    "count_cells",
+    "date_season",
+    "label_season",
+    "spilled",
+    "window_label",
+]

@@ -1,49 +1,41 @@
 """Burn dates of a season: perimeters say where, hotspots and agencies say when."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
-from scipy.spatial import cKDTree
 
 from firesat.errors import GridError
-from firesat.labels.hotspots import Arrivals, Detections, arrivals, detections, strays
+from firesat.labels.dating import Dates, Fire, date_fire, fires_of, ground_of, spilled
+from firesat.labels.hotspots import Detections, detections, strays
 from firesat.labels.layout import VARIABLES
 from firesat.labels.window import BURNT
 
-NEIGHBOURS = 12  # hotspot cells looked at: those touching the nearest one, and some
-SPREAD = 500.0  # metres beyond the nearest hotspot cell within which others bear on the date
-CELL = 100.0  # metres added to distances in the weights: nothing is nearer than a cell
-HALF_DAY, DEVIATIONS = 0.5, 1.0  # doubt = half a day + 1 standard deviation of the days around
-SLACK_FROM, SLACK_SPEED = 500.0, 1000.0  # metres; metres a day
-SPILL = 2  # 500 m cells around a perimeter in which a hotspot may belong to it
-AGENCY_DAYS = 2  # days after an agency's start, when it gives no end
-DATE_ERROR = 1  # days: perimeters carry calendar dates, hotspots fire days of 12-12 UTC
+MARGIN = 20_000.0  # metres around an area in which perimeters and hotspots bear on its labels
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fire:
-    """A fire's cells (flat indices) and the dates of its perimeter, NaN where not given."""
+class Season:
+    """Labels of some cells, and what dated their fires.
 
-    number: int
-    cells: NDArray[np.int64]
-    start: float
-    end: float
+    Parameters
+    ----------
+    labels : xr.Dataset
+        The variables of :mod:`firesat.labels`, float32.
+    seen : dict of int to bool
+        Number of each fire: whether hotspots date it.
+    undated : frozenset of int
+        Fires without any date.
+    """
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Dates:
-    """Burn day, earliest and latest of a fire's cells."""
-
-    burn_day: Floats | float
-    earliest: Floats | float
-    latest: Floats | float
+    labels: xr.Dataset
+    seen: Mapping[int, bool]
+    undated: frozenset[int]
 
 
 def label_season(nbac: xr.Dataset, hotspots: xr.Dataset) -> xr.Dataset:
@@ -57,7 +49,8 @@ def label_season(nbac: xr.Dataset, hotspots: xr.Dataset) -> xr.Dataset:
       the days away, between the runs or within them, whichever is larger, rounded outward; and a
       day more for each started kilometre beyond the first 500 m from the nearest hotspot cell.
       They stay within the fire's own dates.
-    - **No hotspots.** The perimeter's dates: start to end, or to two days after the start.
+    - **No hotspots.** The perimeter's dates, start to end. Without an end, a fire of at most 50 ha
+      has two days after its start, a larger one the rest of the year: it may have burned any day.
     - **No dates.** The fire stays, undated: unknown all season.
     - **Prescribed burns** of at least half the cell are no wildfire: `fraction` becomes NaN, the
       cell is unknown all season, and they are counted.
@@ -84,27 +77,16 @@ def label_season(nbac: xr.Dataset, hotspots: xr.Dataset) -> xr.Dataset:
     GridError
         If the two do not cover the same ground.
     """
-    ratio = _ratio(nbac, hotspots)
-    found = detections(hotspots)
-    planned = nbac["prescribed"].fillna(0).values >= BURNT
-    fraction = np.where(planned, np.nan, nbac["fraction"].values)
-    layers = {name: np.full(fraction.shape, np.nan) for name in VARIABLES}
-    layers["fraction"] = fraction
-    layers["fire_id"] = np.where(np.isnan(nbac["fraction"].values), np.nan, 0.0)
-    explained = _spilled(planned, ratio)
-    counts = {"fires": 0, "fires_without_hotspots": 0, "undated_fires": 0}
-    for fire in _fires(nbac, fraction):
-        ground = _ground(fire, fraction.shape, ratio)
-        explained |= ground
-        points = arrivals(_own(found, fire, ground))
-        _date(layers, fire, points, _distances(fire, points, nbac, hotspots))
-        counts["fires"] += 1
-        counts["fires_without_hotspots"] += not points.first.size
-        counts["undated_fires"] += not points.first.size and bool(np.isnan(fire.start))
-    outside = found.chosen(~explained[found.row, found.column])
-    counts["stray_cells"] = _leave_unknown(layers, outside, ratio)
-    counts["prescribed_cells"] = int(planned.sum())
-    return _dataset(layers, nbac, counts)
+    season = date_season(nbac, detections(hotspots), _ratio(nbac, hotspots))
+    cells = count_cells(season.labels, nbac["prescribed"].values)
+    counts = {
+        "fires": len(season.seen),
+        "fires_without_hotspots": sum(not seen for seen in season.seen.values()),
+        "undated_fires": len(season.undated),
+        "prescribed_cells": cells["prescribed"],
+        "stray_cells": cells["stray"],
+    }
+    return season.labels.assign_attrs(counts)
 
 
 def _ratio(nbac: xr.Dataset, hotspots: xr.Dataset) -> int:
@@ -118,112 +100,59 @@ def _ratio(nbac: xr.Dataset, hotspots: xr.Dataset) -> int:
     return ratio
 
 
-def _fires(nbac: xr.Dataset, fraction: Floats) -> Iterator[_Fire]:
-    """The fires that burned part of any cell, by their numbers."""
-    number = nbac["fire_id"].fillna(0).values.astype(np.int64).ravel()
-    cells = np.flatnonzero((number > 0) & (np.nan_to_num(fraction).ravel() > 0))
-    cells = cells[np.argsort(number[cells], kind="stable")]
-    names, starts = np.unique(number[cells], return_index=True)
-    for name, own in zip(names, np.split(cells, starts)[1:], strict=True):
-        dates = {
-            key: nbac[key].values.ravel()[own].astype("float64")
-            for key in ("agency_start", "hotspot_start", "agency_end", "hotspot_end")
-        }
-        start = _first_known(dates["agency_start"], dates["hotspot_start"])
-        end = -_first_known(-dates["agency_end"], -dates["hotspot_end"])
-        yield _Fire(number=int(name), cells=own, start=start, end=max(end, start))
+def date_season(perimeters: xr.Dataset, found: Detections, ratio: int) -> Season:
+    """Date the burned cells of a season from hotspots given one by one.
 
+    Parameters
+    ----------
+    perimeters : xr.Dataset
+        As `nbac` of :func:`label_season`; its sides are multiples of `ratio`.
+    found : Detections
+        Hotspots of the season, counted on the coarser cells of the same ground.
+    ratio : int
+        Cells along a hotspot cell's side.
 
-def _first_known(*days: Floats) -> float:
-    """Smallest known day; NaN if none is."""
-    known = np.concatenate(days)
-    known = known[~np.isnan(known)]
-    return float(known.min()) if known.size else float("nan")
-
-
-def _ground(fire: _Fire, shape: tuple[int, int], ratio: int) -> Mask:
-    """Hotspot cells in which a detection may be the fire's."""
-    burned = np.zeros(shape, dtype=bool)
-    burned.ravel()[fire.cells] = True
-    return _spilled(burned, ratio)
-
-
-def _spilled(burned: Mask, ratio: int) -> Mask:
-    """Hotspot cells that touch burned ground, and `SPILL` more around them."""
-    height, width = burned.shape
-    touched = burned.reshape(height // ratio, ratio, width // ratio, ratio).any(axis=(1, 3))
-    return np.asarray(
-        maximum_filter(touched.astype("uint8"), size=2 * SPILL + 1, mode="constant") > 0
+    Returns
+    -------
+    Season
+        Labels as of :func:`label_season`.
+    """
+    planned = perimeters["prescribed"].fillna(0).values >= BURNT
+    given = perimeters["fraction"].values
+    fraction = np.where(planned, np.nan, given).astype(np.float64)
+    layers = {name: np.full(fraction.shape, np.nan) for name in VARIABLES}
+    layers["fraction"] = fraction
+    layers["fire_id"] = np.where(np.isnan(given), np.nan, 0.0)
+    explained = spilled(planned, ratio)
+    seen, undated = {}, set()
+    for fire in fires_of(perimeters, fraction):
+        near = ground_of(fire, explained.shape, ratio)
+        explained |= near
+        dates = date_fire(fire, found, near, ratio)
+        _write(layers, fire, dates)
+        seen[fire.number] = dates.seen
+        if np.isnan(dates.start):
+            undated.add(fire.number)
+    _leave_unknown(layers, found.chosen(~explained[found.row, found.column]), ratio)
+    labels = xr.Dataset(
+        {name: (("y", "x"), values.astype("float32")) for name, values in layers.items()},
+        coords={"y": perimeters["y"], "x": perimeters["x"]},
     )
+    return Season(labels=labels, seen=seen, undated=frozenset(undated))
 
 
-def _own(found: Detections, fire: _Fire, ground: Mask) -> Detections:
-    """A fire's detections, their days moved into its dates."""
-    # an unknown date forbids nothing: comparisons with NaN are False
-    early, late = found.day < fire.start - DATE_ERROR, found.day > fire.end + DATE_ERROR
-    own = found.chosen(ground[found.row, found.column] & ~early & ~late)
-    day = np.fmin(np.fmax(own.day.astype("float64"), fire.start), fire.end).astype(np.int64)
-    return Detections(row=own.row, column=own.column, day=day, count=own.count)
-
-
-def _distances(
-    fire: _Fire, points: Arrivals, nbac: xr.Dataset, hotspots: xr.Dataset
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Metres from each burned cell to its nearest hotspot cells, and which these are."""
-    if not points.first.size:
-        return np.zeros((fire.cells.size, 0)), np.zeros((fire.cells.size, 0), dtype=np.int64)
-    rows, columns = np.divmod(fire.cells, nbac.sizes["x"])
-    burned = np.stack([nbac["y"].values[rows], nbac["x"].values[columns]], axis=1)
-    seen = np.stack([hotspots["y"].values[points.row], hotspots["x"].values[points.column]], axis=1)
-    metres, which = cKDTree(seen).query(burned, k=np.arange(1, min(NEIGHBOURS, len(seen)) + 1))
-    return metres, which
-
-
-def _date(
-    layers: dict[str, Floats],
-    fire: _Fire,
-    points: Arrivals,
-    near: tuple[Floats, NDArray[np.int64]],
-) -> None:
+def _write(layers: dict[str, Floats], fire: Fire, dates: Dates) -> None:
     """Write a fire's dates into its cells."""
-    if points.first.size:
-        start = fire.start if not np.isnan(fire.start) else float(points.first.min())
-        dates = _by_hotspots(points, *near, (start, fire.end))
-    else:
-        start = fire.start
-        end = start + AGENCY_DAYS if np.isnan(fire.end) else fire.end
-        dates = _Dates(burn_day=start, earliest=start, latest=end + 0 * start)
-    layers["fire_id"].ravel()[fire.cells] = fire.number
-    layers["fire_start"].ravel()[fire.cells] = start
-    layers["burn_day"].ravel()[fire.cells] = dates.burn_day
-    layers["earliest"].ravel()[fire.cells] = dates.earliest
-    layers["latest"].ravel()[fire.cells] = dates.latest
+    cells = (fire.row, fire.column)
+    layers["fire_id"][cells] = fire.number
+    layers["fire_start"][cells] = dates.start
+    layers["burn_day"][cells] = dates.burn_day
+    layers["earliest"][cells] = dates.earliest
+    layers["latest"][cells] = dates.latest
 
 
-def _by_hotspots(
-    points: Arrivals, metres: Floats, which: NDArray[np.int64], limits: tuple[float, float]
-) -> _Dates:
-    """Dates of cells from the hotspot cells around them; `limits` are the fire's, NaN = none."""
-    nearest = metres[:, :1]
-    weight = np.where(metres <= nearest + SPREAD, 1.0 / (metres + CELL) ** 2, 0.0)
-    weight /= weight.sum(axis=1, keepdims=True)
-    days, spread = points.middle[which], points.spread[which]
-    mean = (weight * days).sum(axis=1)
-    between = (weight * (days - mean[:, None]) ** 2).sum(axis=1)
-    within = (weight * spread**2).sum(axis=1)
-    doubt = HALF_DAY + DEVIATIONS * np.sqrt(np.maximum(between, within))
-    slack = np.ceil(np.maximum(nearest[:, 0] - SLACK_FROM, 0.0) / SLACK_SPEED)
-    first = np.round(mean - doubt + HALF_DAY, 6)  # rounded: sums differ in their last bits
-    last = np.round(mean + doubt - HALF_DAY, 6)
-    return _Dates(
-        burn_day=np.rint(np.round(mean, 6)),
-        earliest=np.fmax(np.floor(first) - slack, limits[0]),
-        latest=np.fmin(np.ceil(last) + slack, limits[1]),
-    )
-
-
-def _leave_unknown(layers: dict[str, Floats], outside: Detections, ratio: int) -> int:
-    """Mark unburned cells under stray hotspots as unknown between their dates; count them."""
+def _leave_unknown(layers: dict[str, Floats], outside: Detections, ratio: int) -> None:
+    """Mark unburned cells under stray hotspots as unknown between their dates."""
     height, width = layers["fraction"].shape
     first, last = (
         np.repeat(np.repeat(days, ratio, axis=0), ratio, axis=1)
@@ -233,13 +162,29 @@ def _leave_unknown(layers: dict[str, Floats], outside: Detections, ratio: int) -
     layers["fraction"][here] = np.nan
     layers["earliest"][here] = first[here]
     layers["latest"][here] = last[here]
-    return int(here.sum())
 
 
-def _dataset(layers: dict[str, Floats], nbac: xr.Dataset, counts: dict[str, int]) -> xr.Dataset:
-    """The layers on the cells of the perimeters."""
-    return xr.Dataset(
-        {name: (("y", "x"), values.astype("float32")) for name, values in layers.items()},
-        coords={"y": nbac["y"], "x": nbac["x"]},
-        attrs=dict(counts),
+def count_cells(labels: xr.Dataset, prescribed: NDArray[np.floating]) -> Counter[str]:
+    """Count the cells that burned, and those whose label is not known.
+
+    Parameters
+    ----------
+    labels : xr.Dataset
+        Labels of some cells.
+    prescribed : ndarray of float, shape (Y, X)
+        Share of each cell that was burned on purpose; NaN counts as none.
+
+    Returns
+    -------
+    Counter
+        Cells "burnt" (at least half), of these "undated"; "prescribed"; "stray" (hotspots outside
+        every perimeter).
+    """
+    fraction, dated = labels["fraction"].values, labels["earliest"].notnull().values
+    burnt = fraction >= BURNT
+    return Counter(
+        burnt=int(burnt.sum()),
+        undated=int((burnt & ~dated).sum()),
+        prescribed=int((prescribed >= BURNT).sum()),
+        stray=int((np.isnan(fraction) & dated).sum()),
     )

@@ -7,9 +7,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.batch import HEADS
-from firesat.window import Window
+from firesat.window import Window, parse_day
 
 BURNT = 0.5  # burned fraction from which a cell counts as burnt
+SCORING_ONLY = ("at_risk_truth",)
+"""Names of what only scores may read: an input or a batch that holds one is a leak."""
+
 Floats = NDArray[np.float32]
 
 
@@ -56,7 +59,7 @@ def window_label(
     dated = ~np.isnan(earliest) & ~np.isnan(latest)
     burnt = unknown | (fraction >= BURNT)
     # comparisons with NaN are False: an undated cell is neither inside nor after, and not known
-    before = burnt & dated & (latest < first)
+    before = at_risk_truth(labels, day) == 0
     after = burnt & dated & (earliest > last)
     inside = burnt & dated & (earliest >= first) & (latest <= last)
     event = inside & ~unknown & ~np.isnan(start)
@@ -65,3 +68,31 @@ def window_label(
     label = np.stack([heads[name] for name in HEADS]).astype("float32")
     valid = np.broadcast_to(known, label.shape).astype("uint8")
     return label, valid
+
+
+def at_risk_truth(labels: xr.Dataset, day: str | date) -> Floats:
+    """Say which cells had not burned by T, from the perimeters drawn after the season.
+
+    For scores alone: no forecast knew it. What was known of burnt ground at T is `burnt_asof`.
+
+    Parameters
+    ----------
+    labels : xr.Dataset
+        Labels of the season of `day`, dims ``(y, x)``; see :mod:`firesat.labels`.
+    day : str or date
+        Issue day; T is its start.
+
+    Returns
+    -------
+    ndarray of float32, shape (Y, X)
+        1 not yet burnt, 0 burnt before; NaN where it may have burned before T, or not.
+    """
+    issued = np.datetime64(parse_day(day), "D").astype(np.int64)
+    fraction, earliest, latest = (
+        labels[name].values for name in ("fraction", "earliest", "latest")
+    )
+    burnt = fraction >= BURNT
+    # comparisons with NaN are False: an undated cell is neither before nor after
+    risk = np.where((burnt | np.isnan(fraction)) & ~(earliest >= issued), np.nan, 1.0)
+    risk[burnt & (latest < issued)] = 0.0
+    return risk.astype("float32")

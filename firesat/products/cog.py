@@ -72,8 +72,10 @@ class Raster:
         On disk.
     nodata : float, optional
         What stands for NaN. Finite: NaN breaks overviews and ArcGIS.
-    overviews : {"average", "mode"}
-        `mode` for classes.
+    overviews : {"average", "mode", "nearest"}
+        `mode` for classes, `nearest` for numbers and days.
+    rounded : bool
+        Whether floats are rounded to `MANTISSA_BITS`: not where they hold whole numbers.
     colours : dict of tuple of int, optional
         Value to red, green, blue (0 to 255): a colour table.
     """
@@ -83,7 +85,8 @@ class Raster:
     tags: Mapping[str, str]
     dtype: Literal["float32", "uint8"] = "float32"
     nodata: float | None = -9999.0
-    overviews: Literal["average", "mode"] = "average"
+    overviews: Literal["average", "mode", "nearest"] = "average"
+    rounded: bool = True
     colours: Mapping[int, Colour] | None = None
 
 
@@ -97,8 +100,7 @@ def publish(path: Path, raster: Raster, windows: Iterable[Rows]) -> None:
     raster : Raster
         What it says of itself.
     windows : iterable of (int, ndarray, shape (B, n, X))
-        First row and values, from top to bottom without gaps; NaN = missing. Floats are rounded to
-        `MANTISSA_BITS`.
+        First row and values, from top to bottom without gaps; NaN = missing.
 
     Raises
     ------
@@ -195,6 +197,8 @@ def _profile(raster: Raster) -> dict[str, object]:
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "bigtiff": "IF_SAFER",
+        "interleave": "band",
+        "sparse_ok": True,  # a band that is empty far and wide, as of dates, takes no room
         **nodata,
         **photometric,
     }
@@ -209,7 +213,7 @@ def _store(
             f"rows of shape {values.shape} do not fit {len(raster.layers)} bands of "
             f"{raster.cells.shape[1]} columns"
         )
-    if raster.dtype == "float32":
+    if raster.dtype == "float32" and raster.rounded:
         values = round_mantissa(values.astype(np.float32))
     # After the rounding: -9999 has more digits than it would keep.
     stored = values.astype(np.float64)

@@ -11,7 +11,7 @@
     plan       the frame of all chips, and the pixels of the chosen ones
 """
 
-from firesat.samples.fires import within
+from firesat.samples.fires import active_fire_asof, burnt_asof, within
 from firesat.samples.inputs import FIRE_LAYERS, Inputs
 from firesat.samples.plan import Plan, Progress
 from firesat.samples.reader import DayFields, Reader, season
@@ -29,6 +29,8 @@ __all__ = [
     "Region",
     "SampleSettings",
     "Truth",
+    "active_fire_asof",
+    "burnt_asof",
     "season",
     "within",
 ]

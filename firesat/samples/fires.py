@@ -33,11 +33,45 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
     latest = age.min(axis=0, initial=np.inf)
     nearby = minimum_filter(latest, size=2 * AROUND + 1, mode="nearest")
     layers = [
-        nearness(distance_to(latest <= ACTIVE_DAYS)),
+        nearness(distance_to(active_fire_asof(latest))),
         np.exp(-nearby / FADES),
-        latest < np.inf,
+        burnt_asof(latest),
     ]
     return np.stack(layers).astype(np.float32)
+
+
+def active_fire_asof(age: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell where a fire was burning as far as was known at T.
+
+    Parameters
+    ----------
+    age : ndarray of float32, shape (y, x)
+        Days from the latest hotspot published by T to the issue day; infinite without any.
+
+    Returns
+    -------
+    ndarray of bool, shape (y, x)
+        True where a hotspot of the last `ACTIVE_DAYS` days lay in the cell.
+    """
+    active: NDArray[np.bool_] = age <= ACTIVE_DAYS
+    return active
+
+
+def burnt_asof(age: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell where it had burned this season as far as was known at T.
+
+    Parameters
+    ----------
+    age : ndarray of float32, shape (y, x)
+        Days from the latest hotspot published by T to the issue day; infinite without any.
+
+    Returns
+    -------
+    ndarray of bool, shape (y, x)
+        True where any hotspot lay in the cell. The perimeters' `at_risk_truth` is another thing.
+    """
+    burnt: NDArray[np.bool_] = age < np.inf
+    return burnt
 
 
 def distance_to(active: NDArray[np.bool_]) -> NDArray[np.float64]:

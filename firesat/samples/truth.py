@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.labels import BURNT, window_label
+from firesat.labels import BURNT, at_risk_truth, window_label
 from firesat.window import Window
 
 WATER = 0.5  # share of a cell above which it cannot burn
@@ -24,11 +24,15 @@ class Truth:
         1 where that is known, the cell is at risk and can burn.
     fire_id : ndarray of int64, shape (Y, X)
         Fire that burns, or may burn, the cell within the window; 0 = none.
+    at_risk_truth : ndarray of float32, shape (Y, X)
+        1 where the cell had not burned by T, 0 where it had, NaN where that is not known; from
+        perimeters drawn after the season. For scores, never in a batch.
     """
 
     label: NDArray[np.uint8]
     valid: NDArray[np.uint8]
     fire_id: NDArray[np.int64]
+    at_risk_truth: NDArray[np.float32]
 
 
 def truth(season: xr.Dataset, water: NDArray[np.float32], day: str, window: Window) -> Truth:
@@ -59,6 +63,7 @@ def truth(season: xr.Dataset, water: NDArray[np.float32], day: str, window: Wind
         label=(label * land).astype(np.uint8),
         valid=(valid * land).astype(np.uint8),
         fire_id=np.where(_may_burn(season, day, window), _numbers(season), 0),
+        at_risk_truth=at_risk_truth(season, day),
     )
 
 

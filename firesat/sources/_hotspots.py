@@ -14,14 +14,19 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError
 from firesat.grid import crs_of
 from firesat.sources._layers import empty
-from firesat.sources._perimeters import read_vectors
+from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members
 from firesat.window import fire_day
 
 log = logging.getLogger(__name__)
 
-_NEEDED = ("lat", "lon", "rep_date")
+# Which column holds what, in lower case: CWFIS, and FIRMS (NASA), archive and near-real-time alike.
+_SCHEMAS = {
+    "CWFIS": ("lat", "lon", "rep_date"),
+    "FIRMS": ("latitude", "longitude", "acq_date", "acq_time"),
+}
 _POWER = "frp"
+_TYPE = "type"  # of FIRMS's archive: 0 vegetation, 1 volcano, 2 other static source, 3 offshore
 
 
 def read_hotspots(path: Path) -> xr.Dataset:
@@ -30,14 +35,16 @@ def read_hotspots(path: Path) -> xr.Dataset:
     Parameters
     ----------
     path : Path
-        CSV, or a zip of one CSV or shapefile.
+        CSV, or a zip of one CSV or shapefile, with the columns of CWFIS or of FIRMS (VIIRS or
+        MODIS, archive or near-real-time), in any order and case.
 
     Returns
     -------
     xr.Dataset
         Along dim ``detection``, which has no place on any grid: ``longitude`` and ``latitude`` in
-        degrees, ``moment`` (UTC), ``power`` in MW (NaN where the file has none). Rows with
-        impossible coordinates or times are left out and counted in the log.
+        degrees, ``moment`` (UTC), ``power`` in MW (NaN where the file has none). Attributes:
+        ``rows`` of the file, and how many were left out, by reason, in ``refused``; these are
+        logged too.
 
     Raises
     ------
@@ -45,20 +52,23 @@ def read_hotspots(path: Path) -> xr.Dataset:
         If columns are missing or the file is damaged.
     """
     frame = _frame(path)
-    missing = [name for name in _NEEDED if name not in frame]
-    if missing:
-        raise CorruptFileError(
-            f"{path} has no column {', '.join(missing)}: delete it and run the command again, or "
-            "give a table of CWFIS"
-        )
-    text = frame["rep_date"].astype("str").str.replace("/", "-", regex=False)
-    moments = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
-    latitude, longitude = (pd.to_numeric(frame[n], errors="coerce") for n in ("lat", "lon"))
-    sound = moments.notna() & latitude.between(-90, 90) & longitude.between(-180, 180)
-    if not sound.all():
-        log.warning("%s: %d of %d rows are unusable", path.name, int((~sound).sum()), len(sound))
+    latitude, longitude, *when = _schema(path, frame)
+    x, y = (pd.to_numeric(frame[name], errors="coerce") for name in (longitude, latitude))
+    moments = _moments(frame, *when)
+    kind = pd.to_numeric(frame[_TYPE], errors="coerce").fillna(0) if _TYPE in frame else 0 * x
+    wrong = {
+        "impossible coordinates": ~(y.between(-90, 90) & x.between(-180, 180)),
+        "unreadable time": moments.isna(),
+        "no vegetation fire (type 1, 2 or 3)": kind > 0,
+    }
+    unusable = pd.concat(wrong, axis=1)
+    reason = unusable.idxmax(axis=1)[unusable.any(axis=1)]
+    refused = {str(name): int(count) for name, count in reason.value_counts().items()}
+    if refused:
+        log.warning("%s: %d of %d rows are unusable", path.name, sum(refused.values()), len(frame))
     power = pd.to_numeric(frame[_POWER], errors="coerce") if _POWER in frame else np.nan
-    table = pd.DataFrame({"x": longitude, "y": latitude, "power": power, "moment": moments})[sound]
+    table = pd.DataFrame({"x": x, "y": y, "power": power, "moment": moments})
+    table = table[~unusable.any(axis=1)]
     return xr.Dataset(
         {
             "longitude": ("detection", table["x"].to_numpy(dtype="float64")),
@@ -68,8 +78,34 @@ def read_hotspots(path: Path) -> xr.Dataset:
                 table["moment"].dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
             ),
             "power": ("detection", table["power"].to_numpy(dtype="float32")),
-        }
+        },
+        attrs={"rows": len(frame), "refused": refused},
     )
+
+
+def _schema(path: Path, frame: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of place and time that a table has."""
+    for needed in _SCHEMAS.values():
+        if all(name in frame for name in needed):
+            return needed
+    lacking = "; ".join(
+        f"{', '.join(name for name in needed if name not in frame)} of {kind}"
+        for kind, needed in _SCHEMAS.items()
+    )
+    raise CorruptFileError(
+        f"{path} is no table of hotspots: it lacks {lacking}: delete it and run the command again, "
+        "or give a table of CWFIS or FIRMS"
+    )
+
+
+def _moments(frame: pd.DataFrame, date: str, time: str = "") -> "pd.Series[pd.Timestamp]":
+    """When each detection was made, UTC; NaT where that cannot be read."""
+    text = frame[date].astype("str").str.strip().str.replace("/", "-", regex=False)
+    if time:  # hours and minutes without a colon or leading zeros: 45 is 00:45
+        clock = frame[time].astype("str").str.strip().str.replace(":", "", regex=False)
+        clock = clock.str.removesuffix(".0").str.zfill(4)
+        text = text.str[:10] + "T" + clock.str[:2] + ":" + clock.str[2:4]
+    return pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
 
 
 def _frame(path: Path) -> pd.DataFrame:
@@ -89,7 +125,7 @@ def _frame(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """The columns of a CSV that are used."""
-    wanted = {*_NEEDED, _POWER}
+    wanted = {_POWER, _TYPE, *(name for needed in _SCHEMAS.values() for name in needed)}
     try:
         frame = pd.read_csv(
             path,

@@ -12,9 +12,11 @@ from pyproj import CRS
 
 from firesat.bands import check_names
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._drawing import draw_fires
 from firesat.sources._layers import hours, latest, layer
 from firesat.sources._local import resolve
-from firesat.sources._perimeters import DATES, Columns, draw_fires, fire_table, read_vectors
+from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene
 
 
@@ -32,6 +34,10 @@ class LocalVectors:
         Name in the cube.
     crs : str, optional
         To assume where a file names none.
+    assumed_days : int, optional
+        Days after an agency's start at which a fire is taken to have ended where the file does not
+        say. None = nothing is assumed: without hotspots, a fire of more than 50 ha may then have
+        burned any day of the year from its start.
     latency_hours : float
         From 1 October of the season to their publication.
     root : str
@@ -46,6 +52,7 @@ class LocalVectors:
     columns: Columns = field(default_factory=Columns)
     group: str = "perimeters"
     crs: str | None = None
+    assumed_days: int | None = None
     latency_hours: float = 4800.0
     root: str = "."
     root_env: str = "FIRESAT_REAL_DATA"
@@ -168,7 +175,11 @@ class LocalVectors:
         frame = read_vectors(path)
         wanted = [name for name in vars(self.columns).values() if name]
         check_names(wanted, map(str, frame.columns), path.name)
-        return fire_table(frame, self.columns, CRS(self.crs) if self.crs else None)
+        table = fire_table(frame, self.columns, CRS(self.crs) if self.crs else None)
+        if self.assumed_days is None:
+            return table
+        assumed = table["agency_start"] + np.float32(self.assumed_days)
+        return table.assign(agency_end=table["agency_end"].fillna(assumed))
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Draw fires.

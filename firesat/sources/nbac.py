@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._drawing import draw_fires
 from firesat.sources._http import download, list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
-from firesat.sources._perimeters import DATES, Columns, draw_fires, fire_table, read_vectors
+from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene, cached
 
 _COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
@@ -69,7 +71,8 @@ class Nbac:
                 "provider": self.provider,
                 "licence": OPEN_CANADA,
                 "latency_hours": self.latency_hours,
-                "comment": "published months after the season: for labels and scores, never input",
+                "comment": "published months after the season: for labels and scores, never input; "
+                "the newest year is provisional",
             },
         )
 

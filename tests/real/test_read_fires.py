@@ -13,7 +13,8 @@ from firesat.blocks import Block
 from firesat.errors import CorruptFileError
 from firesat.grid import cell_area, geobox
 from firesat.project import read_yaml
-from firesat.sources._perimeters import Columns, draw_fires
+from firesat.sources._drawing import draw_fires
+from firesat.sources._perimeters import Columns
 from firesat.sources.files import LocalVectors
 from firesat.sources.fires import Nbac
 from tests.sources.build import build_source

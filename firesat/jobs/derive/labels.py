@@ -1,7 +1,6 @@
 """The group `labels`: burn dates of a season, tile by tile."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from firesat.blocks import Block, Layout
 from firesat.cube import Cube, groups, open_cube
 from firesat.jobs.derive.recipe import Made, Recipe, place_of
-from firesat.labels import BURNT, LAYOUT, label_season
+from firesat.labels import LAYOUT, MARGIN, count_cells, label_season
 from firesat.manifest import Receipt
 
 log = logging.getLogger(__name__)
 
 PERIMETERS, HOTSPOTS = "nbac", "hotspots"
-MARGIN = 20_000.0  # metres around a tile in which hotspots date its cells
 COARSER = 5  # cells of the perimeters along a hotspot cell's side
 
 
@@ -58,7 +56,7 @@ def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
         yield Made(
             block=block,
             layer=labels.expand_dims("time").assign_coords(available_time=("time", available)),
-            cells=_count(labels, _inside(nbac, block)),
+            cells=count_cells(labels, _inside(nbac, block)["prescribed"].values),
         )
 
 
@@ -91,24 +89,11 @@ def _inside(dataset: xr.Dataset, block: Block) -> xr.Dataset:
     return dataset.sel(x=slice(box.left, box.right), y=slice(box.top, box.bottom))
 
 
-def _count(labels: xr.Dataset, nbac: xr.Dataset) -> Counter[str]:
-    """Cells of a tile that burned, and those whose label is not known."""
-    fraction, dated = labels["fraction"].values, labels["earliest"].notnull().values
-    burnt = fraction >= BURNT
-    prescribed = nbac["prescribed"].values >= BURNT
-    return Counter(
-        burnt=int(burnt.sum()),
-        undated=int((burnt & ~dated).sum()),
-        prescribed=int(prescribed.sum()),
-        stray=int((np.isnan(fraction) & dated).sum()),
-    )
-
-
 LABELS = Recipe(
     group=LAYOUT.group,
     inputs=(PERIMETERS,),
     helpful=(HOTSPOTS,),
-    revision="labels 1",
+    revision="labels 2",
     layout=_layout,
     times=_times,
     needs=_needs,

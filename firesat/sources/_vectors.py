@@ -1,0 +1,117 @@
+"""Vector files, packed or not, as tables of features."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import geopandas as gpd
+import pandas as pd
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from firesat.errors import CorruptFileError
+from firesat.sources._zips import extract, members
+
+log = logging.getLogger(__name__)
+
+_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+_SUFFIXES = (".shp", ".gpkg", ".geojson", ".json")
+_PLACES = {"x": ("x", "lon", "longitude"), "y": ("y", "lat", "latitude")}
+
+
+def read_vectors(path: Path) -> gpd.GeoDataFrame:
+    """Read a vector file.
+
+    Parameters
+    ----------
+    path : Path
+        Shapefile, GeoPackage or GeoJSON, a zip of one of them, or a CSV table of places.
+
+    Returns
+    -------
+    gpd.GeoDataFrame
+        As it stands in the file; a table's rows as points, without those at impossible places.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is of another kind, or damaged.
+    """
+    if path.suffix.lower() == ".csv":
+        return _read_places(path)
+    with unpacked(path) as plain:
+        try:
+            return gpd.read_file(plain, engine="pyogrio")
+        except (DataSourceError, DataLayerError, ValueError) as error:
+            raise CorruptFileError(
+                f"{path} cannot be read ({error}): delete it and run the command again"
+            ) from error
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """Give a vector file as one that GDAL opens, unpacked for a while if it is a zip.
+
+    Parameters
+    ----------
+    path : Path
+        Shapefile, GeoPackage or GeoJSON, or a zip of one of them.
+
+    Yields
+    ------
+    Path
+        The file itself, or a copy that is gone afterwards.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is of another kind, or a zip of more or less than one.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES:
+        yield path
+    elif suffix == ".zip":
+        with TemporaryDirectory() as folder:
+            yield _unpack(path, Path(folder))
+    else:
+        raise CorruptFileError(
+            f"{path} is no vector file: give {', '.join(_SUFFIXES)}, or a .zip of one"
+        )
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack the one vector file of an archive."""
+    found = members(path, _SUFFIXES)
+    shapes = [name for name in found if name.lower().endswith(".shp")]
+    if len(shapes or found) != 1:
+        raise CorruptFileError(f"{path} holds {len(shapes)} shapefiles, not one: unpack it")
+    (chosen,) = shapes or found
+    stem, suffix = Path(chosen).with_suffix(""), Path(chosen).suffix.lower()
+    for part in members(path, _PARTS) if shapes else [chosen]:
+        if Path(part).with_suffix("") == stem:
+            extract(path, part, folder / f"fires{Path(part).suffix.lower()}")
+    return folder / f"fires{suffix}"
+
+
+def _read_places(path: Path) -> gpd.GeoDataFrame:
+    """Read a table with a column of longitudes and one of latitudes."""
+    try:
+        table = pd.read_csv(path, dtype="str")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise CorruptFileError(f"{path} is no CSV table ({error}): fetch it again") from error
+    names = {
+        axis: next((c for c in table if str(c).lower().rpartition("_")[2] in known), None)
+        for axis, known in _PLACES.items()
+    }
+    if None in names.values():
+        raise CorruptFileError(
+            f"{path} has no columns of longitude and latitude, but {', '.join(map(str, table))}: "
+            "name them so"
+        )
+    x, y = (pd.to_numeric(table[names[axis]], errors="coerce") for axis in ("x", "y"))
+    sound = x.between(-180, 180) & y.between(-90, 90)
+    if not sound.all():
+        log.warning("%s: %d rows lie nowhere on Earth", path.name, int((~sound).sum()))
+    points = gpd.points_from_xy(x[sound], y[sound])
+    return gpd.GeoDataFrame(table[sound], geometry=points, crs="EPSG:4326")
