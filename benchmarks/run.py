@@ -18,6 +18,7 @@ from benchmarks.timing import Timing
 ROWS: dict[str, Callable[[], list[Timing]]] = {
     "B4 cube write, /dev/shm": cube_rows.write,
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
+    "B11 FWI, 2048 x 2048 x 30 days": fwi_rows.month,
     "B13 start-up": start_rows.start,
 }
 OUTPUT = Path("out/bench.json")
