@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from firesat.fwi import _kernel
 from firesat.fwi.day_length import DROUGHT, DUFF, drought_band, duff_band
@@ -115,12 +115,11 @@ def series(  # noqa: PLR0913  the system's inputs
     cells = np.broadcast_shapes(*shapes, bands[0].shape)
     rows = np.array([np.broadcast_to(getattr(state, name), cells).ravel() for name in _STATE])
     out = np.empty((len(fields(Codes)), len(calendar), rows.shape[1]))
-    none = np.zeros((len(calendar), 0), dtype="uint8")
+    always = np.zeros((len(calendar), 0)), (0,)
+    phase, covered = always if season is None else (np.atleast_1d(season), cells)
     arguments = (
         tuple(_by_cell(value, len(calendar), cells, "float64") for value in weather),
-        _by_cell(none, len(calendar), (0,), "uint8")
-        if season is None
-        else _by_cell(np.asarray(season), len(calendar), cells, "uint8"),
+        _by_cell(phase, len(calendar), covered, "uint8"),
         (calendar, DUFF, DROUGHT, *(np.broadcast_to(band, cells).flatten() for band in bands)),
         rows,
         rules.numbers(),
