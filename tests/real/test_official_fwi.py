@@ -11,6 +11,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from firesat import fwi
+from firesat.cli.main import main
 
 CODES = [field.name for field in fields(fwi.Codes)]
 Floats = NDArray[np.float64]
@@ -150,6 +151,49 @@ def test_a_season_is_the_official_one(
     text.columns = text.columns.str.lower()  # fwi_08 is the one printed in lower case
     for code in CODES:
         assert_as_printed(getattr(codes, code), text[code])
+
+
+def written(folder: Path, rows: slice, **more: Any) -> Path:
+    """The official input as the command wants it."""
+    table = station(folder).iloc[rows].rename(columns={"long": "lon"})
+    table.insert(0, "date", dates(table).astype(str))
+    table = table.drop(columns=["yr", "mon", "day"]).assign(**more)
+    table.to_csv("in.csv", index=False)
+    return Path("in.csv")
+
+
+@pytest.mark.parametrize(("name", "rows", "first", "latitude"), SEASONS)
+def test_the_command_writes_the_official_season(
+    tables: Path,
+    name: str,
+    rows: slice,
+    first: dict[str, float],
+    latitude: float | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [text for code, value in first.items() for text in (f"--{code}0", str(value))]
+    options += [] if latitude else ["--no-lat-adjust"]
+    options += ["--codes-only"] if name == "fwi_03" else []
+    options += ["--upper-case"] if name != "fwi_08" else []
+    assert main(["fwi", str(written(tables, rows)), "-o", "out.csv", *options]) == 0
+    found, (text, _) = pd.read_csv("out.csv"), read_table(tables, name)
+    assert list(found)[-7:] == list(text)[-7:]
+    assert len(list(found)) == (7 if name == "fwi_03" else 7 + 7)
+    for column in list(text)[-7:]:
+        assert_as_printed(found[column].to_numpy(), text[column])
+
+
+def test_the_command_takes_every_row_as_a_station_of_its_own(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = written(tables, slice(None), id=range(48))
+    assert main(["fwi", str(table), "-o", "out.csv"]) == 0
+    found, (text, _) = pd.read_csv("out.csv"), read_table(tables, "fwi_11")
+    for code in CODES:
+        assert_as_printed(found[code].to_numpy(), text[code.upper()])
 
 
 def test_stations_side_by_side_are_the_official_ones(tables: Path) -> None:
