@@ -30,6 +30,7 @@ ROWS: dict[str, Callable[[], list[Timing]]] = {
     ),
     "B4 cube verify, /dev/shm, 0.6 GB": cube_rows.verifying,
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
+    "B11 FWI, 2048 x 2048 x 30 days": fwi_rows.month,
     "B13 start-up": start_rows.start,
     "B13 plan of a full manifest": plan_rows.plan,
 }

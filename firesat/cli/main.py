@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import NoReturn
 
 from firesat import __version__
 from firesat.errors import FiresatError
@@ -16,6 +17,7 @@ COMMANDS = {
     "ingest": "fetch what is missing into the cube",
     "cube": "look at a cube, verify and repair it, export a part of it",
     "labels": "what burned in a season and when, from perimeters and hotspots to a GeoTIFF",
+    "fwi": "the Fire Weather Index of stations, or of a cube",
     "derive": "fire weather and labels from what is in the cube",
     "sample": "cut the chips a forecaster learns from",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",
@@ -82,6 +84,17 @@ def _help() -> str:
     return _USAGE.format(commands="\n".join(lines))
 
 
+class _Parser(ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and what to type, and leave with 2."""
+        unknown = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
+        near = get_close_matches(unknown.partition("=")[0], self._option_string_actions, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+        self.exit(2, f"{self.prog}: {message}: {hint}\n")
+
+
 def parser_of(name: str) -> ArgumentParser:
     """Build the parser of one command.
 
@@ -96,7 +109,7 @@ def parser_of(name: str) -> ArgumentParser:
         With the command's own options, and ``--verbose``.
     """
     module = importlib.import_module(f"firesat.cli.{name}")
-    parser = ArgumentParser(
+    parser = _Parser(
         prog=f"firesat {name}",
         description=module.__doc__,
         formatter_class=RawDescriptionHelpFormatter,

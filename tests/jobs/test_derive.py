@@ -152,6 +152,20 @@ def test_a_new_period_starts_afresh(derived: Path) -> None:
     assert made["dc"][40].max() < 30
 
 
+@pytest.mark.parametrize(("absent", "carried"), [(10, True), (52, True), (53, False)])
+def test_a_short_gap_in_the_days_is_carried_over(
+    tmp_path: Path, absent: int, carried: bool
+) -> None:
+    path = tmp_path / "weather.zarr"
+    dry = {"t2m_noon": 298.15, "rh_noon": 30.0, "ws_noon": 3.0}
+    times = np.concatenate([days("2022-05-01", 20), days("2022-05-21", absent + 2)[absent:]])
+    put(path, "era5_land", times, lambda name, _: np.full((1, 2), dry.get(name, 0.0)))
+    derive(path, ["fire_weather"], quiet)
+    drought = region_of(path, "fire_weather")["dc"].values
+    assert (drought[20] > drought[19]).all() == carried
+    assert (drought[20] < 30).all() != carried
+
+
 def test_codes_are_available_when_their_weather_is(tmp_path: Path) -> None:
     path, times = tmp_path / "weather.zarr", days("2022-05-01", 8)
     available = times.astype("datetime64[s]") + 156 * HOUR

@@ -1,6 +1,6 @@
 """The group `fire_weather`: our own Fire Weather Index from the noon values of ERA5-Land."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -41,8 +41,8 @@ def _layout(path: Path) -> Layout:
         whole_box=True,
         attrs={
             "title": "Canadian Fire Weather Index System",
-            "source": "derived from era5_land at local standard noon; every period starts with "
-            "FFMC 85, DMC 6, DC 15",
+            "source": "derived from era5_land at local standard noon; codes are carried over up to "
+            f"{fwi.LONGEST_GAP} days without weather, and else start at FFMC 85, DMC 6, DC 15",
             "references": "Van Wagner 1987, Forestry Technical Report 35",
             **copied,
         },
@@ -81,43 +81,37 @@ def _carry(
     days: NDArray[np.datetime64],
     latitude: Floats,
     carried: tuple[fwi.State, np.datetime64 | None],
-) -> tuple[list[fwi.Codes], fwi.State]:
-    """Codes of a block's days; a gap in the days starts a new period."""
+) -> tuple[dict[str, Floats], fwi.State]:
+    """Codes of a block's days; days that the axis leaves out pass without weather."""
     state, before = carried
-    noon = [part[name].values.astype("float64") for name in NOON]
-    made = []
-    for day, t, rh, ws, tp in zip(days, *noon, strict=True):
-        if before is not None and day - before != _DAY:
-            state = fwi.start(latitude.shape)
-        codes, state = fwi.step(
+    jumps = np.flatnonzero(np.diff(days) != _DAY) + 1
+    made: dict[str, list[Floats]] = {name: [] for name in CODES}
+    for steps in np.split(np.arange(len(days)), jumps):
+        run, first = days[steps], days[steps[0]]
+        state = fwi.skip(state, 0 if before is None else int((first - before) / _DAY) - 1)
+        t, rh, ws, tp = (part[name].values[steps].astype("float64") for name in NOON)
+        codes, state = fwi.series(
             state,
             temp=t - KELVIN,
             rh=rh,
             ws=ws * KM_PER_HOUR,
             prec=tp,
-            month=_month(day),
+            month=run.astype("datetime64[M]").astype(np.int64) % 12 + 1,
             latitude=latitude,
         )
-        made.append(codes)
-        before = day
-    return made, state
+        for name in CODES:
+            made[name].append(getattr(codes, name))
+        before = run[-1]
+    return {name: np.concatenate(values) for name, values in made.items()}, state
 
 
-def _layer(codes: Sequence[fwi.Codes], part: xr.Dataset) -> xr.Dataset:
+def _layer(codes: Mapping[str, Floats], part: xr.Dataset) -> xr.Dataset:
     """Days of codes as a block, available when their weather was."""
     known = part["available_time"].values[:, 0, 0]
     return xr.Dataset(
-        {
-            name: (("time", "y", "x"), np.stack([getattr(day, name) for day in codes]))
-            for name in CODES
-        },
+        {name: (("time", "y", "x"), values) for name, values in codes.items()},
         coords={"available_time": ("time", known)},
     )
-
-
-def _month(day: np.datetime64) -> int:
-    """1 to 12."""
-    return int(day.astype("datetime64[M]").astype(np.int64)) % 12 + 1
 
 
 def _latitude(cells: GeoBox) -> Floats:
@@ -130,7 +124,7 @@ def _latitude(cells: GeoBox) -> Floats:
 FIRE_WEATHER = Recipe(
     group="fire_weather",
     inputs=(INPUT,),
-    revision="fire_weather 1",
+    revision="fire_weather 2",
     layout=_layout,
     times=_times,
     needs=_needs,
