@@ -1,20 +1,19 @@
-"""Batches for training: chips from the store, turned, scaled, weighted."""
+"""Batches for training: chips from the store, augmented, scaled, weighted."""
 
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 
+from firesat.augmentation import Augmentation
 from firesat.batch import Channels
 from firesat.chipstore import ChipStore
-from firesat.dataset import Shuffled, SplitChips
+from firesat.dataset import SplitChips
+from firesat.errors import ConfigError
+from firesat.loader import Loader, Order
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
-from firesat.turns import TURNS
 
 
 class ChipData(pl.LightningDataModule):
@@ -27,52 +26,69 @@ class ChipData(pl.LightningDataModule):
     batch_size : int
         Chips in a batch.
     workers : int
-        Processes that read; 0 = none besides the trainer's own.
-    augment : bool
-        Whether training chips are turned and mirrored.
+        Threads that read ahead; 0 = the trainer reads, and waits.
     seed : int
-        Of the order and the turns.
-    memory : float
-        GiB that the chips may take if one process reads them; larger stores stay on disk.
+        Of the order and the augmentation.
+    augment : bool
+        Whether training chips are changed at all by what follows.
+    flips : bool
+        Mirror images, slopes turning with the ground.
+    quarter_turns : bool
+        Turns by a right angle.
+    look_dropout : float
+        Chance that a Sentinel-2 look is lost as if to a cloud, 0..1.
+    modality_dropout : float
+        Chance that a chip loses all of Sentinel-2, MODIS or the weather, 0..1.
+    spectral_jitter : float
+        Standard deviation of the gain of each look and band, 0..1; 0.03 is the instrument's own.
+
+    Raises
+    ------
+    ConfigError
+        If a number is impossible.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a key of the config
         self,
         path: Path,
         batch_size: int = 16,
-        workers: int = 0,
-        augment: bool = True,
+        workers: int = 2,
         seed: int = 0,
-        memory: float = 2.0,
+        augment: bool = True,
+        flips: bool = True,
+        quarter_turns: bool = True,
+        look_dropout: float = 0.0,
+        modality_dropout: float = 0.0,
+        spectral_jitter: float = 0.0,
     ) -> None:
         super().__init__()
+        if batch_size < 1 or workers < 0:
+            raise ConfigError(
+                f"data.batch_size={batch_size} and data.workers={workers}: from 1 and from 0 on"
+            )
         self.path = Path(path)
         self.batch_size = batch_size
         self.workers = workers
-        self.augment = augment
         self.seed = seed
-        self.memory = memory
-        self._store: ChipStore | None = None
+        chosen = Augmentation(
+            flips=flips,
+            quarter_turns=quarter_turns,
+            look_dropout=look_dropout,
+            modality_dropout=modality_dropout,
+            spectral_jitter=spectral_jitter,
+        )
+        self.augmentation = chosen if augment else Augmentation()
 
-    @property
+    @cached_property
     def store(self) -> ChipStore:
         """The chips, opened when first asked for.
 
         Returns
         -------
         ChipStore
-            In memory if they fit.
+            On disk; the system keeps in memory what is read often.
         """
-        if self._store is None:
-            self._store = ChipStore(self.path)
-            if self.workers == 0 and self._store.bytes <= self.memory * 2**30:
-                self._store.hold()
-        return self._store
-
-    @cached_property
-    def _attrs(self) -> dict[str, Any]:
-        """What the store says of itself."""
-        return ChipStore(self.path).attrs
+        return ChipStore(self.path)
 
     @property
     def inputs(self) -> Inputs:
@@ -83,7 +99,7 @@ class ChipData(pl.LightningDataModule):
         Inputs
             A map must be made from the same.
         """
-        return Inputs.from_record(self._attrs["inputs"])
+        return Inputs.from_record(self.store.attrs["inputs"])
 
     @property
     def channels(self) -> Channels:
@@ -94,7 +110,7 @@ class ChipData(pl.LightningDataModule):
         Channels
             Linked to the network by the command line.
         """
-        return Channels(**self._attrs["channels"])
+        return Channels(**self.store.attrs["channels"])
 
     @property
     def scaler(self) -> Scaler:
@@ -105,7 +121,7 @@ class ChipData(pl.LightningDataModule):
         Scaler
             Already applied to every batch.
         """
-        return Scaler.from_record(self._attrs["scaler"])
+        return Scaler.from_record(self.store.attrs["scaler"])
 
     @cached_property
     def base_rate(self) -> float:
@@ -128,55 +144,42 @@ class ChipData(pl.LightningDataModule):
         dict
             Records of `inputs`, `scaler`, `channels` and the `regime`: plain values, no pickles.
         """
-        return {key: self._attrs[key] for key in ("inputs", "scaler", "channels", "regime")}
+        return {key: self.store.attrs[key] for key in ("inputs", "scaler", "channels", "regime")}
 
-    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def train_dataloader(self) -> Loader:
         """Give batches for training.
 
         Returns
         -------
-        DataLoader
+        Loader
             In random order, incomplete last batch included.
         """
-        chips = SplitChips(self.store, "train")
-        return self._loader(chips, Shuffled(len(chips), self._turns(), self.seed))
+        return self._loader("train", self.seed)
 
-    def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def val_dataloader(self) -> Loader:
         """Give batches for validation.
 
         Returns
         -------
-        DataLoader
+        Loader
             In the order of the table, as they are.
         """
-        return self._loader(SplitChips(self.store, "val"), None)
+        return self._loader("val")
 
-    def test_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+    def test_dataloader(self) -> Loader:
         """Give batches of the test split.
 
         Returns
         -------
-        DataLoader
+        Loader
             In the order of the table, as they are.
         """
-        return self._loader(SplitChips(self.store, "test"), None)
+        return self._loader("test")
 
-    def _turns(self) -> int:
-        """How many turns there are; none if a slope component would need the other one."""
-        if not self.augment:
-            return 1
-        lone = len({"northness", "eastness"} & set(self.inputs.static)) == 1
-        return 1 if lone else TURNS
-
-    def _loader(self, chips: SplitChips, sampler: Shuffled | None) -> DataLoader[dict[str, Tensor]]:
-        """Batches of a split."""
-        return DataLoader(
-            chips,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            # fork would copy locks of the trainer's threads
-            multiprocessing_context="spawn" if self.workers else None,
-            pin_memory=torch.cuda.is_available(),
-        )
+    def _loader(self, split: str, seed: int | None = None) -> Loader:
+        """Batches of a split; those of this process, where several train."""
+        chips = SplitChips(self.store, split, self.augmentation, self.seed)
+        trainer = self.trainer
+        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        order = Order(chips.shards, self.batch_size, seed, rank, ranks)
+        return Loader(chips, order, self.workers)

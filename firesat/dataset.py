@@ -1,64 +1,26 @@
-"""Chips of a split as tensors, and the order in which training takes them.
+"""Chips of a split as tensors.
 
 Apart from the data module, so that a process that only reads does not import Lightning.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from firesat.chipstore import ChipStore
+from firesat.augmentation import Augmentation, Change, changed
+from firesat.batch import MASKS
+from firesat.chipstore import ChipStore, unpack
 from firesat.errors import SampleError
 from firesat.sampling import weights
-from firesat.scaling import Scaler
+from firesat.scaling import Scaler, add_masks
 from firesat.turns import turned
 
 Key = int | tuple[int, int]
-"""Number of a chip within its split, and how it is turned."""
-
-
-class Shuffled(Sampler[tuple[int, int]]):
-    """A random order of chips and a random turn for each, anew in each epoch.
-
-    Parameters
-    ----------
-    number : int
-        Chips.
-    turns : int
-        Turns to choose from: 1 = none.
-    seed : int
-        Same seed and epoch: same order and turns, whatever the number of workers.
-    """
-
-    def __init__(self, number: int, turns: int, seed: int) -> None:
-        self._number = number
-        self._turns = turns
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each.
-
-        Parameters
-        ----------
-        epoch : int
-            From 0.
-        """
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        """Count the chips."""
-        return self._number
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield (chip, turn)."""
-        rng = np.random.default_rng([self._seed, self._epoch])
-        order = rng.permutation(self._number)
-        turns = rng.integers(self._turns, size=self._number)
-        yield from zip(order.tolist(), turns.tolist(), strict=True)
+"""Number of a chip within its split; with the epoch, if it is to be augmented."""
 
 
 class SplitChips(Dataset[dict[str, Tensor]]):
@@ -70,6 +32,10 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         All chips.
     split : str
         Which of them.
+    augmentation : Augmentation
+        What is done to a chip whose key has an epoch.
+    seed : int
+        Of the augmentation.
 
     Raises
     ------
@@ -77,28 +43,134 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         If there are none.
     """
 
-    def __init__(self, store: ChipStore, split: str) -> None:
+    def __init__(
+        self, store: ChipStore, split: str, augmentation: Augmentation | None = None, seed: int = 0
+    ) -> None:
         self._store = store
-        self._rows = np.flatnonzero(store.table["split"] == split)
-        if not self._rows.size:
+        self._rows = np.flatnonzero(store.table["split"] == split).tolist()
+        if not self._rows:
             raise SampleError(
                 f"{store.path} has no chips for {split}: add it to sample.splits and run firesat "
                 "sample again"
             )
-        self._weights = weights(store.table["pi"].to_numpy()[self._rows])
+        self._augmentation = augmentation or Augmentation()
+        self._seed = seed
+        self._weights = weights(store.table["pi"].to_numpy()[self._rows]).astype(np.float32)
         self._scaler = Scaler.from_record(store.attrs["scaler"])
-        self._static = tuple(store.attrs["names"]["static"])
+        self._names = {name: tuple(some) for name, some in store.attrs["names"].items()}
+        self._check_channels()
+
+    def _check_channels(self) -> None:
+        """Refuse fields of other chips before anything is learned from them."""
+        for name, channels in self._names.items():
+            found = self._store.arrays[name].shape[-3]
+            if found != len(channels):
+                raise SampleError(
+                    f"{name} of {self._store.path} has {found} channels, its names are "
+                    f"{', '.join(channels)}: run firesat sample again"
+                )
 
     def __len__(self) -> int:
         """Count the chips."""
         return len(self._rows)
 
+    @property
+    def shards(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        """The file that each chip lies in.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            Chips of the same file have the same number.
+        """
+        return np.array(self._rows) // self._store.shard
+
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
         """Give a chip, scaled, with its weight."""
-        number, turn = key if isinstance(key, tuple) else (key, 0)
-        chip = turned(self._store[int(self._rows[number])], turn, self._static)
-        tensors = {
-            name: torch.from_numpy(np.ascontiguousarray(values))
-            for name, values in self._scaler.apply(chip).items()
+        return {name: values[0] for name, values in self.batch([key]).items()}
+
+    def batch(self, keys: Sequence[Key]) -> dict[str, Tensor]:
+        """Give some chips as a batch.
+
+        Parameters
+        ----------
+        keys : sequence of int or tuple
+            As `Key`.
+
+        Returns
+        -------
+        dict of Tensor
+            float32, as `firesat.batch`.
+        """
+        batch = self.room(len(keys))
+        self.fill(batch, keys, range(len(keys)))
+        return batch
+
+    def room(self, number: int, *, pinned: bool = False) -> dict[str, Tensor]:
+        """Make room for a batch.
+
+        Parameters
+        ----------
+        number : int
+            N.
+        pinned : bool
+            In memory from which a GPU copies without waiting.
+
+        Returns
+        -------
+        dict of Tensor
+            float32, not filled.
+        """
+        return {
+            name: torch.empty((number, *shape), dtype=torch.float32, pin_memory=pinned)
+            for name, shape in self._shapes.items()
         }
-        return {**tensors, "weight": torch.tensor(self._weights[number], dtype=torch.float32)}
+
+    def fill(self, batch: Mapping[str, Tensor], keys: Sequence[Key], places: Sequence[int]) -> None:
+        """Read chips into their places in a batch. Several threads may fill one batch.
+
+        Parameters
+        ----------
+        batch : mapping of Tensor
+            From :meth:`room`.
+        keys : sequence of int or tuple
+            All chips of the batch, as `Key`.
+        places : sequence of int
+            Which of them are to be read.
+
+        Raises
+        ------
+        CorruptChipError
+            If a chip is not what was written; names it.
+        """
+        arrays = {name: values.numpy() for name, values in batch.items()}
+        scratch = self._store.buffers(1)
+        stored = {name: values[0] for name, values in scratch.items()}
+        for place in places:
+            number, change = self._change(keys[place])
+            self._store.read([self._rows[number]], scratch)
+            chip = add_masks(changed(unpack(turned(stored, change.turn, self._names)), change))
+            self._scaler.into(chip, {name: arrays[name][place] for name in chip})
+            arrays["weight"][place] = self._weights[number]
+
+    def _change(self, key: Key) -> tuple[int, Change]:
+        """Number of a chip, and what happens to it."""
+        if isinstance(key, int):
+            return key, Change()
+        number, epoch = key
+        rng = np.random.default_rng([self._seed, epoch, self._rows[number]])
+        looks = self._store.arrays["age"].shape[1]
+        return number, self._augmentation.draw(rng, self._names, looks)
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each field of a batch, without N."""
+        stored: dict[str, tuple[int, ...]] = {
+            name: array.shape[1:] for name, array in self._store.arrays.items()
+        }
+        masks = {
+            MASKS["sentinel2"]: stored["age"],
+            MASKS["modis"]: stored["modis"],
+            MASKS["weather"]: stored["weather"][:2],
+        }
+        return {**stored, **masks, "weight": ()}

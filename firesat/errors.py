@@ -15,6 +15,7 @@
     │   ├── ProviderError        a provider refused, failed or timed out
     │   └── LicenceError         a licence must be accepted on a web page first
     ├── SampleError          no training sample, or an impossible one
+    │   └── CorruptChipError     a stored chip is truncated or changed
     ├── CheckpointError      a checkpoint that does not fit
     └── ProductError         a map cannot be written as promised
 """
@@ -76,6 +77,10 @@ class LicenceError(SourceError):
 
 class SampleError(FiresatError):
     """There is no training sample to take, or an impossible one was asked for."""
+
+
+class CorruptChipError(SampleError):
+    """A stored chip is truncated, or not what was written."""
 
 
 class CheckpointError(FiresatError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,26 +57,59 @@ class Scaler:
         SampleError
             If a field has other channels than the scaler.
         """
-        scaled = {}
+        out = {name: np.empty(values.shape, np.float32) for name, values in batch.items()}
+        self.into(batch, out)
+        return out
+
+    def into(self, batch: Mapping[str, NDArray[Any]], out: Mapping[str, NDArray[Any]]) -> None:
+        """Scale a chip or a batch of chips into arrays that are there.
+
+        Parameters
+        ----------
+        batch : mapping of ndarray
+            As for :meth:`apply`.
+        out : mapping of ndarray
+            float32, contiguous, with the shapes of `batch`: filled.
+
+        Raises
+        ------
+        SampleError
+            If a field has other channels than the scaler.
+        """
+        from firesat import loops
+
         for name, values in batch.items():
             if name in self.names:
-                values = self._standardise(name, values)
-            scaled[name] = _filled(values)
-        return scaled
+                self._standardise(name, values, out[name])
+            elif values.dtype.kind == "f":
+                loops.fill_missing(_float32(values).reshape(-1), out[name].reshape(-1))
+            else:
+                out[name][...] = values
 
-    def _standardise(self, name: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    def _standardise(self, name: str, values: NDArray[Any], out: NDArray[np.float32]) -> None:
         """(x - mean) / std, channel by channel."""
+        from firesat import loops
+
         channels = self.names[name]
         if values.shape[CHANNEL] != len(channels):
             raise SampleError(
                 f"{name} has {values.shape[CHANNEL]} channels, the scaler {len(channels)}: the "
                 "chips and the checkpoint are of different configs"
             )
-        column = (len(channels), 1, 1)
-        mean = np.array(self.mean[name], dtype=np.float32).reshape(column)
-        std = np.array(self.std[name], dtype=np.float32).reshape(column)
-        out: NDArray[np.float32] = (compress(values, channels) - mean) / std
-        return out
+        flat = (-1, len(channels), values.shape[-2] * values.shape[-1])
+        loops.standardise(_float32(values).reshape(flat), *self._moments[name], out.reshape(flat))
+
+    @cached_property
+    def _moments(self) -> dict[str, tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]]:
+        """Field to mean, std and whether the logarithm is taken, of each channel."""
+        return {
+            name: (
+                np.array(self.mean[name], dtype=np.float32),
+                np.array(self.std[name], dtype=np.float32),
+                np.array([channel in SKEWED for channel in channels]),
+            )
+            for name, channels in self.names.items()
+        }
 
     def learned(self, field: str) -> bool:
         """Tell whether any channel of a field was ever there in the training chips.
@@ -174,9 +208,9 @@ def add_masks(batch: Mapping[str, NDArray[Any]]) -> Batch:
     return {**batch, **{name: mask.astype(np.uint8) for name, mask in masks.items()}}
 
 
-def _filled(values: NDArray[Any]) -> NDArray[np.float32]:
-    """float32 with 0 for NaN."""
-    return np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0)
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Contiguous float32, without copying what is that already."""
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 @dataclass

@@ -1,15 +1,18 @@
 """What is written is what is read, or nothing has the name."""
 
 import pickle
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tensorstore
+import xarray as xr
 import zarr
 
-from firesat.chipstore import FIELDS, ChipStore, write_chips
+from firesat.chipstore import FIELDS, SHARD, ChipStore, write_chips
 from firesat.errors import SampleError
 from firesat.scaling import Batch
 from tests.tiny_chips import make_chip, write_tiny_chips
@@ -24,29 +27,57 @@ def write(path: Path, chips: Iterator[Batch], number: int, name: str = "a") -> N
     write_chips(path, lambda: pd.DataFrame({"name": [name] * number}), chips, number, dict)
 
 
-@pytest.mark.parametrize("held", [False, True])
-def test_a_chip_comes_back(path: Path, held: bool) -> None:
-    store = ChipStore(path)
-    if held:
-        store.hold()
-    for number in (0, 33, 47):
-        chip, read = make_chip(number), store[number]
-        assert set(read) == set(chip)
-        for name, values in chip.items():
-            # half a step of 1e-4; float16 has 11 bits
-            rtol, atol = (1e-6, 0.51e-4) if name == "sentinel2" else (2**-11, 0)
-            np.testing.assert_allclose(read[name], values, rtol=rtol, atol=atol, err_msg=name)
+@pytest.mark.parametrize("number", [0, 33, 47, -1])
+def test_a_chip_comes_back(path: Path, number: int) -> None:
+    chip, read = make_chip(number % 48), ChipStore(path)[number]
+    assert set(read) == set(chip)
+    for name, values in chip.items():
+        # half a step of 1e-4; float16 has 11 bits
+        rtol, atol = (1e-6, 0.51e-4) if name == "sentinel2" else (2**-11, 0)
+        np.testing.assert_allclose(read[name], values, rtol=rtol, atol=atol, err_msg=name)
 
 
-def test_a_chip_is_one_chunk_and_a_file_holds_32(path: Path) -> None:
+def test_a_chip_is_one_chunk_and_a_file_holds_64(path: Path) -> None:
     root = zarr.open_group(path, mode="r")
     assert set(root) == set(FIELDS)
     reflectance = root["sentinel2"]
     assert reflectance.shape == (48, 2, 13, 20, 20)
     assert reflectance.chunks == (1, 2, 13, 20, 20)
-    assert reflectance.shards == (32, 2, 13, 20, 20)
+    assert reflectance.shards == (SHARD, 2, 13, 20, 20) == (64, 2, 13, 20, 20)
     assert reflectance.metadata.dimension_names == ("chip", "look", "band", "y", "x")
-    assert len(list((path / "sentinel2" / "c").rglob("0"))) > 0
+    files = [file for file in (path / "sentinel2").rglob("*") if file.is_file()]
+    assert len(files) == 2  # the shard and its description
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_others_read_the_same_bytes(path: Path, name: str) -> None:
+    store = ChipStore(path)
+    ours = {name: store.buffers(48)[name]}
+    store.read(range(48), ours)
+    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path / name)}}
+    bits = f"u{ours[name].itemsize}"
+    for theirs in (
+        np.asarray(zarr.open_group(path, mode="r")[name][:]),
+        tensorstore.open(spec, read=True).result()[:].read().result(),
+        xr.open_zarr(path, consolidated=False, mask_and_scale=False)[name].values,
+    ):
+        assert theirs.dtype == ours[name].dtype
+        np.testing.assert_array_equal(theirs.view(bits), ours[name].view(bits))
+
+
+def test_xarray_knows_reflectance_and_what_is_missing(path: Path) -> None:
+    read = xr.open_zarr(path, consolidated=False)["sentinel2"][3].values
+    np.testing.assert_allclose(read, make_chip(3)["sentinel2"], atol=0.51e-4)
+
+
+def test_several_threads_read_the_same_in_any_order(path: Path) -> None:
+    store = ChipStore(path)
+    rows = np.random.default_rng(0).integers(0, 48, 100).tolist()
+    alone, together = store.buffers(100), store.buffers(100)
+    store.read(rows, alone)
+    store.read(rows, together, threads=3)
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, together[name], err_msg=name)
 
 
 def test_plain_zarr_reads_packed_reflectance(path: Path) -> None:
@@ -66,20 +97,12 @@ def test_table_and_length(path: Path) -> None:
     assert sum(1 for _ in store) == 48
 
 
-def test_bytes_count_what_memory_would_take(path: Path) -> None:
-    # reflectance alone: 48 chips x 2 looks x 13 bands x 400 cells x 2 bytes
-    store = ChipStore(path)
-    store.hold()
-    assert store.bytes == sum(values.nbytes for values in store._held.values())
-    assert store._held["sentinel2"].nbytes == 48 * 2 * 13 * 400 * 2
-
-
 def test_travels_to_a_worker_without_its_pixels(path: Path) -> None:
     store = ChipStore(path)
-    store.hold()
+    chip = store[5]
     ticket = pickle.dumps(store)
     assert len(ticket) < 1000
-    np.testing.assert_array_equal(pickle.loads(ticket)[5]["age"], store[5]["age"])
+    np.testing.assert_array_equal(pickle.loads(ticket)[5]["age"], chip["age"])
 
 
 def broken(after: int) -> Iterator[Batch]:
@@ -118,11 +141,76 @@ def test_another_number_of_chips_than_announced_is_refused(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_store_and_a_foreign_table_are_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    """A store of one chip, to be broken."""
     path = tmp_path / "chips.zarr"
-    with pytest.raises(SampleError, match="make them with firesat sample"):
-        ChipStore(path)
     write(path, iter([make_chip(1)]), 1)
+    return path
+
+
+def _no_store(path: Path) -> None:
+    shutil.rmtree(path)
+
+
+def _no_table(path: Path) -> None:
+    path.with_suffix(".parquet").unlink()
+
+
+def _another_table(path: Path) -> None:
     pd.DataFrame({"name": ["b"]}).to_parquet(path.with_suffix(".parquet"))
-    with pytest.raises(SampleError, match="is not the table of"):
-        ChipStore(path)
+
+
+def _another_zarr(path: Path) -> None:
+    (path / "zarr.json").write_text("{}")
+
+
+def _no_field(path: Path) -> None:
+    shutil.rmtree(path / "age")
+
+
+def _another_field(path: Path) -> None:
+    shutil.rmtree(path / "fire")
+    shutil.copytree(path / "sentinel2", path / "fire")
+
+
+def _another_layout(path: Path) -> None:
+    group = zarr.open_group(path, mode="a")
+    group.create_array("age", data=np.zeros((1, 2, 20, 20), "f2"), overwrite=True)
+
+
+def _no_json(path: Path) -> None:
+    (path / "age" / "zarr.json").write_text("{")
+
+
+def _another_number(path: Path) -> None:
+    rows = path.with_suffix(".parquet").read_bytes()
+    write(path, iter([make_chip(1), make_chip(2)]), 2)
+    shutil.copytree(path / "age", path.parent / "age")
+    write(path, iter([make_chip(1)]), 1)
+    shutil.rmtree(path / "age")
+    (path.parent / "age").rename(path / "age")
+    assert path.with_suffix(".parquet").read_bytes() == rows
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_no_store, "there are no chips at .*: make them with firesat sample"),
+        (_no_table, r"lacks its table chips\.parquet: run firesat sample again"),
+        (_another_table, r"chips\.parquet is not the table of .*: run firesat sample again"),
+        (_another_zarr, "is no store of chips: run firesat sample again"),
+        (_no_field, r"chips\.zarr has no age: run firesat sample again"),
+        (_another_field, r"fire holds .*\(1, 'uint16', 4\), expected \(1, 'float16', 3\)"),
+        (_another_layout, "age is no array of chips .*: run firesat sample again"),
+        (_no_json, "age is no array of chips .*: run firesat sample again"),
+        (_another_number, r"age holds .*\(2, 'float16', 3\), expected \(1, 'float16', 3\)"),
+    ],
+)
+def test_a_store_that_cannot_be_read_says_why_in_one_line(
+    one: Path, spoil: Callable[[Path], None], words: str
+) -> None:
+    spoil(one)
+    with pytest.raises(SampleError, match=words) as caught:
+        ChipStore(one)[0]
+    assert "\n" not in str(caught.value)
