@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import cube_rows, fwi_rows, plan_rows, start_rows
+from benchmarks import chips_rows, cube_rows, fwi_rows, loader_rows, plan_rows, start_rows
 from benchmarks.timing import Timing
 
 ROWS: dict[str, Callable[[], list[Timing]]] = {
@@ -29,6 +29,9 @@ ROWS: dict[str, Callable[[], list[Timing]]] = {
         cube_rows.DISK, "lz4", durable=True
     ),
     "B4 cube verify, /dev/shm, 0.6 GB": cube_rows.verifying,
+    "B5 chip read, in order": chips_rows.in_order,
+    "B5 chip read, at random": chips_rows.at_random,
+    "B6 loader to step": loader_rows.feed,
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
     "B11 FWI, 2048 x 2048 x 30 days": fwi_rows.month,
     "B13 start-up": start_rows.start,

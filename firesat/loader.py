@@ -120,6 +120,8 @@ class Loader:
         Readers; 0 = the caller reads when it asks.
     """
 
+    batch_sampler = None  # Lightning asks for one wherever there is a sampler
+
     def __init__(self, chips: SplitChips, sampler: Order, threads: int) -> None:
         self.chips = chips
         self.sampler = sampler

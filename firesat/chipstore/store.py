@@ -129,6 +129,7 @@ class ChipStore:
         CorruptChipError
             If a chip is not what was written; names it.
         """
+        threads = max(1, min(threads, len(rows)))
 
         def share(first: int) -> None:
             for place in range(first, len(rows), threads):
