@@ -180,8 +180,11 @@ class ChipData(pl.LightningDataModule):
         """Batches of a split; those of this process, where several train."""
         chips = SplitChips(self.store, split, self.augmentation, self.seed)
         trainer = self.trainer
-        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        rank, ranks, pinned = 0, 1, False
+        if trainer:
+            rank, ranks = trainer.global_rank, trainer.world_size
+            pinned = trainer.strategy.root_device.type == "cuda"
         if getattr(trainer, "overfit_batches", 0):
             seed = None  # the same few batches each time
         order = Order(chips.shards, self.batch_size, seed, rank, ranks)
-        return Loader(chips, order, self.workers)
+        return Loader(chips, order, self.workers, pinned=pinned)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -75,7 +76,7 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         return len(self._rows)
 
     @property
-    def shards(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def shards(self) -> NDArray[np.int64]:
         """The file that each chip lies in.
 
         Returns

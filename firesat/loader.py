@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -118,14 +117,19 @@ class Loader:
         Its batches; Lightning looks for it under this name.
     threads : int
         Readers; 0 = the caller reads when it asks.
+    pinned : bool
+        Whether batches lie in memory from which a GPU copies without waiting.
     """
 
     batch_sampler = None  # Lightning asks for one wherever there is a sampler
 
-    def __init__(self, chips: SplitChips, sampler: Order, threads: int) -> None:
+    def __init__(
+        self, chips: SplitChips, sampler: Order, threads: int, *, pinned: bool = False
+    ) -> None:
         self.chips = chips
         self.sampler = sampler
         self._threads = threads
+        self._pinned = pinned
         self._given = 0
         self._resume = _NOWHERE
 
@@ -182,7 +186,7 @@ class Loader:
 
     def _start(self, pool: ThreadPoolExecutor, keys: list[Key]) -> "_Pending":
         """Set every reader to its share of a batch."""
-        batch = self.chips.room(len(keys), pinned=torch.cuda.is_available())
+        batch = self.chips.room(len(keys), pinned=self._pinned)
         shares = (range(first, len(keys), self._threads) for first in range(self._threads))
         return batch, [pool.submit(self.chips.fill, batch, keys, share) for share in shares]
 

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firesat.chipstore import ChipStore
@@ -28,6 +28,7 @@ def chips_of(order: Order) -> list[int]:
     return [chip if isinstance(chip, int) else chip[0] for some in order.batches() for chip in some]
 
 
+@settings(deadline=None)
 @given(
     chips=st.integers(1, 500),
     shard=st.integers(1, 20),
@@ -47,6 +48,7 @@ def test_every_chip_comes_once_an_epoch(
     assert {key[1] for some in order.batches() for key in some} == {epoch}
 
 
+@settings(deadline=None)
 @given(chips=st.integers(1, 300), batch=st.integers(1, 40), ranks=st.integers(1, 5))
 def test_processes_share_the_batches_and_none_has_more(chips: int, batch: int, ranks: int) -> None:
     shards = np.zeros(chips, int)

@@ -243,7 +243,7 @@ _UPSTREAM: tuple[dict[str, Any], ...] = (
     {"module": r"pytorch_lightning\.utilities\._pytree", "category": FutureWarning},
     # meant: a training goes on in the folder of the last one and replaces its best checkpoint
     {"message": r"Checkpoint directory .* exists and is not empty"},
-    # meant: chips are held in memory, where a second process would only copy them
+    # other data modules may read in the trainer's own process; ours has threads
     {"message": r"The '\w+' does not have many workers"},
     # known: each worker of a stream has row groups of its own, and its length counts their batches
     {"message": r"Your `IterableDataset` has `__len__` defined"},
