@@ -230,7 +230,7 @@ class Stream(IterableDataset[Batch | FiresatError]):
     def _unpack(self, taken: Taken, turn: int) -> Batch:
         """Fields, scaled, and what scores are told apart by."""
         sample, region = taken
-        chip = turned(fields_of(sample, self._taker.inputs), turn, ())
+        chip = turned(fields_of(sample, self._taker.inputs), turn, {})
         tensors = {
             name: torch.from_numpy(np.ascontiguousarray(values))
             for name, values in self._scaler.apply(chip).items()
