@@ -1,8 +1,8 @@
 """Writing blocks of a cube, beside the peers' own writes of the same bytes in the same form.
 
-Each contender writes the same blocks, one after another, with the same compressor, inner chunks and
-shards, and each reads back as the same numbers. Ours begins with physical values and ends with a
-checksum of each block and of each file; the peers are given packed integers.
+Each contender packs the same physical values and writes them block after block, with the same
+compressor, inner chunks and shards; each reads back as the same numbers. Ours alone minds missing
+values, and ends with a checksum of each block, file and chunk.
 """
 
 import os
@@ -85,27 +85,28 @@ def write(root: Path, codec: str, *, durable: bool) -> list[Timing]:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     scenes = [physical(number) for number in range(4)]
-    raw = [packed(values) for values in scenes]
     layout = replace(LAYOUT, codec=codec)
     cube, blocks = our_cube(root, layout)
     contenders: dict[str, Callable[[], object]] = {
         "Cube.write_block": partial(ours, cube, layout, blocks, scenes),
-        "zarr-python": partial(theirs, root, codec, raw, durable),
-        "codec alone, same threads": partial(codec_alone, codec, raw),
+        "zarr-python": partial(theirs, root, codec, scenes, durable),
+        "codec alone, same threads": partial(
+            codec_alone, codec, [packed(values) for values in scenes]
+        ),
     }
     if durable:
         size = sum(path.stat().st_size for path in stored(cube, layout, blocks, scenes))
         contenders["dd conv=fsync, stored bytes"] = partial(dd, root, size)
     for name in PEERS:
         if find_spec(name) is not None:
-            contenders[name] = partial(PEER_WRITES[name], root, codec, raw, durable)
+            contenders[name] = partial(PEER_WRITES[name], root, codec, scenes, durable)
     timings = interleaved(contenders, repetitions=5)
     same = all(
-        np.array_equal(zarr.open_array(path, mode="r")[1], raw[1])
+        np.array_equal(zarr.open_array(path, mode="r")[1:2], packed(scenes[1]))
         for path in (root / "ours.zarr/sentinel2/reflectance", root / "plain.zarr")
     )
     shutil.rmtree(root)
-    total = BLOCKS * raw[0].nbytes
+    total = BLOCKS * packed(scenes[0]).nbytes
     absent = ", ".join(name for name in PEERS if find_spec(name) is None)
     rates = [f"{total / t.median / 1e6:.0f} MB/s" for t in timings]
     rates[0] += "" if same else " (DIFFERENT ANSWER)"
@@ -128,22 +129,22 @@ def stored(cube: Cube, layout: Layout, blocks: list[Block], scenes: list[np.ndar
     return [p for p in (cube.path / "sentinel2/reflectance/c").rglob("*") if p.is_file()]
 
 
-def theirs(root: Path, codec: str, raw: list[np.ndarray], durable: bool) -> None:
+def theirs(root: Path, codec: str, scenes: list[np.ndarray], durable: bool) -> None:
     """zarr-python's region write."""
     array = plain_array(root, codec)
     for number in range(BLOCKS):
-        array[number : number + 1] = raw[number % len(raw)]
+        array[number : number + 1] = packed(scenes[number % len(scenes)])
         if durable:
             sync(root / "plain.zarr" / "c" / str(number))
 
 
-def by_zarrs(root: Path, codec: str, raw: list[np.ndarray], durable: bool) -> None:
+def by_zarrs(root: Path, codec: str, scenes: list[np.ndarray], durable: bool) -> None:
     """zarr-python with the Rust pipeline."""
     with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
-        theirs(root, codec, raw, durable)
+        theirs(root, codec, scenes, durable)
 
 
-def by_tensorstore(root: Path, codec: str, raw: list[np.ndarray], durable: bool) -> None:
+def by_tensorstore(root: Path, codec: str, scenes: list[np.ndarray], durable: bool) -> None:
     """tensorstore's own driver on an array of the same form."""
     import tensorstore
 
@@ -152,7 +153,7 @@ def by_tensorstore(root: Path, codec: str, raw: list[np.ndarray], durable: bool)
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": path}, "open": True}
     array = tensorstore.open(spec).result()
     for number in range(BLOCKS):
-        array[number : number + 1] = raw[number % len(raw)]
+        array[number : number + 1] = packed(scenes[number % len(scenes)])
         if durable:
             sync(root / "plain.zarr" / "c" / str(number))
 

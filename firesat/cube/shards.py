@@ -174,8 +174,7 @@ def pack(variable: Variable, values: NDArray[Any]) -> Values:
     ):  # plane by plane: they stay in the processor's cache
         np.divide(values[place], variable.scale, out=plane)
         np.rint(plane, out=plane)
-        np.minimum(plane, largest, out=plane)
-        np.maximum(plane, limits.min, out=plane)
+        np.clip(plane, limits.min, largest, out=plane)
         np.isnan(plane, out=missing)
         np.copyto(plane, variable.fill, where=missing)
         np.copyto(out[place], plane, casting="unsafe")
