@@ -113,13 +113,15 @@ def fire_arrays(fires: pd.DataFrame, cells: GeoBox) -> Arrays:
     wild = fires[fires["prescribed"] == 0]
     on_purpose = fires.loc[fires["prescribed"] == 1, "shape"]
     rank = _owners(wild["shape"].to_numpy(), cells)
-    arrays = {
+    numbers = {"fire_id": 0.0} | dict.fromkeys(DATES, np.nan)  # what stands where no fire is
+    return {
         "fraction": burned_fraction(wild["shape"].to_numpy(), cells) * (rank > 0),
         "prescribed": burned_fraction(on_purpose.to_numpy(), cells),
-        "fire_id": np.concatenate([[0], wild["fire_id"]])[rank],
-        **{date: np.concatenate([[np.nan], wild[date]])[rank] for date in DATES},
+        **{
+            name: np.concatenate([[none], wild[name]]).astype(np.float32)[rank]
+            for name, none in numbers.items()
+        },
     }
-    return {name: values.astype(np.float32) for name, values in arrays.items()}
 
 
 def _owners(shapes: NDArray[np.object_], cells: GeoBox) -> NDArray[np.int32]:
