@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firesat.cli.console import add_dry_run, add_json, print_json, progress_bar, screen
-from firesat.errors import ConfigError
+from firesat.errors import ConfigError, CubeError
 
 if TYPE_CHECKING:
     from firesat.fwi import Season
@@ -90,6 +90,8 @@ def run(arguments: Namespace) -> int:
     ------
     ConfigError
         If options do not go together, or the table cannot be right.
+    CubeError
+        If there is no cube, or none with weather.
     """
     if arguments.input.suffix == ".zarr" or arguments.input.is_dir():
         return _cube(arguments)
@@ -188,7 +190,9 @@ def _cube(arguments: Namespace) -> int:
 
     if arguments.dry_run:
         if INPUT not in groups(arguments.input):
-            raise ConfigError(f"{arguments.input} has no {INPUT}, which the index needs: ingest it")
+            raise CubeError(
+                f"{arguments.input} has no {INPUT}, of which fire_weather is made: ingest it first"
+            )
         screen.print(f"would derive fire_weather in {arguments.input}", soft_wrap=True)
         return 0
     with progress_bar("fwi") as advance:

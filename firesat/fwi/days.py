@@ -70,11 +70,12 @@ def series(  # noqa: PLR0913  the system's inputs
 ) -> tuple[Codes, State]:
     """Go through days that follow each other.
 
-    Humidity of 100 % and above counts as 99.9999 %, as in the official implementation. A cell has
-    no weather where an input is NaN, or humidity or wind is negative: its codes are NaN that day
-    and its state is kept, so that the next day with weather goes on from the last one. After more
-    than ``rules.longest_gap`` such days in a row it starts anew, from the start codes. A day that
-    is missing altogether must be there as NaN, or be counted with :func:`skip`.
+    Humidity of 100 % and above counts as 99.9999 %, as in the official implementation; rain below 0
+    as none. A cell has no weather where an input is not finite, or humidity or wind is negative:
+    its codes are NaN that day and its state is kept, so that the next day with weather goes on from
+    the last one. After more than ``rules.longest_gap`` such days in a row it starts anew, from the
+    start codes. A day that is missing altogether must be there as NaN, or be counted with
+    :func:`skip`.
 
     Out of season codes are NaN. A season starts from the start codes; with ``rules.overwinter`` its
     DC follows from the last of the season before and the rain since, unless there was none or a

@@ -1,7 +1,7 @@
 """The three moisture codes: fine fuel, duff, and deep organic matter.
 
 This is the system for reading and for single codes. Whole series run the same equations compiled
-(`_kernel.py`); tests hold the two together to the twelfth digit.
+(`_kernel.py`); tests hold the two together to the eleventh digit.
 """
 
 import numpy as np

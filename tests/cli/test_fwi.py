@@ -208,6 +208,11 @@ def test_a_column_tmax_decides_the_season(folder: Path) -> None:
     assert all(row["season"] == "0" for row in run(cold, "--season", header=f"{HEADER},tmax"))
 
 
+def test_columns_of_seasons_are_any_columns_without_season(folder: Path) -> None:
+    rows = run([f"{GOOD},warm,summer"], header=f"{HEADER},tmax,season")
+    assert (rows[0]["tmax"], rows[0]["season"]) == ("warm", "summer")
+
+
 def test_a_season_by_snow(folder: Path) -> None:
     snow = ["10", "0", "0", "0", "0", "3", "0"]
     lines = [f"{dry(d)},{s}" for d, s in zip(days("2023-05-01", 7), snow, strict=True)]
@@ -358,3 +363,15 @@ def test_a_cube_takes_no_options_of_tables(
     put(folder / "cube.zarr", "era5_land", SEASON[:2], noon)
     assert main(["fwi", "cube.zarr", "--season"]) == 2
     assert "--season is for tables: cube.zarr is a cube" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_cube_without_weather_is_named(
+    folder: Path, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(folder / "cube.zarr", "nbac", SEASON[:1], noon)
+    assert main(["fwi", "cube.zarr", *more]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        "CubeError: cube.zarr has no era5_land, of which fire_weather is made: ingest it first\n"
+    )

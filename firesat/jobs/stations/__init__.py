@@ -114,7 +114,7 @@ def fire_weather(
         If writing fails; then there is no output.
     """
     _check_output(path, output)
-    table = read_table(path)
+    table = read_table(path, seasonal=options.season is not None)
     made = compute(table, options, dry_run=dry_run)
     if not dry_run:
         _write(table, made, output, form or Form(), seasonal=options.season is not None)

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 CODES = tuple(field.name for field in fields(fwi.Codes))
 NOON = ("temp", "rh", "ws", "prec")
 REQUIRED = ("date", "lat", "lon", *NOON)
-OPTIONAL = ("id", "tmax", "snow_depth")
+FOR_SEASONS = ("tmax", "snow_depth")
 
 LIMITS = {
     "lat": (-90.0, 90.0, "degrees north from -90 to 90"),
@@ -64,7 +64,8 @@ class Table:
     latitude : ndarray of float64, shape (station,)
         Degrees north.
     weather : dict of ndarray of float64, shape (row,)
-        temp, rh, ws, prec, and where the table has them tmax and snow_depth; NaN = missing.
+        temp, rh, ws, prec, and for season logic tmax and snow_depth where the table has them; NaN =
+        missing.
     """
 
     header: list[str]
@@ -99,7 +100,7 @@ class _Sheet:
             raise ConfigError(f"{self.path} line {self.lines[rows[0]]}: {say(rows[0])}{more}")
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, seasonal: bool = False) -> Table:
     """Read a table.
 
     Parameters
@@ -107,6 +108,8 @@ def read_table(path: Path) -> Table:
     path : Path
         CSV with a header: date, lat, lon, temp, rh, ws, prec, optionally id, tmax, snow_depth, in
         any order and case, and whatever else is to be kept.
+    seasonal : bool
+        Whether to read tmax and snow_depth too.
 
     Returns
     -------
@@ -119,7 +122,7 @@ def read_table(path: Path) -> Table:
         If it cannot be read, a column is missing, a date is none, a number is none or cannot be,
         or a station has a day twice or lies in two places.
     """
-    sheet = _sheet(path)
+    sheet = _sheet(path, seasonal=seasonal)
     day = _days(sheet)
     numbers = {name: _numbers(sheet, name) for name in LIMITS if name in sheet.places}
     for name in ("lat", "lon"):
@@ -140,7 +143,7 @@ def read_table(path: Path) -> Table:
     )
 
 
-def _sheet(path: Path) -> _Sheet:
+def _sheet(path: Path, *, seasonal: bool) -> _Sheet:
     """Take a file apart."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -153,7 +156,7 @@ def _sheet(path: Path) -> _Sheet:
     if len(cells) < 2:
         raise ConfigError(f"{path} has no rows: give a header with {', '.join(REQUIRED)} and days")
     (header, _), *rest = cells
-    places = _places(path, header)
+    places = _places(path, header, seasonal=seasonal)
     rows, lines = [row for row, _ in rest], [line for _, line in rest]
     sheet = _Sheet(path, header, rows, lines, places)
     ragged = [number for number, row in enumerate(rows) if len(row) != len(header)]
@@ -161,24 +164,25 @@ def _sheet(path: Path) -> _Sheet:
     return sheet
 
 
-def _places(path: Path, header: Sequence[str]) -> dict[str, int]:
+def _places(path: Path, header: Sequence[str], *, seasonal: bool) -> dict[str, int]:
     """Where each column stands that is read."""
     names = [name.strip().lower() for name in header]
-    for name in (*REQUIRED, *OPTIONAL):
+    wanted = [*REQUIRED, "id", *(FOR_SEASONS if seasonal else ())]
+    for name in wanted:
         if names.count(name) > 1:
             raise ConfigError(f"{path} has two columns {name}: remove one")
     for name in REQUIRED:
         if name not in names:
             raise ConfigError(f"{path} has no column {name}{_nearest(name, names)}")
-    made = next((name for name in names if name in (*CODES, "season")), None)
-    if made is not None:
-        raise ConfigError(f"{path} already has a column {made}: remove it, or rename it")
-    return {name: names.index(name) for name in (*REQUIRED, *OPTIONAL) if name in names}
+    made = [name for name in (*CODES, *(("season",) if seasonal else ())) if name in names]
+    if made:
+        raise ConfigError(f"{path} already has a column {made[0]}: remove it, or rename it")
+    return {name: names.index(name) for name in wanted if name in names}
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     """What the missing column may be called."""
-    free = [other for other in names if other not in (*REQUIRED, *OPTIONAL)]
+    free = [other for other in names if other not in (*REQUIRED, *FOR_SEASONS, "id")]
     known = [other for other in free if other in _OTHER_NAMES.get(name, ())]
     near = known or get_close_matches(name, free, n=1, cutoff=0.5)
     if near:
