@@ -196,6 +196,7 @@ def test_what_is_unknown_is_nodata_and_counted_not_zero(tmp_path: Path) -> None:
         fire(1, planned, AG_SDATE="2023-05-05", PRESCRIBED="true"),
         fire(2, undated),
         fire(3, box(15_000, 625_000, 15_020, 625_020), AG_SDATE="2023-07-01"),  # 0.04 ha
+        fire(4, box(40_000, 640_000, 41_000, 641_000)),  # begins where the region ends
     )
     stray = [(21_250, 637_250, "2023-08-01 20:00:00"), (21_250, 637_250, "2023-08-03 20:00:00"),
              (20_250, 630_250, "2023-05-05 20:00:00")]  # fmt: skip

@@ -135,7 +135,7 @@ def _touching(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which fires touch the region, and which lie in it wholly."""
     box = shapely.box(*cells.boundingbox.bbox)
-    inside = shapely.intersects(shapes, box)
+    inside = shapely.intersects(shapes, box.buffer(-0.01))  # a common edge is no common ground
     around = shapely.total_bounds(shapes)
     if not inside.any() and not shapely.intersects(shapely.box(*around), box):
         # a file of one province says nothing of another: that is unknown, not unburned

@@ -181,12 +181,13 @@ def report(request: Request, evidence: Evidence, tally: Tally, areas: Areas) -> 
     LabelReport
         Counts and hectares.
     """
-    fires = evidence.file.fires[evidence.inside & (evidence.file.fires["prescribed"] == 0)]
+    inside = evidence.inside & (evidence.file.fires["prescribed"] == 0)
+    fires, undated = evidence.file.fires[inside], evidence.undated[inside]
     numbers = set(fires["fire_id"].astype(int))
     return LabelReport(
         plan=plan(request, evidence),
         without_hotspots=len(numbers - tally.seen),
-        undated_unknown=len(numbers & tally.unknown),
+        undated_unknown=int((undated & fires["hotspot_start"].isna()).sum()),
         without_cells=len(numbers - tally.drawn),
         burnt_cells=tally.cells["burnt"],
         unknown_cells={

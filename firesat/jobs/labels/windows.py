@@ -36,15 +36,12 @@ class Tally:
         Numbers of the fires that own a cell of the region.
     seen : set of int
         Those that hotspots date.
-    unknown : set of int
-        Those without any date.
     """
 
     cells: Counter[str] = field(default_factory=Counter)
     hectares: float = 0.0
     drawn: set[int] = field(default_factory=set)
     seen: set[int] = field(default_factory=set)
-    unknown: set[int] = field(default_factory=set)
 
 
 def strips(evidence: Evidence, tally: Tally, advance: Advance) -> Iterator[tuple[int, Strip]]:
@@ -147,4 +144,3 @@ def _count(
     drawn = set(np.unique(labels["fire_id"].values).astype(int).tolist()) - {0}
     tally.drawn |= drawn
     tally.seen |= {number for number in drawn if season.seen.get(number)}
-    tally.unknown |= drawn & season.undated
