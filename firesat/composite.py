@@ -276,7 +276,7 @@ def recent_looks(
 def _admitted(dataset: xr.Dataset, day: str | date, window: Window) -> Iterator[Scene]:
     """Scenes in hand at the reference time, newest first; clear is NaN in tiles not yet in hand."""
     times = dataset["time"].values.astype("datetime64[s]")
-    ended = times + np.timedelta64(36, "h")  # fire day D ends at D+1 12:00 UTC
+    ended = times + np.timedelta64(24 + window.day_start, "h")  # D ends as D+1 begins
     admitted = window.admits(ended[:, None, None], dataset["available_time"].values, day)
     rows, columns = (_tiles(dataset, dim) for dim in ("y", "x"))
     issued = np.datetime64(parse_day(day), "D")

@@ -5,7 +5,8 @@
     FiresatError
     ├── ConfigError          a setting is wrong, misspelt or impossible       exit 2
     │   ├── BandError        an unknown band, or one in other units
-    │   └── WindowError      a window or a period that cannot be
+    │   ├── WindowError      a window or a period that cannot be
+    │   └── SplitError       splits that would leak into each other
     ├── CredentialsError     a provider wants a key that was not found        exit 2
     ├── GridError            pixels cannot be placed on the Canada grid
     ├── CubeError            the cube lacks, or refuses, what was asked
@@ -15,7 +16,8 @@
     │   ├── ProviderError        a provider refused, failed or timed out
     │   └── LicenceError         a licence must be accepted on a web page first
     ├── SampleError          no training sample, or an impossible one
-    │   └── CorruptChipError     a stored chip is truncated or changed
+    │   ├── CorruptChipError     a stored chip is truncated or changed
+    │   └── LeakError        chips that know what they could not have known
     ├── CheckpointError      a checkpoint that does not fit
     └── ProductError         a map cannot be written as promised
 """
@@ -39,6 +41,10 @@ class BandError(ConfigError):
 
 class WindowError(ConfigError):
     """A window, a period or a reference time that cannot be."""
+
+
+class SplitError(ConfigError):
+    """Splits that would leak into each other, or places that are not there."""
 
 
 class CredentialsError(FiresatError):
@@ -81,6 +87,10 @@ class SampleError(FiresatError):
 
 class CorruptChipError(SampleError):
     """A stored chip is truncated, or not what was written."""
+
+
+class LeakError(SampleError):
+    """Chips know something that a forecaster could not have known."""
 
 
 class CheckpointError(FiresatError):

@@ -3,9 +3,10 @@
 ::
 
     grid:     where                     sample:   what a forecaster learns from
-    cube:     what rests on disk, when  train:    the Lightning CLI's section
-    ingest:   from which sources        predict:  which days, which products
-    sandbox:  the made world, if any    evaluate: how forecasts are judged
+    cube:     what rests on disk, when  audit:    how that is checked for leaks
+    ingest:   from which sources        train:    the Lightning CLI's section
+    sandbox:  the made world, if any    predict:  which days, which products
+                                        evaluate: how forecasts are judged
 """
 
 import importlib
@@ -21,6 +22,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
+from firesat.audit.settings import AuditSettings
 from firesat.errors import ConfigError, FiresatError
 from firesat.grid import Grid
 from firesat.metrics import EvaluateSettings
@@ -131,6 +133,8 @@ class Project:
         When present, every provider is the sandbox's server of this made world.
     sample : SampleSettings, optional
         Chips.
+    audit : AuditSettings
+        How chips are checked for leaks, and whether that is done before training.
     train : dict
         Section of the Lightning CLI: ``model``, ``data``, ``trainer``, ``seed_everything``.
     predict : PredictSettings, optional
@@ -144,6 +148,7 @@ class Project:
     ingest: IngestSettings = field(default_factory=IngestSettings)
     sandbox: WorldConfig | None = None
     sample: SampleSettings | None = None
+    audit: AuditSettings = field(default_factory=AuditSettings)
     train: dict[str, Any] = field(default_factory=dict)
     predict: PredictSettings | None = None
     evaluate: EvaluateSettings | None = None
@@ -202,7 +207,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Project:
     parser.add_class_arguments(Project)
     try:
         settings = parser.instantiate(parser.parse_object(content))
-    except (ArgumentError, FiresatError) as error:
+    except (ArgumentError, FiresatError, ValueError) as error:
         raise _in_one_line(error, path.name) from error
     return Project(**{**vars(settings), "train": train})
 

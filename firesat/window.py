@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from firesat.errors import WindowError
 
 DAY_START = 12  # hour UTC at which a fire day begins
+"""Other hours, such as 0 for calendar days, are only for comparison with systems that use them."""
+
 _DAY = np.timedelta64(1, "D")
 
 
@@ -44,13 +46,15 @@ def parse_day(text: str | date) -> date:
         raise WindowError(f"{text!r} is not a day: write it as 2023-07-05") from None
 
 
-def reference_time(day: str | date) -> np.datetime64:
+def reference_time(day: str | date, start: int = DAY_START) -> np.datetime64:
     """Give the moment at which the forecast of a day is issued.
 
     Parameters
     ----------
     day : str or date
         Issue day.
+    start : int
+        Hour UTC at which days begin.
 
     Returns
     -------
@@ -62,16 +66,18 @@ def reference_time(day: str | date) -> np.datetime64:
     >>> reference_time("2023-07-05")
     np.datetime64('2023-07-05T12:00:00')
     """
-    return np.datetime64(parse_day(day), "s") + np.timedelta64(DAY_START, "h")
+    return np.datetime64(parse_day(day), "s") + np.timedelta64(start, "h")
 
 
-def fire_day(moment: ArrayLike) -> NDArray[np.datetime64]:
+def fire_day(moment: ArrayLike, start: int = DAY_START) -> NDArray[np.datetime64]:
     """Tell the fire day in which moments fall.
 
     Parameters
     ----------
     moment : array_like of datetime64
         UTC.
+    start : int
+        Hour UTC at which days begin.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def fire_day(moment: ArrayLike) -> NDArray[np.datetime64]:
         Label of the fire day; 11:59 UTC belongs to the day before.
     """
     moments = np.asarray(moment, dtype="datetime64[s]")
-    return (moments - np.timedelta64(DAY_START, "h")).astype("datetime64[D]")
+    return (moments - np.timedelta64(start, "h")).astype("datetime64[D]")
 
 
 def to_datetime(moment: np.datetime64) -> datetime:
@@ -109,6 +115,8 @@ class Window:
         Days before the reference time from which anything may be used.
     horizon : int
         Longest lead time in days.
+    day_start : int
+        Hour UTC at which days begin, 0 to 23; the cube must have been ingested with the same.
 
     Examples
     --------
@@ -118,9 +126,12 @@ class Window:
 
     history: int = 64
     horizon: int = 8
+    day_start: int = DAY_START
 
     def __post_init__(self) -> None:
         """Refuse windows without a past or a future."""
+        if not 0 <= self.day_start < 24:
+            raise WindowError(f"window.day_start is {self.day_start}: give an hour UTC, 0 to 23")
         if self.history < 1 or self.horizon < 1:
             raise WindowError(
                 "a window needs history >= 1 and horizon >= 1 day, "
@@ -170,7 +181,7 @@ class Window:
         tuple of datetime
             UTC; the event counts when it falls in ``(start, end]``.
         """
-        start = to_datetime(reference_time(day))
+        start = to_datetime(reference_time(day, self.day_start))
         return start, start + timedelta(days=self.horizon)
 
     def admits(
@@ -192,7 +203,7 @@ class Window:
         ndarray of bool
             True where the layer was available by T and is not older than `history` days.
         """
-        now = reference_time(day)
+        now = reference_time(day, self.day_start)
         seen = np.asarray(observed, dtype="datetime64[s]")
         known = np.asarray(available, dtype="datetime64[s]")
         young = seen > now - np.timedelta64(self.history, "D")

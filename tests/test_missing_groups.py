@@ -111,8 +111,6 @@ def test_chips_say_what_they_lack_and_the_scaler_what_it_never_saw(
         path=tmp_path / "chips.zarr",
         splits={"train": [Period(start="2023-05-03", end="2023-05-12")]},
         positives=4,
-        near=1,
-        random=2,
     )
     report = sample(settings, bare)
     assert report.missing == OTHERS

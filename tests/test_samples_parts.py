@@ -200,7 +200,10 @@ VAL = [Period(start="2023-06-26", end="2023-07-29")]
         ({"path": Path("chips")}, "end in .zarr"),
         ({"chip": 85}, "multiples of 10"),
         ({"stride": 90}, "stride at most chip"),
-        ({"random": 0}, "every chip of the frame needs a chance"),
+        ({"positives": 0}, "positives and issue_step start at 1"),
+        ({"buffer_days": -1}, "buffer_days at 0"),
+        ({"near_km": 20.0}, "near_km is 20: give more than 0 and less than 20"),
+        ({"hard": {"test_hard": "test"}}, "test_hard of test: give a new name, and one of"),
         ({"splits": {"val": VAL}}, "val is first, not train"),
         ({"splits": {}}, "nothing is first"),
         ({"splits": {"train": VAL, "val": VAL}}, "forward in time"),
@@ -228,5 +231,11 @@ def test_settings_are_read_from_yaml() -> None:
         looks=2, regime="hindsight", modis=("ndvi",), window=Window(horizon=5)
     )
     assert read.splits == {"train": TRAIN, "val": VAL}
-    assert read.wanted("train") == {"positive": 600, "near_fire": 200, "random": 300}
-    assert read.wanted("val") == {"positive": 240, "near_fire": 80, "random": 120}
+    # 0.3, 0.2, 0.2 and 0.3 for each chip with fire
+    strata = ("positive", "near_fire", "hard", "matched", "random")
+    for split, numbers in {
+        "train": (600, 180, 120, 120, 180),
+        "val": (240, 72, 48, 48, 72),
+    }.items():
+        assert read.wanted(split) == dict(zip(strata, numbers, strict=True))
+    assert read.order == ("train", "val")

@@ -107,6 +107,7 @@ def write_tiny_cube(
     scene_every: int = 6,
     fires: tuple[TinyFire, ...] = FIRES,
     groups: Iterable[str] | None = None,
+    day_start: int = 12,
 ) -> Path:
     """Write the cube.
 
@@ -126,6 +127,8 @@ def write_tiny_cube(
         What burns.
     groups : iterable of str, optional
         Only these groups; None = all. Sentinel-2 takes most of the time.
+    day_start : int
+        Hour UTC at which days begin.
 
     Returns
     -------
@@ -134,10 +137,13 @@ def write_tiny_cube(
     """
     cube = create_cube(path, Grid(region=REGION))
     axis = np.datetime64(start, "D") + np.arange(days) * DAY
-    world = World(axis=axis, fires=fires, seed=seed, scene_every=scene_every)
+    world = World(axis=axis, fires=fires, seed=seed, scene_every=scene_every, day_start=day_start)
     for name in groups or layouts():
         times, fill, observed = world.group(name)
-        write_group(cube, layouts()[name], times, fill, observed + LATENCY[name] * HOUR)
+        layout = layouts()[name]
+        if day_start != 12:
+            layout = replace(layout, attrs={**layout.attrs, "day_start": day_start})
+        write_group(cube, layout, times, fill, observed + LATENCY[name] * HOUR)
     return path
 
 
@@ -204,6 +210,7 @@ class World:
     fires: tuple[TinyFire, ...]
     seed: int
     scene_every: int
+    day_start: int = 12
 
     def group(
         self, name: str
@@ -212,7 +219,7 @@ class World:
     ]:
         """Time axis, filler and end of each observation (NaT = none) of a group."""
         first = self.axis[0]
-        noon = 12 * HOUR
+        begins = self.day_start * HOUR
         season = np.array([first.astype("datetime64[Y]").astype("datetime64[D]")])
         if name == "sentinel2":
             seen = self.axis.astype("datetime64[s]") + 18 * HOUR
@@ -228,7 +235,7 @@ class World:
         if name == "static":
             return season, self.static, np.array(["2015-01-01"], "datetime64[s]")
         fill = self.hotspots if name == "hotspots" else self.weather
-        return self.axis, fill, self.axis.astype("datetime64[s]") + DAY + noon
+        return self.axis, fill, self.axis.astype("datetime64[s]") + DAY + begins
 
     def sentinel2(self, variable: str, step: int) -> NDArray[np.float64]:
         """Band b has 0.05 + 0.01 b + 0.001 x day; burnt cells 0.02; clouds cover about a third."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "fwi": "the Fire Weather Index of stations, or of a cube",
     "derive": "fire weather and labels from what is in the cube",
     "sample": "cut the chips a forecaster learns from",
+    "audit": "look for anything that the chips could not have known",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",
     "models": "list the networks",
     "predict": "write probability maps",

@@ -1,6 +1,8 @@
 """Fit, validate or test a forecaster: the Lightning CLI on the config's `train:` section.
 
-Any key of that section may be overridden, as the Lightning CLI does:
+Before `fit`, the chips are audited (see `firesat audit`), and chips that leak are refused;
+--no-audit or `audit.before_training: false` turns that off, and the checkpoint says so. Any key of
+the section may be overridden, as the Lightning CLI does:
 
 Example:
   firesat train fit --config configs/sandbox.yaml
@@ -10,15 +12,20 @@ Example:
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
     add_config,
     add_dry_run,
     add_json,
     print_json,
+    progress_bar,
     project_of,
     screen,
 )
+
+if TYPE_CHECKING:
+    from firesat.project import Project
 
 PASSES_UNKNOWN = True  # --trainer.max_epochs and the like are the Lightning CLI's
 
@@ -35,6 +42,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config(parser)
     add_dry_run(parser)
     add_json(parser)
+    parser.add_argument(
+        "--no-audit",
+        action="store_true",
+        help="fit without looking for leaks first; the checkpoint says so",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -55,12 +67,30 @@ def run(arguments: Namespace) -> int:
 
     content = read_yaml(arguments.config)
     plain = "model" in content and "cube" not in content  # a Lightning YAML of its own
-    section = content if plain else project_of(arguments).section("train")
+    project = None if plain else project_of(arguments)
+    section = content if project is None else project.section("train")
     if arguments.dry_run:
         screen.print(f"would {arguments.subcommand} with the settings of {arguments.config}")
         return 0
+    audit = "none"  # a Lightning YAML names no cube to compare with
+    if project is not None and arguments.subcommand == "fit":
+        audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
     with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
-        code = train(arguments.subcommand, section, arguments.unknown)
+        code = train(arguments.subcommand, section, arguments.unknown, audit=audit)
     if arguments.json:
-        print_json({"subcommand": arguments.subcommand, "config": arguments.config})
+        print_json({"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit})
     return code
+
+
+def _audit(project: "Project", *, wanted: bool) -> str:
+    """Refuse chips that leak; say whether they were looked at."""
+    from firesat.jobs.prepare import audit, refuse_leaks
+
+    if not wanted:
+        screen.print("training without an audit of the chips")
+        return "off"
+    if project.sample is None:
+        return "none"  # chips of others: no rule that they should keep is known
+    with progress_bar("audit") as advance:
+        refuse_leaks(audit(project.sample, project.cube.path, project.audit, advance))
+    return "passed"

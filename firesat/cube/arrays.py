@@ -16,6 +16,7 @@ from firesat.cube.hierarchy import Draft
 from firesat.cube.shards import CODECS, Pattern
 from firesat.errors import CubeError
 from firesat.grid import Grid, crs_of
+from firesat.window import DAY_START
 
 INNER_CHUNK = 250  # cells: small enough for a chip, large enough to compress
 NEVER = int(np.iinfo("int64").min)  # the integer that xarray decodes as NaT
@@ -84,7 +85,7 @@ def group_files(
     root = zarr.create_group(draft.store, zarr_format=3)
     attrs = {**geo_attrs(cells), **layout.attrs, "firesat_layout": record}
     group = root.create_group(layout.group, attributes=attrs)
-    _time_axis(group, times)
+    _time_axis(group, times, int(layout.attrs.get("day_start", DAY_START)))
     coordinates(group, cells)
     tiles = (1, 1) if layout.whole_box else _tile_counts(layout, cells)
     _plain(
@@ -132,7 +133,7 @@ def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
     return cells.shape[0] // side, cells.shape[1] // side
 
 
-def _time_axis(group: zarr.Group, times: NDArray[np.datetime64]) -> None:
+def _time_axis(group: zarr.Group, times: NDArray[np.datetime64], day_start: int) -> None:
     """Write time."""
     _plain(
         group,
@@ -143,7 +144,7 @@ def _time_axis(group: zarr.Group, times: NDArray[np.datetime64]) -> None:
             "units": _SECONDS,
             "calendar": "proleptic_gregorian",
             "standard_name": "time",
-            "comment": "fire day: begins at 12:00 UTC of this date",
+            "comment": f"fire day: begins at {day_start:02d}:00 UTC of this date",
         },
     )
 

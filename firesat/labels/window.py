@@ -17,14 +17,15 @@ Floats = NDArray[np.float32]
 
 
 def window_label(
-    labels: xr.Dataset, day: str | date, window: Window
+    labels: xr.Dataset, day: str | date, window: Window, burnt_from: float = BURNT
 ) -> tuple[Floats, NDArray[np.uint8]]:
     """Say what burned in a forecast's window, and where that is known.
 
-    A cell is an event where its burned fraction is at least `BURNT`, and where the window contains
-    ``[earliest, latest]`` wholly. Where it contains only a part, the label is unknown; where none,
-    nothing happened. The event is *growth* where the cell's fire had started before the issue day,
-    and *new* where it started on it or after. A cell that had burned before is no longer at risk.
+    A cell is an event where its burned fraction is at least `burnt_from`, and where the window
+    contains ``[earliest, latest]`` wholly. Where it contains only a part, the label is unknown;
+    where none, nothing happened. The event is *growth* where the cell's fire had started before the
+    issue day, and *new* where it started on it or after. A cell that had burned before is no longer
+    at risk.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def window_label(
         Issue day.
     window : Window
         Its horizon is the length of the forecast.
+    burnt_from : float
+        Burned fraction from which a cell counts as burnt, above 0.
 
     Returns
     -------
@@ -57,9 +60,9 @@ def window_label(
     )
     unknown = np.isnan(fraction)
     dated = ~np.isnan(earliest) & ~np.isnan(latest)
-    burnt = unknown | (fraction >= BURNT)
+    burnt = unknown | (fraction >= burnt_from)
     # comparisons with NaN are False: an undated cell is neither inside nor after, and not known
-    before = at_risk_truth(labels, day) == 0
+    before = at_risk_truth(labels, day, burnt_from) == 0
     after = burnt & dated & (earliest > last)
     inside = burnt & dated & (earliest >= first) & (latest <= last)
     event = inside & ~unknown & ~np.isnan(start)
@@ -70,7 +73,7 @@ def window_label(
     return label, valid
 
 
-def at_risk_truth(labels: xr.Dataset, day: str | date) -> Floats:
+def at_risk_truth(labels: xr.Dataset, day: str | date, burnt_from: float = BURNT) -> Floats:
     """Say which cells had not burned by T, from the perimeters drawn after the season.
 
     For scores alone: no forecast knew it. What was known of burnt ground at T is `burnt_asof`.
@@ -81,6 +84,8 @@ def at_risk_truth(labels: xr.Dataset, day: str | date) -> Floats:
         Labels of the season of `day`, dims ``(y, x)``; see :mod:`firesat.labels`.
     day : str or date
         Issue day; T is its start.
+    burnt_from : float
+        Burned fraction from which a cell counts as burnt, above 0.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def at_risk_truth(labels: xr.Dataset, day: str | date) -> Floats:
     fraction, earliest, latest = (
         labels[name].values for name in ("fraction", "earliest", "latest")
     )
-    burnt = fraction >= BURNT
+    burnt = fraction >= burnt_from
     # comparisons with NaN are False: an undated cell is neither before nor after
     risk = np.where((burnt | np.isnan(fraction)) & ~(earliest >= issued), np.nan, 1.0)
     risk[burnt & (latest < issued)] = 0.0

@@ -8,29 +8,38 @@
     looks fires weather truth     one kind of field each
     region     all of them over some cells
     reader     one issue day, cut into chips: the same for training and for maps
-    plan       the frame of all chips, and the pixels of the chosen ones
+    facts views   what decides a chip's stratum, and how often it was seen
+    winters    fires that are one with those of the year before
+    plan       where the chips of a region lie, and the pixels of the chosen ones
+    index      the chosen ones, with the chance that each had
 """
 
 from firesat.samples.fires import active_fire_asof, burnt_asof, within
-from firesat.samples.inputs import FIRE_LAYERS, Inputs
-from firesat.samples.plan import Plan, Progress
+from firesat.samples.index import Index, index_chips
+from firesat.samples.inputs import FIRE_LAYERS, Frames, Inputs
+from firesat.samples.plan import Plan, Progress, silent
 from firesat.samples.reader import DayFields, Reader, season
 from firesat.samples.region import Region
-from firesat.samples.settings import SampleSettings
+from firesat.samples.settings import Ratio, SampleSettings
 from firesat.samples.truth import Truth
 
 __all__ = [
     "FIRE_LAYERS",
     "DayFields",
+    "Frames",
+    "Index",
     "Inputs",
     "Plan",
     "Progress",
+    "Ratio",
     "Reader",
     "Region",
     "SampleSettings",
     "Truth",
     "active_fire_asof",
     "burnt_asof",
+    "index_chips",
     "season",
+    "silent",
     "within",
 ]

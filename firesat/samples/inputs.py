@@ -13,8 +13,44 @@ FIRE_LAYERS = ("proximity", "recency", "burnt")
 
 COARSEST = 10  # cells of 100 m in the 1 km cells of the weather: chips start and end on their lines
 
+LABELS = {"half": 0.5, "any_touch": 1e-6}
+"""Burned fraction from which a cell counts as burnt, by the name of the rule."""
+
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
 _MODIS = {"modis_vi": ("ndvi", "evi"), "modis_lst": ("lst_day", "lst_night")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Whole scenes chosen chip by chip, instead of the latest clear looks of each cell.
+
+    Neighbouring chips then see different days: only for comparison with systems that do so.
+
+    Parameters
+    ----------
+    at_least : int
+        Scenes without which a chip leaves the frame.
+    span_days : int
+        Days that they must cover, from the oldest to the newest.
+    max_cloud : float
+        Largest share of a chip's cells that a scene may not show clearly, 0 to 1.
+
+    Raises
+    ------
+    ConfigError
+        If no scene could be chosen.
+    """
+
+    at_least: int = 3
+    span_days: int = 40
+    max_cloud: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Refuse what no chip could meet."""
+        if self.at_least < 1 or self.span_days < 0 or not 0 <= self.max_cloud < 1:
+            raise ConfigError(
+                "inputs.frames: at_least starts at 1, span_days at 0, max_cloud is 0 to below 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +82,14 @@ class Inputs:
         Codes of `fuel` that get a layer each, after `static`.
     window : Window
         Days seen and days forecast.
+    label : {"half", "any_touch"}
+        Whether a cell burns when half of it does, or when any of it does.
+    frames : Frames, optional
+        Choose whole scenes for each chip, at most `looks` of them; None = the latest clear looks
+        of each cell.
+    line : int
+        Chips begin and end on multiples of so many cells: 10 are whole cells of the weather. Where
+        lines are closer, a chip's coarse fields are the nearest cells.
 
     Raises
     ------
@@ -71,6 +115,9 @@ class Inputs:
     )
     fuel_classes: tuple[int, ...] = _FUELS
     window: Window = field(default_factory=Window)
+    label: Literal["half", "any_touch"] = "half"
+    frames: Frames | None = None
+    line: int = COARSEST
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read."""
@@ -81,6 +128,8 @@ class Inputs:
                 f"inputs reach back {max(self.weather_days, self.sentinel2_history)} days, the "
                 f"window only {self.window.history}: raise window.history or lower them"
             )
+        if self.line < 1 or COARSEST % self.line:
+            raise ConfigError(f"inputs.line is {self.line}: give a divisor of {COARSEST}")
         check_names(self.modis, sum(_MODIS.values(), ()), "MODIS")
         for name in (*self.weather, *self.fire_weather, *self.static):
             band(name)
@@ -104,6 +153,17 @@ class Inputs:
             "fire": FIRE_LAYERS,
             "static": (*self.static, *fuels),
         }
+
+    @property
+    def burnt(self) -> float:
+        """Burned fraction from which a cell counts as burnt.
+
+        Returns
+        -------
+        float
+            Above 0.
+        """
+        return LABELS[self.label]
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -170,8 +230,13 @@ class Inputs:
                 "checkpoint on chips of firesat sample"
             )
         lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+        frames = record.get("frames")
         try:
-            return cls(**{**record, **lists, "window": Window(**record["window"])})
+            nested = {
+                "window": Window(**record["window"]),
+                "frames": Frames(**frames) if frames else None,
+            }
+            return cls(**{**record, **lists, **nested})
         except (TypeError, KeyError) as error:
             raise CheckpointError(
                 f"these inputs are of another version of firesat ({error}): run firesat sample "

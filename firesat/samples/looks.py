@@ -13,6 +13,7 @@ from firesat.window import Window
 
 KEPT_BYTES = 1 << 30  # a season of 60 x 60 km; forecasts a few days apart share most scenes
 
+EVERYWHERE = (slice(None), slice(None))
 _Packed = tuple[NDArray[np.generic], NDArray[np.uint8]]
 
 
@@ -32,7 +33,20 @@ class Scenes:
         self._kept_bytes = kept_bytes
         self._kept: OrderedDict[int, _Packed] = OrderedDict()
 
-    def looks(self, day: str, window: Window, number: int) -> Looks:
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands as they are stored.
+
+        Returns
+        -------
+        tuple of str
+            In the cube's order.
+        """
+        return tuple(self._piece.data["reflectance"].attrs["band_names"])
+
+    def looks(
+        self, day: str, window: Window, number: int, part: tuple[slice, slice] = EVERYWHERE
+    ) -> Looks:
         """Give the latest clear looks, as :func:`firesat.composite.recent_looks` does.
 
         Parameters
@@ -43,30 +57,43 @@ class Scenes:
             Its history limits the age of a look.
         number : int
             K.
+        part : tuple of slice
+            Rows and columns of the piece's cells that are wanted.
 
         Returns
         -------
         Looks
-            Of the piece's cells; bands as the lexicon has them, NaN in those that the cube lacks.
+            Of these cells; bands as the lexicon has them, NaN in those that the cube lacks.
         """
-        found = stack_looks(self._in_hand(day, window), number)
+        scenes = (
+            (age, reflectance[:, *part], clear[part])
+            for age, reflectance, clear in self.in_hand(day, window)
+        )
+        found = stack_looks(scenes, number)
         if found.age.size:
-            return self._in_lexicon(found)
-        sizes = self._piece.data.sizes
-        return empty_looks(number, len(SENTINEL2_BANDS), sizes["y"], sizes["x"])
+            return in_lexicon(found, self.bands)
+        height, width = (
+            len(range(size)[chosen])
+            for size, chosen in zip(self._piece.data["clear"].shape[1:], part, strict=True)
+        )
+        return empty_looks(number, len(SENTINEL2_BANDS), height, width)
 
-    def _in_lexicon(self, found: Looks) -> Looks:
-        """Looks with every band of the lexicon, whichever the cube holds, in whatever order."""
-        names = tuple(self._piece.data["reflectance"].attrs["band_names"])
-        if names == SENTINEL2_BANDS:
-            return found
-        number, _, height, width = found.reflectance.shape
-        whole = empty_looks(number, len(SENTINEL2_BANDS), height, width).reflectance
-        whole[:, [SENTINEL2_BANDS.index(name) for name in names]] = found.reflectance
-        return Looks(reflectance=whole, age=found.age)
+    def in_hand(self, day: str, window: Window) -> Iterator[Scene]:
+        """Walk over the scenes available by T.
 
-    def _in_hand(self, day: str, window: Window) -> Iterator[Scene]:
-        """Scenes available by T, newest first, unclear in tiles where they were not."""
+        Parameters
+        ----------
+        day : str
+            Issue day.
+        window : Window
+            Its history limits their age.
+
+        Yields
+        ------
+        tuple of (float, ndarray, ndarray)
+            Age in days, reflectance and clear fraction as stored, newest first; never looked in
+            tiles where they were not available.
+        """
         known = self._piece.known(day, window, window.history)
         days = self._piece.days
         ages = (np.datetime64(day, "D") - days).astype(np.int64)
@@ -89,3 +116,26 @@ class Scenes:
     def _bytes(self) -> int:
         """Memory in use."""
         return sum(reflectance.nbytes + clear.nbytes for reflectance, clear in self._kept.values())
+
+
+def in_lexicon(found: Looks, bands: tuple[str, ...]) -> Looks:
+    """Put looks into the lexicon's bands, whichever the cube holds, in whatever order.
+
+    Parameters
+    ----------
+    found : Looks
+        With the cube's bands.
+    bands : tuple of str
+        Their names.
+
+    Returns
+    -------
+    Looks
+        With all of them, NaN in those that the cube lacks.
+    """
+    if bands == SENTINEL2_BANDS:
+        return found
+    number, _, height, width = found.reflectance.shape
+    whole = empty_looks(number, len(SENTINEL2_BANDS), height, width).reflectance
+    whole[:, [SENTINEL2_BANDS.index(name) for name in bands]] = found.reflectance
+    return Looks(reflectance=whole, age=found.age)

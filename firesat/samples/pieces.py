@@ -51,6 +51,17 @@ class Piece:
         days: NDArray[np.datetime64] = self.data.time.values.astype("datetime64[D]")
         return days
 
+    @property
+    def day_start(self) -> int:
+        """Hour UTC at which its days begin.
+
+        Returns
+        -------
+        int
+            What the group says of itself; 12 if it says nothing.
+        """
+        return int(self.data.attrs.get("day_start", DAY_START))
+
     def known(self, day: str, window: Window, history: int) -> Table:
         """Tell which steps a forecaster had in hand at T.
 
@@ -68,7 +79,7 @@ class Piece:
         ndarray of bool, shape (time, tile_y, tile_x)
             True where available by T and young enough.
         """
-        begun = self.days.astype("datetime64[s]") + np.timedelta64(DAY_START, "h")
+        begun = self.days.astype("datetime64[s]") + np.timedelta64(self.day_start, "h")
         # A step that begins exactly `history` days before T counts; admits() leaves that one out.
         rules = replace(window, history=history)
         after = begun[:, None, None] + np.timedelta64(1, "s")

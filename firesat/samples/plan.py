@@ -1,4 +1,4 @@
-"""The frame of all chips over a region, and the pixels of those that were chosen."""
+"""Where the chips of a region lie, and the pixels of those that were chosen."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -9,21 +9,32 @@ import numpy as np
 import pandas as pd
 
 from firesat.cube import grid_of
-from firesat.errors import SampleError
 from firesat.grid import TILE_SIZE, Grid, Tile
-from firesat.samples.fires import within
+from firesat.samples.facts import PanelFacts
+from firesat.samples.inputs import COARSEST
 from firesat.samples.reader import DayFields, Reader
-from firesat.samples.region import Region
+from firesat.samples.region import Part, Region
 from firesat.samples.settings import SampleSettings
-from firesat.sampling import DayMaps, Panel, frame_of_day, issue_days, panels
+from firesat.sampling import Panel, panels
 from firesat.scaling import Batch
-
-NEAR = 10.0  # km from an active fire that make a chip "near_fire"
+from firesat.splits import Boxes
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all, and what is being done."""
 
 _PER_TILE = TILE_SIZE // 100
+
+
+def silent(done: int, total: int, text: str) -> None:
+    """Report no progress.
+
+    Parameters
+    ----------
+    done, total : int
+        Steps.
+    text : str
+        What is being done.
+    """
 
 
 class Plan:
@@ -69,66 +80,69 @@ class Plan:
         columns = slice(panel.col, panel.col + panel.width)
         return self._reader.region(self.grid.region_geobox(100)[rows, columns])
 
-    def frame(self, progress: Progress) -> pd.DataFrame:
-        """List every chip at every issue day, with its stratum. No satellite image is read.
+    def facts(self, panel: Panel) -> PanelFacts:
+        """Open what decides the strata of a panel's chips.
 
         Parameters
         ----------
-        progress : callable
-            Called before each issue day.
+        panel : Panel
+            One of :attr:`panels`.
 
         Returns
         -------
-        pd.DataFrame
-            Columns as `sampling.COLUMNS`, and `panel`.
-
-        Raises
-        ------
-        SampleError
-            If no window fits into the periods.
+        PanelFacts
+            Of its chips.
         """
-        days = [
-            (split, day)
-            for split, periods in self._settings.splits.items()
-            for day in issue_days(periods, self._settings.issue_step, self._settings.inputs.window)
-        ]
-        if not days:
-            raise SampleError("no window fits into sample.splits: periods must exceed the horizon")
-        rows: list[dict[str, object]] = []
-        for number, panel in enumerate(self.panels):
-            region = self._region(panel)
-            for step, (split, day) in enumerate(days):
-                progress(number * len(days) + step, len(self.panels) * len(days), f"fires of {day}")
-                maps, size = _maps(region, day), self._settings.chip
-                found = frame_of_day(maps, panel, split=split, day=day, size=size)
-                rows.extend({**row, "panel": number} for row in found)
-        return pd.DataFrame(rows)
+        return PanelFacts(self._region(panel), panel, self._settings)
 
-    def chips(self, chosen: pd.DataFrame, progress: Progress) -> Iterator[Batch]:
+    def boxes(self, panel: Panel) -> Boxes:
+        """Give the ground of a panel's chips.
+
+        Parameters
+        ----------
+        panel : Panel
+            One of :attr:`panels`.
+
+        Returns
+        -------
+        ndarray of float64, shape (chips, 4)
+            x0, y0, x1, y1 in metres.
+        """
+        x0, _, _, y1 = self.grid.extent
+        origins = np.array(panel.origins, dtype=np.float64)
+        left = x0 + 100 * (panel.col + origins[:, 1])
+        top = y1 - 100 * (panel.row + origins[:, 0])
+        side = 100 * self._settings.chip
+        return np.stack([left, top - side, left + side, top], axis=1)
+
+    def chips(self, table: pd.DataFrame, progress: Progress) -> Iterator[Batch]:
         """Read chips.
 
         Parameters
         ----------
-        chosen : pd.DataFrame
-            Rows of :meth:`frame`, those of one panel and issue day together.
+        table : pd.DataFrame
+            Rows with `tile`, `row`, `col` and `reference_time`, those of one tile and time
+            together.
         progress : callable
             Called before each issue day.
 
         Yields
         ------
         dict of ndarray
-            A chip with label and valid, in the order of `chosen`.
+            A chip with label and valid, in the order of the table.
         """
-        groups = [g for _, g in chosen.groupby(["split", "panel", "reference_day"], sort=False)]
+        keys = ["split", "tile", "reference_time"]
+        groups = [group for _, group in table.groupby(keys, sort=False)]
         done = 0
         for group, fields in zip(groups, self._ahead(groups), strict=True):
-            progress(done, len(chosen), f"chips of {fields.day}")
-            panel = self.panels[int(group["panel"].iloc[0])]
-            for row, col in zip(group["row"], group["col"], strict=True):
-                where = int(row) - panel.row, int(col) - panel.col
-                yield self._reader.chip(fields, *where, self._settings.chip)
+            progress(done, len(table), f"chips of {fields.day}")
+            rows, cols = self._part(group)
+            for row, col in self._within(group):
+                yield self._reader.chip(
+                    fields, row - rows.start, col - cols.start, self._settings.chip
+                )
             done += len(group)
-        progress(done, len(chosen), "chips")
+        progress(done, len(table), "chips")
 
     def _ahead(self, groups: list[pd.DataFrame]) -> Iterator[DayFields]:
         """Fields of each group's day; the next is read while this one is written."""
@@ -141,10 +155,42 @@ class Plan:
             yield from (future.result() for future in coming)
 
     def _fields(self, group: pd.DataFrame) -> DayFields:
-        """Read the day and the panel of some chips."""
-        panel = self.panels[int(group["panel"].iloc[0])]
-        day = str(group["reference_day"].iloc[0])
-        return self._reader.day(day, self._region(panel).cells, truth=True)
+        """Read the day of some chips, and of their panel as much as they need."""
+        day = str(group["reference_time"].iloc[0].date())
+        cells = self._region(self._panel_of(group)).cells
+        return self._reader.day(day, cells, truth=True, part=self._part(group))
+
+    @cached_property
+    def _by_tile(self) -> dict[str, Panel]:
+        """Panels by the tile in which their chips begin."""
+        starts = (
+            (panel, panel.row + panel.rows[0], panel.col + panel.cols[0]) for panel in self.panels
+        )
+        return {self._tile(row, col).name: panel for panel, row, col in starts}
+
+    def _tile(self, row: int, col: int) -> Tile:
+        """The tile in which a cell of the region lies."""
+        top, left = self._offset
+        return Tile((col + left) // _PER_TILE, (row + top) // _PER_TILE)
+
+    def _panel_of(self, group: pd.DataFrame) -> Panel:
+        """The panel of some chips of one tile."""
+        return self._by_tile[str(group["tile"].iloc[0])]
+
+    def _within(self, group: pd.DataFrame) -> list[tuple[int, int]]:
+        """Upper left cells of chips of one tile, counted from their panel's."""
+        panel, tile = self._panel_of(group), Tile.parse(str(group["tile"].iloc[0]))
+        top, left = self._offset
+        rows = group["row"].to_numpy(np.int64) + tile.row * _PER_TILE - top - panel.row
+        cols = group["col"].to_numpy(np.int64) + tile.column * _PER_TILE - left - panel.col
+        return list(zip(rows.tolist(), cols.tolist(), strict=True))
+
+    def _part(self, group: pd.DataFrame) -> Part:
+        """The cells of the panel, on 1 km lines, that hold some chips."""
+        places = np.array(self._within(group))
+        first = places.min(axis=0) // COARSEST * COARSEST
+        last = -(-(places.max(axis=0) + self._settings.chip) // COARSEST) * COARSEST
+        return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
 
     def places(self, chosen: pd.DataFrame) -> pd.DataFrame:
         """Say where chips lie on the national grid.
@@ -152,33 +198,26 @@ class Plan:
         Parameters
         ----------
         chosen : pd.DataFrame
-            Rows of :meth:`frame`.
+            Rows with `panel`, number in :attr:`panels`, and `chip`, number in the panel.
 
         Returns
         -------
         pd.DataFrame
             `tile` of the upper left cell, its `row` and `col` within that tile; same index.
         """
-        row, col = (
-            chosen[name].to_numpy() + start
-            for name, start in zip(("row", "col"), self._offset, strict=True)
-        )
-        tiles = zip((col // _PER_TILE).tolist(), (row // _PER_TILE).tolist(), strict=True)
+        top, left = self._offset
+        corners = []
+        for number, chip in zip(chosen["panel"], chosen["chip"], strict=True):
+            panel = self.panels[int(number)]
+            row, col = panel.origins[int(chip)]
+            corners.append((panel.row + row + top, panel.col + col + left))
+        rows, cols = np.array(corners, dtype=np.int64).reshape(-1, 2).T
+        tiles = zip((cols // _PER_TILE).tolist(), (rows // _PER_TILE).tolist(), strict=True)
         return pd.DataFrame(
             {
                 "tile": [Tile(column, line).name for column, line in tiles],
-                "row": (row % _PER_TILE).astype(np.int32),
-                "col": (col % _PER_TILE).astype(np.int32),
+                "row": (rows % _PER_TILE).astype(np.int32),
+                "col": (cols % _PER_TILE).astype(np.int32),
             },
             index=chosen.index,
         )
-
-
-def _maps(region: Region, day: str) -> DayMaps:
-    """What decides the strata of a day."""
-    truth = region.truth(day)
-    return DayMaps(
-        burns=truth.label.any(axis=0),
-        near=within(region.fire(day)[0], NEAR),
-        fire_id=truth.fire_id,
-    )

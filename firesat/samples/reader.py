@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.cube import groups
+from firesat.bands import SENTINEL2_BANDS
+from firesat.composite import Scene
+from firesat.cube import groups, open_cube
 from firesat.errors import SampleError
-from firesat.samples.inputs import COARSEST, Inputs
+from firesat.samples.frames import choose_frames
+from firesat.samples.inputs import Inputs
+from firesat.samples.looks import EVERYWHERE, in_lexicon
 from firesat.samples.pieces import Array
-from firesat.samples.region import Region
+from firesat.samples.region import Opener, Part, Region
 from firesat.samples.truth import Truth
 from firesat.scaling import Batch, add_masks
 from firesat.window import parse_day
@@ -35,12 +39,18 @@ class DayFields:
         Fields of `firesat.batch` without N and without masks, over all the cells.
     truth : Truth, optional
         What burned, if asked for.
+    scenes : tuple of (float, ndarray, ndarray)
+        Sentinel-2 in hand, newest first, where frames are chosen chip by chip.
+    bands : tuple of str
+        Of the scenes.
     """
 
     day: str
     cells: GeoBox
     inputs: dict[str, NDArray[Any]]
     truth: Truth | None = None
+    scenes: tuple[Scene, ...] = ()
+    bands: tuple[str, ...] = SENTINEL2_BANDS
 
 
 class Reader:
@@ -52,11 +62,14 @@ class Reader:
         A cube.
     inputs : Inputs
         What a chip holds.
+    opener : callable
+        Opens a group of the cube.
     """
 
-    def __init__(self, cube_path: Path, inputs: Inputs) -> None:
+    def __init__(self, cube_path: Path, inputs: Inputs, opener: Opener = open_cube) -> None:
         self.cube_path = cube_path
         self.inputs = inputs
+        self._open = opener
         self._region: Region | None = None
 
     @property
@@ -85,20 +98,25 @@ class Reader:
             With the scenes it has read in memory.
         """
         if self._region is None or self._region.cells != cells:
-            self._region = Region(self.cube_path, self.inputs, cells)
+            self._region = Region(self.cube_path, self.inputs, cells, self._open)
         return self._region
 
-    def day(self, issue_day: str, cells: GeoBox, *, truth: bool = False) -> DayFields:
+    def day(
+        self, issue_day: str, cells: GeoBox, *, truth: bool = False, part: Part = EVERYWHERE
+    ) -> DayFields:
         """Read all fields of one issue day.
 
         Parameters
         ----------
         issue_day : str
-            The forecast is issued on this day at 12:00 UTC.
+            The forecast is issued on this day, when it begins.
         cells : GeoBox
             Cells of 100 m that begin and end on 1 km lines.
         truth : bool
             Whether to read labels too.
+        part : tuple of slice
+            Rows and columns of these cells that are wanted, on 1 km lines; the others serve only
+            to read the cube once for several days.
 
         Returns
         -------
@@ -113,20 +131,31 @@ class Reader:
         """
         issue_day = str(parse_day(issue_day))
         region = self.region(cells)
-        looks = region.looks(issue_day)
+        inputs = {
+            "modis": region.modis(issue_day),
+            "weather": region.weather(issue_day),
+            "fire": region.fire(issue_day),
+            "static": region.static(issue_day),
+            "season": season(issue_day),
+        }
+        rows, columns = (range(n)[some] for n, some in zip(region.shape, part, strict=True))
+        inputs = {
+            name: _cut(name, v, (rows.start, columns.start), (len(rows), len(columns)))
+            for name, v in inputs.items()
+        }
+        scenes: tuple[Scene, ...] = ()
+        if self.inputs.frames:
+            scenes = tuple((a, r[:, *part], c[part]) for a, r, c in region.scenes(issue_day))
+        else:
+            looks = region.looks(issue_day, part)
+            inputs |= {"sentinel2": looks.reflectance, "age": looks.age}
         return DayFields(
             day=issue_day,
-            cells=cells,
-            inputs={
-                "sentinel2": looks.reflectance,
-                "age": looks.age,
-                "modis": region.modis(issue_day),
-                "weather": region.weather(issue_day),
-                "fire": region.fire(issue_day),
-                "static": region.static(issue_day),
-                "season": season(issue_day),
-            },
-            truth=region.truth(issue_day) if truth else None,
+            cells=cells[part],
+            inputs=inputs,
+            truth=region.truth(issue_day, part) if truth else None,
+            scenes=scenes,
+            bands=region.bands,
         )
 
     def chip(self, fields: DayFields, row: int, col: int, size: int) -> Batch:
@@ -137,9 +166,9 @@ class Reader:
         fields : DayFields
             A result of :meth:`day`.
         row, col : int
-            Upper left cell within ``fields.cells``, multiples of 10.
+            Upper left cell within ``fields.cells``, multiples of ``inputs.line``.
         size : int
-            Cells of the side, a multiple of 10.
+            Cells of the side, a multiple of ``inputs.line``.
 
         Returns
         -------
@@ -150,28 +179,54 @@ class Reader:
         Raises
         ------
         SampleError
-            If the chip leaves the cells or lies off the 1 km lines.
+            If the chip leaves the cells or lies off the lines.
         """
         height, width = fields.cells.shape
+        line = self.inputs.line
         inside = 0 <= row <= height - size and 0 <= col <= width - size
-        if not inside or row % COARSEST or col % COARSEST or size % COARSEST:
+        if not inside or row % line or col % line or size % line:
             raise SampleError(
                 f"no chip of {size} cells at row {row}, col {col} of {height} x {width}: chips lie "
-                f"inside, in multiples of {COARSEST} cells"
+                f"inside, in multiples of {line} cells"
             )
         layers = dict(fields.inputs)
+        chosen: tuple[str, ...] = ()
+        if self.inputs.frames:
+            chosen = "sentinel2", "age"
+            part = slice(row, row + size), slice(col, col + size)
+            looks = choose_frames(fields.scenes, part, self.inputs.looks, self.inputs.frames)
+            looks = in_lexicon(looks, fields.bands)
+            layers |= {"sentinel2": looks.reflectance, "age": looks.age}
         if fields.truth is not None:
             layers |= {"label": fields.truth.label, "valid": fields.truth.valid}
-        return add_masks({name: _cut(name, v, row, col, size) for name, v in layers.items()})
+        return add_masks(
+            {
+                name: v if name in chosen else _cut(name, v, (row, col), (size, size))
+                for name, v in layers.items()
+            }
+        )
 
 
-def _cut(name: str, values: NDArray[Any], row: int, col: int, size: int) -> NDArray[Any]:
-    """A field of a chip."""
+def _cut(
+    name: str, values: NDArray[Any], origin: tuple[int, int], size: tuple[int, int]
+) -> NDArray[Any]:
+    """A part of a field; where its cells do not begin on the part's edge, the nearest ones."""
     if name in _PLACELESS:
         return values
     times = _CELLS.get(name, 1)
-    rows, columns = (slice(start // times, (start + size) // times) for start in (row, col))
-    return values[..., rows, columns]
+    rows, columns = (
+        _nearest(start, length, times) for start, length in zip(origin, size, strict=True)
+    )
+    return values[..., rows, :][..., columns]  # one by one: lists of both would be pairs
+
+
+def _nearest(start: int, length: int, times: int) -> slice | NDArray[np.intp]:
+    """Which coarse cells stand for some fine ones, along one axis."""
+    if start % times == 0 and length % times == 0:
+        return slice(start // times, (start + length) // times)
+    number = -(-length // times)
+    centres = start + (np.arange(number) + 0.5) * length / number
+    return (centres // times).astype(np.intp)
 
 
 def season(day: str) -> Array:

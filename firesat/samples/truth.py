@@ -35,7 +35,13 @@ class Truth:
     at_risk_truth: NDArray[np.float32]
 
 
-def truth(season: xr.Dataset, water: NDArray[np.float32], day: str, window: Window) -> Truth:
+def truth(
+    season: xr.Dataset,
+    water: NDArray[np.float32],
+    day: str,
+    window: Window,
+    burnt_from: float = BURNT,
+) -> Truth:
     """Say what burns in the window of an issue day.
 
     The event is that of :func:`firesat.labels.window_label`. Here, water is added to what is not
@@ -51,28 +57,30 @@ def truth(season: xr.Dataset, water: NDArray[np.float32], day: str, window: Wind
         Issue day.
     window : Window
         Its horizon.
+    burnt_from : float
+        Burned fraction from which a cell counts as burnt, above 0.
 
     Returns
     -------
     Truth
         Of every cell.
     """
-    label, valid = window_label(season, day, window)
+    label, valid = window_label(season, day, window, burnt_from)
     land = ~(water > WATER)
     return Truth(
         label=(label * land).astype(np.uint8),
         valid=(valid * land).astype(np.uint8),
-        fire_id=np.where(_may_burn(season, day, window), _numbers(season), 0),
-        at_risk_truth=at_risk_truth(season, day),
+        fire_id=np.where(_may_burn(season, day, window, burnt_from), _numbers(season), 0),
+        at_risk_truth=at_risk_truth(season, day, burnt_from),
     )
 
 
-def _may_burn(season: xr.Dataset, day: str, window: Window) -> NDArray[np.bool_]:
+def _may_burn(season: xr.Dataset, day: str, window: Window, burnt_from: float) -> NDArray[np.bool_]:
     """Burnt cells, save those that surely burned before or after; undated ones are among them."""
     first, last = window.fire_days(day)[[0, -1]].astype(np.int64)
     before = season["latest"].values < first
     after = season["earliest"].values > last
-    burnt = season["fraction"].values >= BURNT
+    burnt = season["fraction"].values >= burnt_from
     return np.asarray(burnt & ~before & ~after)
 
 

@@ -16,7 +16,7 @@ from firesat.grid import crs_of
 from firesat.sources._layers import empty
 from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members
-from firesat.window import fire_day
+from firesat.window import DAY_START, fire_day
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return frame.rename(columns=lambda name: name.strip().lower())
 
 
-def count_hotspots(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[np.float32]]:
+def count_hotspots(
+    tables: list[xr.Dataset], block: Block, day_start: int = DAY_START
+) -> dict[str, NDArray[np.float32]]:
     """Count detections per cell and fire day, and find the strongest.
 
     Parameters
@@ -149,6 +151,8 @@ def count_hotspots(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[
         Results of :func:`read_hotspots`.
     block : Block
         Days of a tile.
+    day_start : int
+        Hour UTC at which days begin.
 
     Returns
     -------
@@ -161,7 +165,7 @@ def count_hotspots(tables: list[xr.Dataset], block: Block) -> dict[str, NDArray[
     transform = Transformer.from_crs("EPSG:4326", crs_of(cells).to_wkt(), always_xy=True)
     days = np.array(block.times, dtype="datetime64[D]")
     for table in tables:
-        day = fire_day(table["moment"].values)
+        day = fire_day(table["moment"].values, day_start)
         step = np.searchsorted(days, day).clip(max=len(days) - 1)
         x, y = transform.transform(table["longitude"].values, table["latitude"].values)
         column, row = (np.floor(axis).astype(np.int64) for axis in ~cells.affine * (x, y))

@@ -174,13 +174,15 @@ class HourTable:
         days : ndarray of datetime64
             Days on which the 24 h end.
         hour : int
-            Hour UTC at which they end, 1 to 23.
+            Hour UTC at which they end, 0 to 23.
 
         Returns
         -------
         ndarray of float32, shape (T, Y, X)
             mm; NaN where one of the three fields is missing.
         """
+        if hour == 0:
+            return np.maximum(self.at("tp", later(days, 0)), 0).astype("float32")
         end, midnight = self.at("tp", later(days, hour)), self.at("tp", later(days, 0))
         start = self.at("tp", later(days, hour - 24))
         water: Field = np.maximum(end + midnight - start, 0).astype("float32")

@@ -36,20 +36,22 @@ def hours(count: float) -> np.timedelta64:
     return np.timedelta64(round(count * 3600), "s")
 
 
-def end_of_fire_day(day: np.datetime64) -> np.datetime64:
+def end_of_fire_day(day: np.datetime64, start: int = DAY_START) -> np.datetime64:
     """Give the moment at which a fire day ends.
 
     Parameters
     ----------
     day : np.datetime64
         Its label.
+    start : int
+        Hour UTC at which days begin.
 
     Returns
     -------
     np.datetime64
         12:00 UTC of the next day.
     """
-    end: np.datetime64 = day.astype("datetime64[D]").astype("datetime64[s]") + hours(24 + DAY_START)
+    end: np.datetime64 = day.astype("datetime64[D]").astype("datetime64[s]") + hours(24 + start)
     return end
 
 

@@ -76,6 +76,8 @@ class Era5Land:
         because that is what a forecaster would have had.
     latency_hours : float
         From the end of a fire day to its publication.
+    day_start : int
+        Hour UTC at which days begin; 0 = calendar days.
     retries, pause : int, float
         Attempts after a failed call, and the longest wait in seconds between two calls.
     """
@@ -89,17 +91,18 @@ class Era5Land:
     data_format: Literal["grib", "netcdf"] = "grib"
     stream: Literal["nrt", "final"] = "nrt"
     latency_hours: float = _NRT_LATENCY
+    day_start: int = DAY_START
     retries: int = 5
     pause: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse hours from which no rain of a day can be told."""
         noon = DAY_START if self.noon_hour is None else self.noon_hour
-        lacking = {0, DAY_START, noon} - set(self.hours)
+        lacking = {0, self.day_start, noon} - set(self.hours)
         if lacking or self.noon_hour == 0:
             raise ConfigError(
                 f"era5.hours is {list(self.hours)} and lacks {lacking or 'a noon hour after 0'}: "
-                "add 0 and 12, where days of rain are counted, and the noon hour"
+                f"add 0 and {self.day_start}, where days of rain are counted, and the noon hour"
             )
 
     @property
@@ -118,7 +121,9 @@ class Era5Land:
             steps=32,
             whole_box=True,
             attrs={
-                "source": "ERA5-Land hourly, daily values of fire days (12 to 12 UTC)",
+                "source": "ERA5-Land hourly, daily values of days of "
+                f"{self.day_start} to {self.day_start} UTC",
+                "day_start": self.day_start,
                 "provider": self.provider,
                 "licence": "Copernicus licence; contains modified Copernicus Climate Change "
                 "Service information",
@@ -169,7 +174,7 @@ class Era5Land:
         year, number, first = str(days[0]).split("-")
         numbers = [str(day)[8:] for day in days]
         west, south, east, north = box
-        end = min(days[-1] + _DAY, latest(end_of_fire_day(day) for day in block.times))
+        end = min(days[-1] + _DAY, latest(self._end(day) for day in block.times))
         return Scene(
             id=f"{self.dataset}-{year}-{number}-{first}-{numbers[-1]}"
             f"-n{north:g}w{west:g}s{south:g}e{east:g}-{len(numbers)}x{len(self.hours)}"
@@ -276,22 +281,27 @@ class Era5Land:
         """
         table = HourTable.join([dataset for _, dataset in scenes], block.geobox.shape)
         days = np.array(block.times, dtype="datetime64[D]")
-        steps = [step for step in range(24) if (DAY_START + step) % 24 in self.hours]
-        within = [later(days, DAY_START + step) for step in steps]
+        start = self.day_start
+        steps = [step for step in range(24) if (start + step) % 24 in self.hours]
+        within = [later(days, start + step) for step in steps]
         arrays = {name: table.mean(name, within) for name in _MEANS}
         arrays["t2m_max"] = table.extreme("t2m", within, np.maximum)
         arrays["t2m_min"] = table.extreme("t2m", within, np.minimum)
-        arrays["tp"] = table.rain(later(days, 24), DAY_START)
+        arrays["tp"] = table.rain(later(days, 24), start)
         noon = self.noon_hour or _noon_hour(block.region, self.hours)
         for name in _AT_NOON:
             arrays[f"{name}_noon"] = table.at(name, later(days, noon))
         arrays["tp_noon"] = table.rain(days, noon)
         whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
         available = [
-            end_of_fire_day(day) + hours(self.latency_hours) if there else NEVER
+            self._end(day) + hours(self.latency_hours) if there else NEVER
             for day, there in zip(days, whole, strict=True)
         ]
         return layer(arrays, block, np.array(available))
+
+    def _end(self, day: np.datetime64) -> np.datetime64:
+        """When a day ends."""
+        return end_of_fire_day(day, self.day_start)
 
 
 def _noon_hour(region: GeoBox, among: tuple[int, ...]) -> int:

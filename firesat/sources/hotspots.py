@@ -16,6 +16,7 @@ from firesat.sources._hotspots import count_hotspots, read_hotspots
 from firesat.sources._http import download, list_links, name_of
 from firesat.sources._layers import CWFIS, NEVER, OPEN_CANADA, end_of_fire_day, hours, layer
 from firesat.sources.base import Scene, cached
+from firesat.window import DAY_START
 
 _DAY = np.timedelta64(1, "D")
 _DAILY = re.compile(r"(\d{4})(\d{2})(\d{2})\.csv")
@@ -32,12 +33,15 @@ class Hotspots:
         Root of the CWFIS downloads.
     latency_hours : float
         From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin; 0 = calendar days.
     """
 
     provider: ClassVar[str] = "nrcan"
 
     base_url: str = CWFIS
     latency_hours: float = 3.0
+    day_start: int = DAY_START
 
     @property
     def layout(self) -> Layout:
@@ -57,7 +61,8 @@ class Hotspots:
             ),
             steps=32,
             attrs={
-                "source": "CWFIS hotspots by fire day (12 to 12 UTC)",
+                "source": f"CWFIS hotspots by days of {self.day_start} to {self.day_start} UTC",
+                "day_start": self.day_start,
                 "provider": self.provider,
                 "licence": OPEN_CANADA,
                 "latency_hours": self.latency_hours,
@@ -183,11 +188,11 @@ class Hotspots:
         covered = {date for scene, _ in scenes for date in _dates(scene)}
         days = np.array(block.times, dtype="datetime64[D]")
         whole = np.array([{str(day), str(day + _DAY)} <= covered for day in days])
-        arrays = count_hotspots([table for _, table in scenes], block)
+        arrays = count_hotspots([table for _, table in scenes], block, self.day_start)
         arrays["hotspot_count"][~whole] = np.nan
         arrays["frp"][~whole] = np.nan
         available = [
-            end_of_fire_day(day) + hours(self.latency_hours) if there else NEVER
+            end_of_fire_day(day, self.day_start) + hours(self.latency_hours) if there else NEVER
             for day, there in zip(days, whole, strict=True)
         ]
         return layer(arrays, block, np.array(available))

@@ -28,7 +28,7 @@ from firesat.sources._layers import (
 from firesat.sources._sentinelhub import CDSE, Box, Hub, processing_units
 from firesat.sources._utm import utm_squares, utm_zone
 from firesat.sources.base import Scene, cached
-from firesat.window import reference_time, to_datetime
+from firesat.window import DAY_START, reference_time, to_datetime
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ class Sentinel2:
         Granules with a larger share of cloud, in per cent, are not asked for.
     latency_hours : float
         From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin; 0 = calendar days.
     attempts, pause : int, float
         Downloads tried before giving up, and seconds before the second.
     """
@@ -65,6 +67,7 @@ class Sentinel2:
     resolution: Literal[20, 100] = 100
     max_cloud: float = 60.0
     latency_hours: float = 24.0
+    day_start: int = DAY_START
     attempts: int = 4
     pause: float = 5.0
 
@@ -94,6 +97,7 @@ class Sentinel2:
                 "source": "Sentinel-2 MSI L1C, harmonised top-of-atmosphere reflectance",
                 "provider": self.provider,
                 "licence": "contains modified Copernicus Sentinel data",
+                "day_start": self.day_start,
                 "latency_hours": self.latency_hours,
             },
         )
@@ -134,8 +138,8 @@ class Sentinel2:
             If the catalogue fails.
         """
         day = block.times[0].astype("datetime64[D]")
-        start = to_datetime(reference_time(str(day)))
-        end = to_datetime(end_of_fire_day(day)) - timedelta(seconds=1)
+        start = to_datetime(reference_time(str(day), self.day_start))
+        end = to_datetime(end_of_fire_day(day, self.day_start)) - timedelta(seconds=1)
         box = degrees_around(block.region, margin=0.0, step=0.001)
         granules = self._hub.granules(box, (start, end), self.max_cloud)
         epsg = utm_zone(block.region)

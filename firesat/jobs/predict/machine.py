@@ -20,6 +20,7 @@ from firesat.jobs.predict.plan import checkpoint_of
 from firesat.products.settings import PredictSettings
 from firesat.samples import DayFields, Inputs, Reader
 from firesat.scaling import Batch, Scaler
+from firesat.window import DAY_START
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     """
     forecaster, inputs_record, scaler_record = load_forecaster(checkpoint_of(settings))
     inputs, scaler = Inputs.from_record(inputs_record), Scaler.from_record(scaler_record)
+    refuse_protocol(inputs)
     if scaler.learned("weather"):
         check_days(days, cube_path, inputs)
     reader = Reader(cube_path, inputs)
@@ -192,6 +194,31 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
         halo=halo,
         stride=_stride(settings.stride, chip, halo),
     )
+
+
+def refuse_protocol(inputs: Inputs) -> None:
+    """Refuse inputs from which no seamless map of firesat's days can be made.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What a forecaster was trained on.
+
+    Raises
+    ------
+    ConfigError
+        If it was trained on frames chosen chip by chip, or on other days.
+    """
+    if inputs.frames is not None:
+        raise ConfigError(
+            "no maps from this checkpoint: its frames are chosen chip by chip, so that neighbours "
+            "would see different days; train with inputs.frames left out"
+        )
+    if inputs.window.day_start != DAY_START:
+        raise ConfigError(
+            f"no maps from this checkpoint: it knows days that begin at {inputs.window.day_start} "
+            f"UTC, maps are issued at {DAY_START} UTC; train with window.day_start {DAY_START}"
+        )
 
 
 def _chip(wanted: int | None, trained: int, network_stride: int) -> int:

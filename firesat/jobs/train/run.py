@@ -21,6 +21,7 @@ def train(
     overrides: Sequence[str] = (),
     *,
     allowed: Sequence[str] = ALLOWED,
+    audit: str = "none",
 ) -> int:
     """Fit, validate or test a forecaster.
 
@@ -38,6 +39,9 @@ def train(
         Such as ``["--trainer.max_epochs=3"]`` or ``["--config", "configs/model/x.yaml"]``.
     allowed : sequence of str
         Prefixes of the class paths that the settings may name.
+    audit : str
+        What the leakage audit of the chips said: "passed", "off" or "none"; the checkpoint keeps
+        it.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def train(
             build(list(overrides), allowed)
         content = _complete(assemble(settings, overrides))
         check(content, allowed)
-        _run(subcommand, build(content, allowed), digest(content))
+        record = {"config_hash": digest(content), "audit": audit}
+        _run(subcommand, build(content, allowed), record)
     return 0
 
 
@@ -80,10 +85,10 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _run(subcommand: str, command: Command, config_hash: str) -> None:
+def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> None:
     """Do the work with what has been built."""
     config = command.config
-    command.model.provenance = {"config_hash": config_hash, "seed": config["seed_everything"]}
+    command.model.provenance = {**record, "seed": config["seed_everything"]}
     checkpoint = _checkpoint(subcommand, config)
     action = getattr(command.trainer, subcommand)
     action(
