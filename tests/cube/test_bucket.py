@@ -28,6 +28,7 @@ from firesat.store.bucket import BucketStore
 from firesat.window import Period
 from tests.cube.faults import Killed, as_process
 from tests.cube.small import DAYS, GRID, Made, check_readable, make, sources
+from tests.tiny_cube import write_tiny_cube
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,7 +134,7 @@ def loop(bucket: str, wanted: str, start: int, step: int, patch: pytest.MonkeyPa
 def test_death_before_some_requests_loses_nothing(
     bucket: str, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert loop(bucket, wanted, 5, 11, monkeypatch) >= 4
+    assert loop(bucket, wanted, 5, 17, monkeypatch) >= 2
 
 
 @pytest.mark.exhaustive
@@ -265,14 +266,17 @@ def test_an_ingest_into_a_bucket(bucket: str, tmp_path: Path) -> None:
         open_cube(path, "other")
 
 
-def test_chips_are_read_from_a_bucket_as_from_a_disk(bucket: str, tiny_cube: Path) -> None:
+def test_chips_are_read_from_a_bucket_as_from_a_disk(bucket: str, tmp_path: Path) -> None:
+    groups = ("modis_vi", "era5_land", "static")
+    local = write_tiny_cube(tmp_path / "t.zarr", days=40, groups=groups)
     client = boto3.client("s3", region_name="us-east-1")
-    for file in tiny_cube.rglob("*"):
-        if file.is_file() and "sentinel2/" not in str(file):  # the largest group says nothing new
-            client.upload_file(str(file), bucket, f"t.zarr/{file.relative_to(tiny_cube)}")
-    inputs = Inputs(modis=("ndvi",), weather=("t2m",), fire_weather=("fwi",))
-    cells = grid_of(tiny_cube).region_geobox(100)
-    there = Reader(Path(f"s3://{bucket}/t.zarr"), inputs).day("2023-07-05", cells)
-    here = Reader(tiny_cube, inputs).day("2023-07-05", cells)
-    for name in ("modis", "weather", "fire", "static"):
+    for file in local.rglob("*"):
+        if file.is_file():
+            client.upload_file(str(file), bucket, f"t.zarr/{file.relative_to(local)}")
+    inputs = Inputs(modis=("ndvi",), weather=("t2m",), fire_weather=())
+    cells = grid_of(local).region_geobox(100)
+    there = Reader(Path(f"s3://{bucket}/t.zarr"), inputs).day("2023-06-05", cells)
+    here = Reader(local, inputs).day("2023-06-05", cells)
+    for name in ("modis", "weather", "static"):
         np.testing.assert_array_equal(there.inputs[name], here.inputs[name])
+        assert np.isfinite(here.inputs[name]).any()

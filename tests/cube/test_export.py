@@ -25,7 +25,7 @@ GROUPS = ("modis_vi", "era5_land", "static", "hotspots")
 @pytest.fixture(scope="module")
 def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cube") / "tiny.zarr"
-    return write_tiny_cube(path, days=20, groups=[*GROUPS, "sentinel2"])
+    return write_tiny_cube(path, days=20, groups=[*GROUPS, "sentinel2"], scene_every=19)
 
 
 def quiet(*_: object) -> None:
