@@ -1,4 +1,4 @@
-"""The shipped protocol of CanadaFireSat, run on the tiny cube: what its fields do, by arithmetic."""
+"""The shipped protocol of CanadaFireSat on the tiny cube: what its fields do, by arithmetic."""
 
 from pathlib import Path
 
@@ -36,8 +36,10 @@ def settings(path: Path) -> SampleSettings:
     changes = [
         f"sample.path={path}",
         "sample.positives=12",
-        "sample.splits={train: [{start: 2023-05-01, end: 2023-07-03}], "
-        "test: [{start: 2023-07-04, end: 2023-07-27}]}",
+        (
+            "sample.splits={train: [{start: 2023-05-01, end: 2023-07-03}], "
+            "test: [{start: 2023-07-04, end: 2023-07-27}]}"
+        ),
         "sample.inputs.static=[elevation, water]",
         "sample.inputs.fuel_classes=[]",
     ]

@@ -203,7 +203,7 @@ def test_hard_and_matched_chips_follow_the_chips_with_fire() -> None:
     assert bins.loc[("hard", 1, 5), "taken"] == 1  # 6 x 1/9 = 0.7
     assert set(bins.loc["hard"].index) == {(2, 2), (1, 2), (1, 5)}
     facts = world()
-    far = [f for day, f in facts.items() if day == DAYS[1]][0]
+    far = next(f for day, f in facts.items() if day == DAYS[1])
     alone = ~far.burns & ~far.near & (far.fuel == 2)
     assert bins.loc[("matched", 5, 2), "frame"] == alone.sum()
 

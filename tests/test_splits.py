@@ -128,15 +128,15 @@ def test_zones_in_degrees_are_brought_to_the_grid(zones: Zones, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"buffer_km": 0.0}, r"zone Middle is in train and val\. Use a buffer of at least one "
-                             r"chip \(8 km\), got 0\."),
-        ({"held_out": {"val": ["Midle"], "test": ["East"]}}, "has no zone 'Midle' in NAME: did "
-                                                             r"you mean Middle\?"),
+        ({"buffer_km": 0.0}, (r"zone Middle is in train and val\. Use a buffer of at least one "
+                             r"chip \(8 km\), got 0\.")),
+        ({"held_out": {"val": ["Midle"], "test": ["East"]}}, ("has no zone 'Midle' in NAME: did "
+                                                             r"you mean Middle\?")),
         ({"held_out": {"val": ["x"], "test": ["East"]}}, "has East, Far, Middle, West"),
-        ({"held_out": {"val": ["Far"], "test": ["East"]}}, "zone Far of val lies outside the "
-                                                           "region: here are East, Middle, West"),
-        ({"held_out": {"val": ["East"], "test": ["East"]}}, "zone East is in val and test: name "
-                                                            "it once"),
+        ({"held_out": {"val": ["Far"], "test": ["East"]}}, ("zone Far of val lies outside the "
+                                                           "region: here are East, Middle, West")),
+        ({"held_out": {"val": ["East"], "test": ["East"]}}, ("zone East is in val and test: name "
+                                                            "it once")),
         ({"held_out": {"test": ["East"]}}, "has no zone for val"),
         ({"held_out": {"train": ["East"]}}, "holds zones out for train"),
         ({"held_out": {}}, "holds out no zone"),
@@ -217,8 +217,8 @@ def test_blocks_are_named_from_the_national_corner() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"buffer_km": 0.0}, r"block r00c00 is in train and val\. Use a buffer of at least one "
-                             r"chip \(8 km\), got 0\."),
+        ({"buffer_km": 0.0}, (r"block r00c00 is in train and val\. Use a buffer of at least one "
+                             r"chip \(8 km\), got 0\.")),
         ({"size_km": 4.0}, "blocks of 4 km are smaller than a chip"),
         ({"shares": {}}, "give either shares or held_out blocks"),
         ({"shares": {"val": 0.2}}, "one above 0 for each of val, test"),

@@ -1,5 +1,6 @@
 """Chips drawn from the tiny cube."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +11,18 @@ import pandas as pd
 import pytest
 
 from firesat.chipstore import ChipStore
-from firesat.cube import grid_of, open_cube
+from firesat.cli.main import main
+from firesat.cube import create_cube, grid_of, open_cube
 from firesat.errors import ConfigError, FiresatError, SampleError, SplitError
+from firesat.grid import Grid
 from firesat.jobs.prepare import SampleReport, prevalence, sample
 from firesat.project import load
 from firesat.samples import Inputs, Ratio, Reader, SampleSettings, index_chips
+from firesat.samples.winters import fire_groups
 from firesat.scaling import Moments, Scaler
 from firesat.splits import Blocks, Zones
 from firesat.window import Period
+from tests.tiny_cube import REGION, TinyFire, World, layouts, write_group
 
 INPUTS = Inputs(looks=2, modis=("ndvi",), weather_days=4, fuel_classes=(1, 2))
 RATIO = Ratio(near_fire=1.0, hard=1.0, matched=0.5, random=1.0)
@@ -295,6 +300,60 @@ def test_no_window_at_all_is_refused(tiny_cube: Path, tmp_path: Path) -> None:
     only = replace(settings(tmp_path / "chips.zarr"), splits={"train": [period]}, hard={})
     with pytest.raises(SampleError, match="no window fits"):
         sample(only, tiny_cube)
+
+
+def test_a_dry_run_counts_and_a_table_is_saved_without_images(
+    tiny_cube: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.yaml").write_text(f"""
+cube: {{path: {tiny_cube}, periods: [{{start: 2023-05-01, end: 2023-07-29}}]}}
+sample:
+  path: {tmp_path}/chips.zarr
+  splits: {{train: [{{start: 2023-05-25, end: 2023-07-01}}]}}
+  chip: 40
+  issue_step: 6
+  positives: 5
+""")
+    command = ["sample", "--config", str(tmp_path / "p.yaml"), "--json"]
+    assert main([*command, "--dry-run"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    assert counted["taken"]["train"]["positive"] == 5
+    assert counted["prevalence"] == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["p.yaml"]
+    assert main([*command, "--table", str(tmp_path / "t.parquet")]) == 0
+    table = pd.read_parquet(tmp_path / "t.parquet")
+    assert (table["stratum"] == "positive").sum() == 5
+    assert {"tile", "row", "col", "reference_time", "split", "pi", "fire_id", "clear_looks"} <= set(
+        table
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"p.yaml", "t.parquet"}
+    assert main([*command, "--table", str(tmp_path / "t.csv")]) == 2
+    assert "should end in .parquet" in capsys.readouterr().err
+
+
+# --- winters ------------------------------------------------------------------------------------
+
+
+def test_fires_that_overwintered_are_found_in_the_cube(tmp_path: Path) -> None:
+    path = tmp_path / "winters.zarr"
+    cube = create_cube(path, Grid(region=REGION))
+    years = np.array(["2022-01-01", "2023-01-01"], "datetime64[D]")
+    # the first burns in July; of next year's fires, 5 starts in May two cells east of it
+    last = TinyFire(fire_id=1, row=60, column=60, start=61, days=10, rate=2.0)
+    next_year = (
+        TinyFire(fire_id=5, row=60, column=84, start=9, days=2, rate=1.0),
+        TinyFire(fire_id=6, row=150, column=150, start=9, days=2, rate=1.0),
+    )
+    worlds = [
+        World(axis=np.arange(f"{year}-05-01", f"{year}-08-01", dtype="datetime64[D]"), fires=fires,
+              seed=0, scene_every=6).season()
+        for year, fires in ((2022, (last,)), (2023, next_year))
+    ]  # fmt: skip
+    write_group(cube, layouts()["labels"], years, lambda name, step: worlds[step][name],
+                years.astype("datetime64[s]"))  # fmt: skip
+    found = fire_groups(Reader(path, INPUTS), settings(tmp_path / "x.zarr"), grid_of(path))
+    assert found.name(2023, 5) == "2022-1"
+    assert found.name(2023, 6) == "2023-6"
 
 
 # --- places -------------------------------------------------------------------------------------

@@ -284,3 +284,19 @@ def test_unknown_units_are_refused(tmp_path: Path) -> None:
     data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf")
     with pytest.raises(SourceError, match="gives t2m in 'degF', not K"):
         ERA5.read(tmp_path / "a.nc")
+
+
+def test_calendar_days_begin_at_midnight_when_asked(block: Block, moments: np.ndarray) -> None:
+    calendar = Era5Land(day_start=0, hours=tuple(range(0, 24, 3)))
+    every = np.arange(moments[0], moments[-1] + HOUR, HOUR)
+    rain = dict(zip(every, np.random.default_rng(1).gamma(0.3, 2.0, len(every)), strict=True))
+    dataset = table(block, moments, tp=accumulated(rain, moments))
+    layer = calendar.compose([(scene(block, moments[-1], 120.0), dataset)], block)
+    for step, day in enumerate(block.times):
+        end = day.astype("datetime64[h]") + 24 * HOUR
+        wanted = sum(mm for moment, mm in rain.items() if end - 24 * HOUR < moment <= end)
+        assert inside(layer, "tp")[step] == pytest.approx(wanted, rel=1e-5)
+    # five days after midnight, not after noon
+    assert layer["available_time"].values[0] == np.datetime64("2023-07-07T00:00:00")
+    assert calendar.layout.attrs["day_start"] == 0
+    assert "0 to 0 UTC" in str(calendar.layout.attrs["source"])

@@ -76,6 +76,18 @@ def test_detections_fall_into_their_cell_and_fire_day(block: Block, tmp_path: Pa
     assert np.nansum(layer["hotspot_count"].values) == 4
 
 
+def test_detections_fall_into_calendar_days_when_asked(block: Block, tmp_path: Path) -> None:
+    here = place(20_250, 630_250)
+    rows = [(*here, f"2023-07-0{day} {hour}", 5.0) for day, hour in
+            ((1, "23:59:59"), (2, "00:00:00"), (2, "11:00:00"))]  # fmt: skip
+    calendar = Hotspots(day_start=0)
+    found = calendar.read(write_csv(tmp_path / "a.csv", rows))
+    made = scene(block, block.times[-1], 3.0, dates=ALL)
+    layer = calendar.compose([(made, found)], block)
+    assert np.nansum(layer["hotspot_count"].values, axis=(1, 2)).tolist() == [1, 2, 0, 0]
+    assert layer["available_time"].values[0] == np.datetime64("2023-07-02T03:00:00")
+
+
 def test_a_quiet_day_is_zero_and_a_day_without_file_is_missing(
     block: Block, tmp_path: Path
 ) -> None:
