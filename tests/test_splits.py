@@ -130,7 +130,7 @@ def test_zones_in_degrees_are_brought_to_the_grid(zones: Zones, tmp_path: Path) 
     [
         ({"buffer_km": 0.0}, (r"zone Middle is in train and val\. Use a buffer of at least one "
                              r"chip \(8 km\), got 0\.")),
-        ({"held_out": {"val": ["Midle"], "test": ["East"]}}, ("has no zone 'Midle' in NAME: did "
+        ({"held_out": {"val": ["Mddle"], "test": ["East"]}}, ("has no zone 'Mddle' in NAME: did "
                                                              r"you mean Middle\?")),
         ({"held_out": {"val": ["x"], "test": ["East"]}}, "has East, Far, Middle, West"),
         ({"held_out": {"val": ["Far"], "test": ["East"]}}, ("zone Far of val lies outside the "
