@@ -12,10 +12,19 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import chips_rows, cube_rows, fwi_rows, loader_rows, plan_rows, start_rows
+from benchmarks import (
+    chips_rows,
+    cube_rows,
+    fwi_rows,
+    link_rows,
+    loader_rows,
+    plan_rows,
+    start_rows,
+)  # fmt: skip
 from benchmarks.timing import Timing
 
 ROWS: dict[str, Callable[[], list[Timing]]] = {
+    "B3 remote ingest, 80 ms, 4 x 20 MB/s": link_rows.remote_ingest,
     "B4 cube write, zstd 3, /dev/shm, 1 GB": lambda: cube_rows.write(
         cube_rows.MEMORY, "zstd", durable=False
     ),

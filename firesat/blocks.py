@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.grid import TILE_SIZE, Bounds, Grid, Tile, geobox
+from firesat.grid import TILE_SIZE, Bounds, Grid, geobox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,14 +236,36 @@ def key_of(group: str, index: tuple[int, int, int]) -> str:
     return f"{group}/{step:04d}/{row}/{column}"
 
 
+def keys(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[str]:
+    """List the keys of a group's blocks, without making them.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the group is stored.
+    grid : Grid
+        The project's grid and region.
+    times : ndarray of datetime64
+        The group's time axis.
+
+    Yields
+    ------
+    str
+        In the order of `cut`.
+    """
+    places = [(row, column) for row, column, _ in _places(layout, grid)]
+    for step in range(-(-len(times) // layout.steps)):
+        for row, column in places:
+            yield key_of(layout.group, (step, row, column))
+
+
 def _places(layout: Layout, grid: Grid) -> Iterator[tuple[int, int, GeoBox]]:
     """Row, column and cells of each block of one time step."""
     if layout.whole_box:
         yield 0, 0, grid.box(layout.level)
         return
-    tiles = grid.tiles()
-    first = Tile(min(t.column for t in tiles), min(t.row for t in tiles))
-    for tile in tiles:
+    first = grid.first_tile
+    for tile in grid.tiles():
         cells = grid.tile_geobox(tile, layout.level)
         yield tile.row - first.row, tile.column - first.column, cells
 

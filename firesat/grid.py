@@ -18,6 +18,7 @@ from pyproj import Proj, Transformer
 from scipy.ndimage import map_coordinates
 
 from firesat.errors import GridError
+from firesat.land import touches_land
 
 LEVELS = (10, 20, 50, 100, 500, 1000, 10_000)
 TILE_SIZE = 100_000  # metres
@@ -98,7 +99,7 @@ class Grid:
     bounds : tuple of float
         x0, y0, x1, y1 of the national box in metres, multiples of 100 km.
     region : tuple of float, optional
-        x0, y0, x1, y1 in the same CRS, multiples of 10 km; None = the whole box.
+        x0, y0, x1, y1 in the same CRS, multiples of 10 km; None = all tiles with Canadian land.
     bbox : tuple of float, optional
         West, south, east, north in degrees, instead of `region`; grown to whole 10 km cells.
 
@@ -135,15 +136,44 @@ class Grid:
         return around_degrees(self.bbox, self.crs)
 
     def tiles(self) -> list[Tile]:
-        """List the tiles that the region touches.
+        """List the tiles that the region touches; of the whole box, those with land.
 
         Returns
         -------
         list of Tile
             Row by row from the top left.
+
+        Raises
+        ------
+        GridError
+            If the whole box has no Canadian land.
         """
         columns, rows = self._tile_ranges()
-        return [Tile(column, row) for row in rows for column in columns]
+        tiles = [Tile(column, row) for row in rows for column in columns]
+        if self.extent != self.bounds:
+            return tiles
+        land = touches_land(np.array([self._square(tile) for tile in tiles]), self.crs)
+        if not land.any():
+            raise GridError(f"the box {self.bounds} has no Canadian land: give grid.region as well")
+        return [tile for tile, has_land in zip(tiles, land, strict=True) if has_land]
+
+    @property
+    def first_tile(self) -> Tile:
+        """The upper left tile of :meth:`box`, from which blocks are counted.
+
+        Returns
+        -------
+        Tile
+            With or without land.
+        """
+        columns, rows = self._tile_ranges()
+        return Tile(columns.start, rows.start)
+
+    def _square(self, tile: Tile) -> Bounds:
+        """The area of a tile."""
+        x0 = self.bounds[0] + tile.column * TILE_SIZE
+        y1 = self.bounds[3] - tile.row * TILE_SIZE
+        return x0, y1 - TILE_SIZE, x0 + TILE_SIZE, y1
 
     def _tile_ranges(self) -> tuple[range, range]:
         """Columns and rows of tiles that the region touches."""
@@ -173,12 +203,11 @@ class Grid:
         GridError
             If the level does not exist or the tile lies outside the box.
         """
-        x0 = self.bounds[0] + tile.column * TILE_SIZE
-        y1 = self.bounds[3] - tile.row * TILE_SIZE
-        inside = x0 < self.bounds[2] and y1 > self.bounds[1]
+        square = self._square(tile)
+        inside = square[0] < self.bounds[2] and square[3] > self.bounds[1]
         if not inside:
             raise GridError(f"tile {tile.name} lies outside the grid's box {self.bounds}")
-        return geobox((x0, y1 - TILE_SIZE, x0 + TILE_SIZE, y1), self.crs, resolution)
+        return geobox(square, self.crs, resolution)
 
     def box(self, resolution: int) -> GeoBox:
         """Give the cells of all the region's tiles together.

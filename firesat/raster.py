@@ -14,6 +14,7 @@ from rasterio.warp import reproject
 
 from firesat.bands import BANDS, Resampling
 from firesat.errors import CorruptFileError, GridError
+from firesat.geometry import interpolate, interpolates, remembered_geometry
 from firesat.grid import crs_of
 
 # Formats that cannot point at other files or hosts: a VRT or a WMS file could.
@@ -65,7 +66,10 @@ def _align(variable: xr.DataArray, source: GeoBox, cells: GeoBox) -> xr.DataArra
     values = np.ascontiguousarray(variable.values, dtype="float32")
     stack = values.reshape(-1, *values.shape[-2:])
     out = np.full((len(stack), *cells.shape), np.nan, dtype="float32")
-    if len(stack):
+    if _rule(variable) == "bilinear" and interpolates(source, cells):
+        lattice = remembered_geometry(source, cells)
+        interpolate(stack, lattice.rows, lattice.columns, lattice.step, out)
+    elif len(stack):
         reproject(
             stack,
             out,

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
+from firesat.blocks import Layout, Variable, cut
 from firesat.errors import GridError
 from firesat.grid import LEVELS, TILE_SIZE, Grid, Tile, cell_area, chip_origins, crs_of, geobox
 
@@ -29,10 +30,62 @@ def test_other_names_are_no_tiles(name: str) -> None:
         Tile.parse(name)
 
 
-def test_the_national_box_has_57_by_49_tiles_of_2_79_gigacells() -> None:
+def test_the_national_box_has_2_79_gigacells_and_1256_tiles_with_land() -> None:
     grid = Grid()
-    assert len(grid.tiles()) == 57 * 49
     assert grid.box(100).shape == (49_000, 57_000)
+    tiles = grid.tiles()
+    assert len(tiles) == 1256
+    assert tiles == sorted(tiles, key=lambda tile: (tile.row, tile.column))
+    assert grid.first_tile == Tile(0, 0)  # an ocean, but blocks are counted from the box
+    assert grid.tiles() == Grid(region=grid.bounds).tiles()  # as a cube remembers it
+
+
+@pytest.mark.parametrize(
+    ("longitude", "latitude", "land"),
+    [
+        (-75.7, 45.4, True),  # Ottawa
+        (-135.06, 60.72, True),  # Whitehorse
+        (-52.71, 47.56, True),  # St. John's
+        (-62.34, 82.5, True),  # Alert
+        (-132.1, 53.3, True),  # Haida Gwaii
+        (-94.7, 54.7, True),  # the sandbox's place
+        (-122.33, 47.6, False),  # Seattle
+        (-149.9, 61.2, False),  # Anchorage
+        (-87.6, 41.9, False),  # Chicago
+        (-85.0, 59.5, False),  # the middle of Hudson Bay
+        (-51.7, 64.2, False),  # Nuuk
+        (-140.0, 50.0, False),  # the Pacific
+    ],
+)
+def test_tiles_with_land_are_canada_s(longitude: float, latitude: float, land: bool) -> None:
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3979", always_xy=True).transform(
+        longitude, latitude
+    )
+    tile = Tile(int((x + 2_600_000) // TILE_SIZE), int((4_000_000 - y) // TILE_SIZE))
+    assert (tile in Grid().tiles()) == land
+
+
+def test_land_is_found_in_other_projections_too() -> None:
+    grid = Grid(crs="ESRI:102001", bounds=(-2_600_000, 0, 3_200_000, 5_000_000))
+    tiles = grid.tiles()
+    assert 1200 < len(tiles) < 1400  # equal-area: no tile counts for more
+    shared = [grid.tile_geobox(tile, 10_000) for tile in tiles]
+    assert sum(cells.shape[0] * cells.shape[1] for cells in shared) * 100 > 9.9e6  # km2 of Canada
+
+
+def test_a_box_without_canada_says_so() -> None:
+    with pytest.raises(GridError, match="no Canadian land"):
+        Grid(bounds=(-2_600_000, -900_000, -2_500_000, -800_000)).tiles()
+
+
+def test_blocks_are_counted_from_the_box_whatever_has_land() -> None:
+    layout = Layout(group="a", level=1000, variables=(Variable(name="ndvi"),))
+    blocks = list(cut(layout, Grid(), np.array(["2023-07-01"], dtype="datetime64[D]")))
+    assert len(blocks) == 1256
+    for block in blocks[::100]:
+        _, row, column = block.index
+        assert block.geobox.boundingbox.left == -2_600_000 + 100_000 * column
+        assert block.geobox.boundingbox.top == 4_000_000 - 100_000 * row
 
 
 @given(st.integers(0, 56), st.integers(0, 48), st.sampled_from(LEVELS))

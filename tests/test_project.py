@@ -109,7 +109,7 @@ def test_only_firesat_classes_are_imported() -> None:
     assert import_class("firesat.window.Window", ("firesat.",)).__name__ == "Window"
 
 
-@pytest.mark.parametrize("name", ["sandbox", "region", "real/bc_c50929"])
+@pytest.mark.parametrize("name", ["sandbox", "region", "canada", "real/bc_c50929"])
 def test_shipped_projects_load_with_days_that_need_no_quotes(name: str) -> None:
     project = load(
         shipped(f"configs/{name}.yaml"), ["cube.periods=[{start: 2024-02-29, end: 2024-03-01}]"]

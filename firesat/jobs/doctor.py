@@ -5,6 +5,8 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigFileError
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from netrc import NetrcParseError, netrc
@@ -17,8 +19,8 @@ import requests
 from firesat import __version__
 
 PACKAGES = (
-    "xarray", "zarr", "dask", "rasterio", "odc-geo", "sentinelhub", "cdsapi", "eccodes", "pyhdf",
-    "geopandas", "numba", "torch", "timm", "pytorch-lightning", "jsonargparse",
+    "xarray", "zarr", "dask", "rasterio", "odc-geo", "sentinelhub", "boto3", "cdsapi", "eccodes",
+    "pyhdf", "geopandas", "numba", "torch", "timm", "pytorch-lightning", "jsonargparse",
 )  # fmt: skip
 OPTIONAL = {"snakemake": "pip install 'firesat[pipeline]' for firesat run"}
 
@@ -26,6 +28,8 @@ PROVIDERS = {
     "Copernicus Data Space": "https://sh.dataspace.copernicus.eu",
     "Climate Data Store": "https://cds.climate.copernicus.eu/api/catalogue/v1/messages",
     "Early Warning Store": "https://ewds.climate.copernicus.eu/api/catalogue/v1/messages",
+    "Copernicus catalogue": "https://stac.dataspace.copernicus.eu/v1",
+    "Copernicus archive": "https://eodata.dataspace.copernicus.eu",
     "NASA CMR": "https://cmr.earthdata.nasa.gov/search/health",
     "CWFIS Datamart": "https://cwfis.cfs.nrcan.gc.ca/downloads/nbac/",
 }
@@ -156,6 +160,12 @@ def _credentials() -> Iterator[Finding]:
         _variables("SH_CLIENT_ID", "SH_CLIENT_SECRET") or _file(toml),
         f"set SH_CLIENT_ID and SH_CLIENT_SECRET, or fill {toml}",
     )
+    aws = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+    yield _key(
+        "Copernicus S3 key",
+        _variables("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY") or _profile(aws, "cdse"),
+        f"set CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY, or add [cdse] to {aws}",
+    )
     yield _key(
         "CDS and EWDS key",
         _variables("CDSAPI_KEY") or _file(Path(os.environ.get("CDSAPI_RC", "~/.cdsapirc"))),
@@ -184,6 +194,16 @@ def _file(path: Path) -> str:
     """The file's name, when it is there."""
     path = path.expanduser()
     return str(path) if path.is_file() else ""
+
+
+def _profile(path: Path, name: str) -> str:
+    """The credentials file's name, when it has the profile."""
+    parser = ConfigParser()
+    try:
+        parser.read(path.expanduser())
+    except (ConfigFileError, OSError, UnicodeDecodeError):
+        return ""
+    return f"{path} [{name}]" if parser.has_option(name, "aws_secret_access_key") else ""
 
 
 def _netrc(host: str) -> str:

@@ -34,6 +34,8 @@ class Scene:
         the archive's production date.
     request : dict
         What `fetch` needs: an address, a provider's request, a bounding box.
+    superseded : tuple of str
+        Names of older productions of the same, found beside it and left alone.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Scene:
     observed: np.datetime64
     available: np.datetime64
     request: dict[str, object] = field(default_factory=dict)
+    superseded: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -53,7 +56,7 @@ class Source(Protocol):
         Returns
         -------
         str
-            "sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files.
+            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files.
         """
         ...
 

@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.bands import SENTINEL2_BANDS
-from firesat.blocks import Block, Layout, Variable
+from firesat.blocks import Block, Layout
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
-from firesat.sources._layers import (
-    degrees_around,
-    empty,
-    end_of_fire_day,
-    georeferenced,
-    hours,
-    latest,
-    layer,
-)
+from firesat.sources._layers import degrees_around, end_of_fire_day, hours
+from firesat.sources._msi import SCALE, clearest, msi_layout, msi_scene
 from firesat.sources._sentinelhub import CDSE, Box, Hub, processing_units
 from firesat.sources._utm import utm_squares, utm_zone
 from firesat.sources.base import Scene, cached
@@ -33,7 +26,6 @@ from firesat.window import DAY_START, reference_time, to_datetime
 log = logging.getLogger(__name__)
 
 _BANDS = len(SENTINEL2_BANDS)
-_SCALE = 1e-4  # harmonised digital numbers: baseline 04.00's offset is taken off by the service
 _SAME_PASS = timedelta(minutes=2)  # granules of one overpass are seconds apart
 _AROUND = timedelta(minutes=1)
 
@@ -80,27 +72,7 @@ class Sentinel2:
         Layout
             Group ``sentinel2``: reflectance of 13 bands and the clear fraction, packed.
         """
-        return Layout(
-            group="sentinel2",
-            level=100,
-            variables=(
-                Variable(
-                    name="reflectance",
-                    dtype="uint16",
-                    bands=SENTINEL2_BANDS,
-                    scale=_SCALE,
-                    fill=65535,
-                ),
-                Variable(name="clear", dtype="uint8", scale=0.01, fill=255),
-            ),
-            attrs={
-                "source": "Sentinel-2 MSI L1C, harmonised top-of-atmosphere reflectance",
-                "provider": self.provider,
-                "licence": "contains modified Copernicus Sentinel data",
-                "day_start": self.day_start,
-                "latency_hours": self.latency_hours,
-            },
-        )
+        return msi_layout(self.provider, self.latency_hours, self.day_start)
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Choose its time axis.
@@ -249,19 +221,10 @@ class Sentinel2:
             numbers = raster.read()
             cells = GeoBox(raster.shape, raster.transform, str(raster.crs))
         seen = numbers[_BANDS] > 0
-        reflectance = np.where(seen, numbers[:_BANDS] * np.float32(_SCALE), np.float32(np.nan))
+        # harmonised digital numbers: baseline 04.00's offset is taken off by the service
+        reflectance = np.where(seen, numbers[:_BANDS] * np.float32(SCALE), np.float32(np.nan))
         rule = "average" if cells.resolution.x < self.layout.level else "bilinear"
-        attrs = {"units": "1", "resampling": rule}
-        variables = {
-            "reflectance": xr.DataArray(
-                reflectance,
-                dims=("band", "y", "x"),
-                coords={"band": list(SENTINEL2_BANDS)},
-                attrs=attrs,
-            ),
-            "observed": xr.DataArray(seen.astype("float32"), dims=("y", "x"), attrs=attrs),
-        }
-        return georeferenced(variables, cells).assign_attrs(mask="sentinel2")
+        return msi_scene(reflectance, seen.astype("float32"), cells, rule)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Mosaic the overpasses of a day: each cell from the clearest.
@@ -280,15 +243,7 @@ class Sentinel2:
             ``reflectance (time, band, y, x)`` and ``clear (time, y, x)``, 0 = cloudy; NaN where
             nobody looked.
         """
-        reflectance, clear = empty(block, _BANDS), empty(block)
-        for _, dataset in scenes:
-            share = dataset["clear" if "clear" in dataset else "observed"].values
-            better = np.isfinite(share) & ~(share <= clear[0])  # a NaN there is always worse
-            better &= dataset["observed"].values > 0
-            clear[0][better] = share[better]
-            reflectance[0][:, better] = dataset["reflectance"].values[:, better]
-        available = latest(scene.available for scene, _ in scenes)
-        return layer({"reflectance": reflectance, "clear": clear}, block, np.array([available]))
+        return clearest(scenes, block)
 
 
 def _overpasses(granules: list[Granule]) -> Iterator[list[Granule]]:

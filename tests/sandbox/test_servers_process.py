@@ -84,7 +84,10 @@ def test_the_child_serves_all_providers_until_its_parent_is_killed(
     ) as parent:
         assert parent.stdout is not None
         roots = json.loads(parent.stdout.readline())
-        assert set(roots) == {"sentinelhub", "cds", "ewds", "nasa", "nrcan", "static"}
+        assert set(roots) == {
+            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static",
+        }  # fmt: skip
+        assert requests.get(roots["cdse"], timeout=20).json()["type"] == "Catalog"
         assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
         assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
         search = f"{roots['nasa']}/search/granules.umm_json"

@@ -90,11 +90,13 @@ def ingest(project: Project, progress: Progress) -> IngestReport:
     with manifest.lease():
         _add_groups(cube, project, manifest)
         manifest.fold()
-        work = [(p.source, block) for p in plan(project) for block in p.missing]
+        plans = plan(project)
+        total = sum(len(each.missing) for each in plans)
+        work = ((each.source, block) for each in plans for block in each.missing)
         try:
-            for number, receipt in enumerate(_fetch(project, cube, work), start=1):
+            for number, receipt in enumerate(_fetch(project, cube, work, total), start=1):
                 report.add(receipt)
-                progress(number, len(work), f"{receipt.key} {receipt.status}")
+                progress(number, total, f"{receipt.key} {receipt.status}")
                 if number % FOLD_EVERY == 0:
                     manifest.beat()
                     manifest.fold()
@@ -104,9 +106,11 @@ def ingest(project: Project, progress: Progress) -> IngestReport:
     return report
 
 
-def _fetch(project: Project, cube: Cube, work: list[tuple[Source, Block]]) -> Iterator[Receipt]:
+def _fetch(
+    project: Project, cube: Cube, work: Iterator[tuple[Source, Block]], total: int
+) -> Iterator[Receipt]:
     """Start what is needed for the work, if there is any, and yield receipts."""
-    if not work:
+    if not total:
         return
     with providers(project) as base_urls, client_of(project.ingest) as client:
         tasks = ((at_provider(source, base_urls), block) for source, block in work)

@@ -74,9 +74,14 @@ def _write(source: Source, block: Block, cube: Cube, cache: Path, blank: Receipt
         status="done" if written else "empty",
         checksum=written.checksum,
         files=list(written.files),
-        items=[scene.id for scene in scenes],
+        items=[name for scene in scenes for name in _names(scene)],
         available=["" if text == "NaT" else text for text in available],
     )
+
+
+def _names(scene: Scene) -> list[str]:
+    """What went in, and which older productions of it did not."""
+    return [scene.id, *(f"{name} (superseded)" for name in scene.superseded)]
 
 
 def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Dataset:
@@ -123,11 +128,12 @@ def settings_of(source: Source) -> dict[str, str]:
     Returns
     -------
     dict
-        Name to value as text; the address of the provider is left out.
+        Name to value as text; the provider's address and the number of connections are left out.
     """
     chosen: Any = source
     settings = {f.name: str(getattr(source, f.name)) for f in fields(chosen)}
-    settings.pop("base_url", None)
+    for name in ("base_url", "connections"):  # how it is fetched shapes nothing
+        settings.pop(name, None)
     return settings
 
 

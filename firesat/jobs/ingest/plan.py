@@ -1,19 +1,54 @@
 """What is missing: known from the ledger alone, before anything is fetched."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, count, cut
+from firesat.blocks import Block, Layout, count, cut, keys
 from firesat.cube import Cube, differences
 from firesat.errors import CubeError
+from firesat.grid import Grid
 from firesat.jobs.ingest.block import config_hash, settings_of
 from firesat.manifest import Manifest
 from firesat.project import Project
 from firesat.sources.base import Source
 from firesat.store import in_bucket
 from firesat.window import all_days
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingBlocks:
+    """Blocks that are neither done nor empty: counted at once, made as they are walked over.
+
+    A country has millions of them; as a list they would take a gigabyte.
+
+    Parameters
+    ----------
+    layout : Layout
+        How the group is stored.
+    grid : Grid
+        The project's grid and region.
+    times : ndarray of datetime64
+        The group's time axis.
+    finished : frozenset of str
+        Keys of blocks that need no more work.
+    """
+
+    layout: Layout
+    grid: Grid
+    times: NDArray[np.datetime64]
+    finished: frozenset[str]
+
+    def __iter__(self) -> Iterator[Block]:
+        return cut(self.layout, self.grid, self.times, without=self.finished)
+
+    def __len__(self) -> int:
+        if not self.finished:
+            return count(self.layout, self.grid, self.times)
+        everything = keys(self.layout, self.grid, self.times)
+        return sum(key not in self.finished for key in everything)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,14 +59,14 @@ class GroupPlan:
     ----------
     source : Source
         Where from.
-    missing : list of Block
+    missing : MissingBlocks
         Blocks that are neither done nor empty.
     total : int
         All blocks of the group.
     """
 
     source: Source
-    missing: list[Block]
+    missing: MissingBlocks
     total: int
 
     @property
@@ -77,15 +112,16 @@ def plan(project: Project) -> list[GroupPlan]:
 
 def _plan_source(source: Source, project: Project, days: NDArray[np.datetime64]) -> GroupPlan:
     """What one source still has to bring."""
-    layout = source.layout
-    times = source.times(days)
+    layout, times = source.layout, source.times(days)
     ledger = Cube(project.cube.path, project.grid).ledger
     finished: set[str] = set()
     if in_bucket(ledger) or ledger.exists():
         manifest = Manifest(ledger)
         _check_config(manifest, source)
         finished = manifest.finished(layout.group) | manifest.unfolded(layout.group)
-    missing = list(cut(layout, project.grid, times, without=finished))
+    missing = MissingBlocks(
+        layout=layout, grid=project.grid, times=times, finished=frozenset(finished)
+    )
     return GroupPlan(source=source, missing=missing, total=count(layout, project.grid, times))
 
 

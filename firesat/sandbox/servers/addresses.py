@@ -3,6 +3,7 @@
 CREDENTIAL = "sandbox"  # every id, secret, key and token
 ROOTS = {
     "sentinelhub": "/sentinelhub",
+    "cdse": "/cdse/v1",
     "cds": "/cds/api",
     "ewds": "/ewds/api",
     "nasa": "/nasa",
@@ -39,6 +40,8 @@ def environment() -> dict[str, str]:
     return {
         "SH_CLIENT_ID": CREDENTIAL,
         "SH_CLIENT_SECRET": CREDENTIAL,
+        "CDSE_S3_ACCESS_KEY": CREDENTIAL,
+        "CDSE_S3_SECRET_KEY": CREDENTIAL,
         "CDSAPI_KEY": CREDENTIAL,
         "EARTHDATA_TOKEN": CREDENTIAL,
         "NO_PROXY": loopback,

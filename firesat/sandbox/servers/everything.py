@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from firesat.sandbox.servers.addresses import CREDENTIAL
 from firesat.sandbox.servers.cads import DataStore
+from firesat.sandbox.servers.data_space import Eodata, StacCatalogue
 from firesat.sandbox.servers.datasets import FIRE, LAND
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.granules import Archive
 from firesat.sandbox.servers.messages import Service
 from firesat.sandbox.servers.nasa import Cmr, LandArchive
 from firesat.sandbox.servers.nrcan import Downloads
+from firesat.sandbox.servers.safe import SafeArchive
 from firesat.sandbox.servers.sentinel_hub import SentinelHub
 from firesat.sandbox.servers.static import Layers
 from firesat.sandbox.world import World
@@ -30,9 +32,11 @@ def services(world: World, faults: Faults) -> Sequence[Service]:
     sequence of Service
         For a `SandboxServer`.
     """
-    archive = Archive(world)
+    archive, products = Archive(world), SafeArchive(world)
     return (
         SentinelHub(world, CREDENTIAL),
+        StacCatalogue(products),
+        Eodata(products, CREDENTIAL),
         DataStore(world, "/cds", [LAND], key=CREDENTIAL, faults=faults),
         DataStore(world, "/ewds", [FIRE], key=CREDENTIAL, faults=faults),
         Cmr(archive),

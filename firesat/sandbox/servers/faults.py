@@ -18,8 +18,10 @@ class Faults:
         Share of requests answered "server error".
     truncate : float
         Share of downloads that break off half way.
+    corrupt : float
+        Share of downloads with some bytes changed and nothing to show it.
     expire_token : float
-        Share of requests with a bearer token whose token is said to have expired.
+        Share of requests with a bearer token or a signature whose key is said to have expired.
     failed_jobs : float
         Share of the data stores' jobs that fail.
     unlicensed : tuple of str
@@ -33,6 +35,7 @@ class Faults:
     rate_429: float = 0.0
     rate_500: float = 0.0
     truncate: float = 0.0
+    corrupt: float = 0.0
     expire_token: float = 0.0
     failed_jobs: float = 0.0
     unlicensed: tuple[str, ...] = ()

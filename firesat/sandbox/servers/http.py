@@ -185,6 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         if response.download and self.server.dice.hit(self.server.faults.truncate):
             self._break_off(body)
             return
+        if response.download and self.server.dice.hit(self.server.faults.corrupt):
+            body = _damaged(body)
         self.wfile.write(body)
 
     def _part(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
@@ -206,6 +208,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _damaged(body: bytes) -> bytes:
+    """A file with sixteen bytes of its middle inverted."""
+    middle = len(body) // 2
+    changed = bytes(255 - byte for byte in body[middle : middle + 16])
+    return body[:middle] + changed + body[middle + 16 :]
 
 
 def _handled(service: Service, route: Route, request: Request, groups: tuple[str, ...]) -> Response:

@@ -1,0 +1,145 @@
+"""One band of a granule, from its JPEG 2000 file to 100 m: means by area of what was measured."""
+
+import struct
+from pathlib import Path
+
+import numba
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from firesat.errors import CorruptFileError
+from firesat.raster import open_raster
+from firesat.sources._safe import Placing
+
+CELL = 100  # metres
+_STRIP = 1024  # rows read at once: the files' own tiles are as high
+
+_END = b"\xff\xd9"
+
+# With more threads GDAL's driver reads ahead and a tile that cannot be decoded comes back as zeros
+# without any error (seen with 3.12 on truncated files): those would pass for "not observed".
+_ONE_THREAD = {"GDAL_NUM_THREADS": "1"}
+
+Floats = NDArray[np.float64]
+
+
+def average_band(
+    path: Path, placing: Placing, size: int, special: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Average the digital numbers of a band over cells of 100 m.
+
+    Parameters
+    ----------
+    path : Path
+        A JPEG 2000 file of one band.
+    placing : Placing
+        Where it has to lie.
+    size : {10, 20, 60}
+        Metres of its pixels.
+    special : tuple of int
+        Numbers that are no measurement.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (Y, X)
+        Mean of the numbers, each weighed by the area it shares with the cell, NaN where there is
+        none; and the share of the cell that was measured, 0 to 1.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is damaged, or lies elsewhere than the metadata say.
+    """
+    _check_end(path)
+    total, area = (np.zeros(placing.cells) for _ in range(2))
+    with rasterio.Env(**_ONE_THREAD), open_raster(path, driver="JP2OpenJPEG") as raster:
+        _check(raster, path, placing, size)
+        try:
+            for first in range(0, raster.height, _STRIP):
+                rows = min(_STRIP, raster.height - first)
+                numbers = raster.read(1, window=Window(0, first, raster.width, rows))
+                add_pixels(numbers, (first, size), special, total, area)
+        except RasterioError as error:
+            raise CorruptFileError(
+                f"{path} is damaged or cut short ({error.__cause__ or error}): run again"
+            ) from error
+    seen = area > 0
+    mean = np.full(placing.cells, np.nan)
+    mean[seen] = total[seen] / area[seen]
+    return mean, area / CELL**2
+
+
+def _check_end(path: Path) -> None:
+    """Refuse a file whose codestream does not end as it must: OpenJPEG would only warn.
+
+    Source: ISO/IEC 15444-1, annex I.4 (boxes: length, type, content) and A.4.4 (end of codestream).
+    """
+    with path.open("rb") as file:
+        place, size = 0, path.stat().st_size
+        while place + 16 <= size:
+            file.seek(place)
+            length, kind, long = struct.unpack(">I4sQ", file.read(16))
+            length = {0: size - place, 1: long}.get(length, length)
+            if kind == b"jp2c" and place + length <= size:
+                file.seek(place + length - 2)
+                if file.read(2) == _END:
+                    return
+            if length < 8:
+                break
+            place += length
+    raise CorruptFileError(f"{path} is damaged or cut short, or no JPEG 2000: run again")
+
+
+def _check(raster: rasterio.DatasetReader, path: Path, placing: Placing, size: int) -> None:
+    """Refuse a raster of another shape, type or place, before any of it is decoded."""
+    wanted = (placing.epsg, (size, 0, placing.left, 0, -size, placing.top), placing.shapes[size])
+    crs, place = raster.crs, tuple(raster.transform)[:6]
+    found = (crs.to_epsg() if crs else None, place, raster.shape)
+    if found != wanted or raster.dtypes != ("uint16",):
+        raise CorruptFileError(
+            f"{path} holds {raster.count} x {raster.dtypes[0]} at {found}, the granule's metadata "
+            f"say {wanted}: run again"
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def add_pixels(
+    numbers: NDArray[np.uint16],
+    strip: tuple[int, int],
+    special: tuple[int, int],
+    total: Floats,
+    area: Floats,
+) -> None:
+    """Add a strip of pixels to the cells that they lie in.
+
+    Parameters
+    ----------
+    numbers : ndarray of uint16, shape (Y, X)
+        Rows of an image, whole.
+    strip : tuple of int
+        Number of the first row, and metres of a pixel, at most a cell's.
+    special : tuple of int
+        Numbers to leave out.
+    total, area : ndarray of float64, shape (Y, X)
+        Sum of number times square metres, and square metres, of each cell; added to.
+    """
+    first, size = strip
+    for row in range(numbers.shape[0]):
+        top = (first + row) * size
+        upper = top // CELL
+        above = min(size, (upper + 1) * CELL - top)  # metres of the pixel in the upper cell
+        for column in range(numbers.shape[1]):
+            number = numbers[row, column]
+            if number in special:
+                continue
+            start = column * size
+            left = start // CELL
+            before = min(size, (left + 1) * CELL - start)
+            for y, height in ((upper, above), (upper + 1, size - above)):
+                for x, width in ((left, before), (left + 1, size - before)):
+                    if height * width > 0:
+                        area[y, x] += height * width
+                        total[y, x] += height * width * float(number)

@@ -1,0 +1,275 @@
+"""Sentinel-2 L1C by granule from the Copernicus Data Space: how a whole country is fetched."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from firesat.blocks import Block, Layout
+from firesat.errors import SourceError
+from firesat.grid import crs_of
+from firesat.sources._averages import read_average
+from firesat.sources._catalogue import search
+from firesat.sources._eodata import Archive
+from firesat.sources._granule import average_granule
+from firesat.sources._layers import end_of_fire_day, hours
+from firesat.sources._msi import clearest, msi_layout, msi_scene
+from firesat.sources._products import Product
+from firesat.sources.base import Scene, cached
+from firesat.window import DAY_START, reference_time, to_datetime
+
+CATALOGUE = "https://stac.dataspace.copernicus.eu/v1"
+_EODATA = "https://eodata.dataspace.copernicus.eu"
+
+# Sentinel-2 user handbook: 143 orbits in 10 days, swath, inclination, 600 MB a full L1C product.
+_ORBITS, _SWATH, _INCLINATION, _GRANULE_BYTES = 14.3, 290.0, 98.57, 600e6
+_EQUATOR = 40_075.0  # km
+_SECOND_SATELLITE = np.datetime64("2017-07-01")  # Sentinel-2B in routine operation
+_FILES = 15  # of a granule: 13 bands and two of metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What to expect of fetching something, on average.
+
+    Parameters
+    ----------
+    granules : float
+        Granules to open.
+    requests : float
+        To catalogue and archive.
+    bytes : float
+        To download.
+    """
+
+    granules: float
+    requests: float
+    bytes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentinel2Granules:
+    """Sentinel-2 L1C at 100 m from whole granules, one tile and day a block.
+
+    The group is that of `sentinel2.Sentinel2`, which asks a service for pixels instead. A granule
+    is fetched once, however many blocks it reaches into, averaged by area to 100 m in its own UTM
+    zone and kept so in the cache; the averages of a later run are those of an earlier one.
+
+    Parameters
+    ----------
+    base_url : str
+        Root of the catalogue; the archive is the one that belongs to it.
+    max_cloud : float
+        Granules with a larger share of cloud, in per cent, are not fetched.
+    connections : int
+        Downloads at a time, of all workers that share the cache; a general account has 4.
+    latency_hours : float
+        From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin.
+    attempts, pause : int, float
+        Downloads tried before giving up, and seconds before the second.
+    """
+
+    provider: ClassVar[str] = "cdse"
+
+    base_url: str = CATALOGUE
+    max_cloud: float = 60.0
+    connections: int = 4
+    latency_hours: float = 24.0
+    day_start: int = DAY_START
+    attempts: int = 6
+    pause: float = 1.0
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            Group ``sentinel2``: reflectance of 13 bands and the clear fraction, packed.
+        """
+        return msi_layout(self.provider, self.latency_hours, self.day_start)
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            The same days.
+        """
+        return days
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the granules of a block's day.
+
+        Parameters
+        ----------
+        block : Block
+            A tile and a fire day.
+
+        Returns
+        -------
+        list of Scene
+            One for each granule that reaches into the block; of several productions the newest,
+            which names the others.
+
+        Raises
+        ------
+        ProviderError
+            If the catalogue fails, or names files that no such product has.
+        """
+        day = block.times[0].astype("datetime64[D]")
+        start = to_datetime(reference_time(str(day), self.day_start))
+        end = to_datetime(end_of_fire_day(day, self.day_start)) - timedelta(seconds=1)
+        products = search(self.base_url, block.region, (start, end), self.max_cloud)
+        return [self._scene(product) for product in products]
+
+    def _scene(self, product: Product) -> Scene:
+        """One granule."""
+        observed = np.datetime64(product.observed.replace(tzinfo=None), "s")
+        return Scene(
+            id=product.id,
+            source="sentinel2",
+            observed=observed,
+            available=observed + hours(self.latency_hours),
+            request={"product": product},
+            superseded=product.older,
+        )
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Bring a granule into the cache, averaged to 100 m, once.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Folder shared by all workers.
+
+        Returns
+        -------
+        Path
+            A GeoTIFF of 13 bands and the share observed in all of them.
+
+        Raises
+        ------
+        CredentialsError
+            If there is no key, or it is refused.
+        ProviderError
+            If the archive fails.
+        CorruptFileError
+            If a file is damaged, or is not of this granule.
+        """
+        product = scene.request.get("product")
+        if not isinstance(product, Product):
+            raise SourceError(f"{scene.id} is no scene of this source: take one from its search()")
+        archive = Archive(endpoint=self.archive_url, attempts=self.attempts, pause=self.pause)
+        return cached(
+            cache,
+            f"{product.id}-100m.tif",
+            lambda path: average_granule(product, archive, cache, self.connections, path),
+        )
+
+    @property
+    def archive_url(self) -> str:
+        """Address of the S3 service that belongs to the catalogue.
+
+        Returns
+        -------
+        str
+            Without the bucket.
+        """
+        return _EODATA if self.base_url == CATALOGUE else f"{self.base_url}/s3"
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a granule.
+
+        Parameters
+        ----------
+        path : Path
+            A result of `fetch`.
+
+        Returns
+        -------
+        xr.Dataset
+            ``reflectance (band, y, x)``, NaN where nothing was measured, and ``observed (y, x)``,
+            the share of the cell that was, in all bands; 100 m, in UTM. Clouds are still there:
+            the attribute ``mask`` says which mask to apply.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged or another one.
+        """
+        reflectance, observed, cells = read_average(path)
+        return msi_scene(reflectance, observed, cells, "bilinear")
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Mosaic the granules of a day: each cell from the clearest.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Aligned to the block's cells, with ``clear (y, x)`` from a cloud mask; without it, all
+            that was observed counts as clear.
+        block : Block
+            A tile and a fire day.
+
+        Returns
+        -------
+        xr.Dataset
+            ``reflectance (time, band, y, x)`` and ``clear (time, y, x)``, 0 = cloudy; NaN where
+            nobody looked.
+        """
+        return clearest(scenes, block)
+
+    def cost(self, block: Block) -> Cost:
+        """Estimate what a block takes, with nothing asked.
+
+        From the geometry of orbit and tiles alone: how often a place of this latitude is seen, and
+        how many files its area fills. A granule that several blocks share is counted in parts, so
+        that costs of blocks add up. Clouds are not considered: `max_cloud` leaves out up to half.
+
+        Parameters
+        ----------
+        block : Block
+            A tile and a fire day.
+
+        Returns
+        -------
+        Cost
+            Expected values, not whole numbers.
+        """
+        x0, y0, x1, y1 = block.extent
+        wkt = crs_of(block.geobox).to_wkt()
+        to_degrees = Transformer.from_crs(wkt, "EPSG:4326", always_xy=True)
+        latitude = math.radians(to_degrees.transform((x0 + x1) / 2, (y0 + y1) / 2)[1])
+        parallel = _EQUATOR * math.cos(latitude)
+        # sin(azimuth) = cos(inclination) / cos(latitude): spherical triangle of track and meridian
+        lean = math.cos(math.radians(_INCLINATION)) / math.cos(latitude)
+        across = _SWATH / math.sqrt(max(1 - lean**2, 0.05))  # the poles are never reached
+        satellites = 1 + int(block.times[0] >= _SECOND_SATELLITE)
+        looks = satellites * _ORBITS * across / parallel
+        squares = (x1 - x0) * (y1 - y0) / 1e10
+        squares *= 1 + 100 / (parallel / 60)  # tiles of both zones where zones meet
+        granules = looks * squares * (1 + 100 / _SWATH)  # the swath's edge cuts tiles
+        return Cost(
+            granules=granules,
+            requests=1 + _FILES * granules,
+            bytes=looks * squares * 1.098**2 * _GRANULE_BYTES,  # what was not seen has no bytes
+        )
