@@ -20,7 +20,7 @@ from firesat.scaling import Scaler
 from firesat.window import Window
 from tests.tiny_cube import write_tiny_cube
 
-CONFIG = "configs/data/canadafiresat_protocol.yaml"
+CONFIG = "configs/canadafiresat_protocol.yaml"
 CONFIGS = Path(__file__).parents[1] / "configs"
 SIZE, DAY = 28, np.timedelta64(1, "D")
 

@@ -72,6 +72,12 @@ def test_a_day_is_read_or_refused() -> None:
             parse_day(text)
 
 
+@pytest.mark.parametrize("hour", [-1, 24])
+def test_a_day_starts_within_the_day(hour: int) -> None:
+    with pytest.raises(WindowError, match=f"day_start is {hour}: give an hour UTC, 0 to 23"):
+        Window(day_start=hour)
+
+
 @pytest.mark.parametrize(("history", "horizon"), [(0, 8), (64, 0), (-1, 1)])
 def test_windows_without_past_or_future_are_refused(history: int, horizon: int) -> None:
     with pytest.raises(WindowError, match=f"got history={history}, horizon={horizon}"):
