@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
+from firesat.sources.quotas import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,33 @@ class Source(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Check, without asking anybody, that this machine has what fetching needs.
+
+        Raises
+        ------
+        CredentialsError
+            If a key is missing.
+        ConfigError
+            If a local file is missing.
+        """
+        ...
+
+    def cost(self, blocks: Sequence[Block]) -> Cost:
+        """Estimate what blocks take, without asking anybody.
+
+        Parameters
+        ----------
+        blocks : sequence of Block
+            Pieces of its group; what several of them share is counted once.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        ...
+
     def search(self, block: Block) -> list[Scene]:
         """List what a block is made of.
 
@@ -164,6 +192,7 @@ class Source(Protocol):
         ...
 
 
+_LONGEST = 180  # characters of a file name; locks and parts add some
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
 
 
@@ -178,7 +207,8 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
     cache : Path
         Folder; made if absent.
     name : str
-        File name; other characters than letters, digits and ``._=-`` become ``_``.
+        File name; other characters than letters, digits and ``._=-`` become ``_``, and a digest
+        tells such names apart.
     download : callable
         Writes the whole file to the path it is given.
 
@@ -211,9 +241,13 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
 
 
 def _safe_name(name: str) -> str:
-    """A file name that cannot leave its folder nor exceed the file system's limit."""
+    """A file name that cannot leave its folder, nor exceed the file system's limit.
+
+    Whatever had to be changed is told apart by a digest of the whole.
+    """
     safe = _UNSAFE.sub("_", name).lstrip(".")
-    if len(safe) <= 180:
+    if safe == name and len(safe) <= _LONGEST:
         return safe
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{safe[:120]}-{digest}{Path(safe).suffix[:12]}"
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    ending = Path(safe).suffix[:12]
+    return f"{safe.removesuffix(ending)[:120]}-{digest}{ending}"
