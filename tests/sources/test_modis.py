@@ -10,7 +10,7 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError
 from firesat.grid import geobox
 from firesat.raster import align
-from firesat.sources._composites import composite_end
+from firesat.sources._composites import composite_end, tiles_of
 from firesat.sources._hdf4 import SINUSOIDAL, TILE
 from firesat.sources._modis_products import bits
 from firesat.sources.modis import Modis
