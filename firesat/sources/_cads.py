@@ -168,8 +168,8 @@ def find_key() -> str:
     key = os.environ.get("CDSAPI_KEY") or _key_in(file)
     if not key:
         raise CredentialsError(
-            f"no Copernicus key in CDSAPI_KEY nor {file}: get one at "
-            "https://cds.climate.copernicus.eu/profile, or work with the sandbox"
+            f"no Copernicus key in CDSAPI_KEY nor {file}: put url and key of "
+            "https://cds.climate.copernicus.eu/profile into ~/.cdsapirc, or work with the sandbox"
         )
     if ":" in key:  # cdsapi would fall back to a protocol that was switched off in 2024
         raise CredentialsError(

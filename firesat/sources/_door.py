@@ -18,6 +18,7 @@ from firesat.sources._pace import wait_turn
 from firesat.sources._reach import CheckedPools, Reach, retried
 from firesat.sources.commons import commons
 
+_REDIRECTS = 5  # one is usual, to where the files lie
 _PASSING = (429, 500, 502, 503, 504)  # refusals that may pass
 
 
@@ -185,6 +186,7 @@ def open_session(
         raise_on_status=False,  # the last answer says more than "too many retries"
     )
     session = requests.Session()
+    session.max_redirects = _REDIRECTS
     door = _Door(Reach(base_url=base_url, also=tuple(also)), retries)
     for scheme in ("http://", "https://"):
         session.mount(scheme, door)

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from firesat.errors import ProviderError
 from firesat.sources import _door
 from firesat.sources._door import Bearer, open_session, plain
-from firesat.sources._http import checked
+from firesat.sources._http import checked, silent
 from firesat.sources._pace import connection
 from firesat.sources.commons import commons
 
@@ -99,6 +99,8 @@ def download(
                     _go_on(session, url, auth, denied, begun, file)
                 _check_size(begun, size)
                 return
+            except requests.TooManyRedirects as error:
+                raise silent(url, error) from error
             except (BrokenOffError, requests.RequestException, HTTPError) as error:
                 reason = str(error) if isinstance(error, BrokenOffError) else type(error).__name__
             commons().meter.retries += 1

@@ -15,7 +15,7 @@ from firesat.sources._download import BrokenOffError, pieces
 from firesat.sources._http import checked, silent
 from firesat.sources._pace import connection, wait_turn
 from firesat.sources._reach import Reach
-from firesat.sources.commons import Commons, Token, commons
+from firesat.sources.commons import Commons, Token, commons, sharing
 
 _SPENT = "X-ProcessingUnits-Spent"
 _REFUSED = (
@@ -47,9 +47,13 @@ class HubClient(SentinelHubDownloadClient):
 
     def _do_download(self, request: DownloadRequest) -> requests.Response:
         """Send one request, wait for the whole answer, note what it cost."""
-        wait_turn(self._shared, units=self._units)
         base = self.config.sh_base_url
-        with connection(self._shared), closing(open_session(base, repeat=False)) as web:
+        with (
+            sharing(self._shared),
+            connection(self._shared),
+            closing(open_session(base, repeat=False)) as web,
+        ):
+            wait_turn(self._shared, units=self._units)
             response = web.request(
                 request.request_type.value,
                 str(request.url),

@@ -1,8 +1,8 @@
 """How often Sentinel-2 looks at a place: the geometry of its orbits, to plan by."""
 
 import math
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Collection
+from functools import cache, lru_cache
 
 import numpy as np
 from pyproj import Transformer
@@ -55,12 +55,12 @@ def looks_a_day(latitude: float) -> float:
     return _ORBITS_A_DAY * across / parallel
 
 
-def looks_at_squares(blocks: Sequence[Block]) -> float:
+def looks_at_squares(blocks: Collection[Block]) -> float:
     """Estimate how often fixed squares are seen, each once a look whatever blocks it touches.
 
     Parameters
     ----------
-    blocks : sequence of Block
+    blocks : collection of Block
         Tiles and days.
 
     Returns
@@ -68,11 +68,13 @@ def looks_at_squares(blocks: Sequence[Block]) -> float:
     float
         Expected requests.
     """
-    one_of_each = {block.index[1:]: block for block in blocks}
-    squares = {place: fixed_squares(block.region) for place, block in one_of_each.items()}
+    squares: dict[Place, tuple[Square, ...]] = {}
     days: dict[np.datetime64, set[Place]] = {}
     for block in blocks:
-        days.setdefault(block.times[0], set()).add(block.index[1:])
+        place = block.index[1:]
+        if place not in squares:
+            squares[place] = fixed_squares(block.region)
+        days.setdefault(block.times[0], set()).add(place)
 
     @cache
     def a_day(places: frozenset[Place]) -> float:

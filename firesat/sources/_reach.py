@@ -7,6 +7,7 @@ checked in the act of connecting, so a name cannot mean one thing when asked and
 """
 
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from urllib3.response import BaseHTTPResponse
 from firesat.errors import ConfigError, ProviderError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HOST = re.compile(r"[a-z0-9.:-]+", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -67,6 +69,8 @@ class Reach:
         if "@" in asked.netloc or asked.scheme not in _PORTS:
             return False
         host = asked.hostname or ""
+        if not _HOST.fullmatch(host):  # an encoded character could end the name that is looked up
+            return False
         if self.local:
             return host in _LOOPBACK and port_of(url) == port_of(self.base_url)
         if host == base.hostname:

@@ -5,8 +5,9 @@ the cache, need the same ones, and each is fetched once.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
@@ -64,7 +65,8 @@ def _of_zone(degrees: BaseGeometry, zone: int) -> Iterator[Square]:
 
 def _bent(shape: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """A shape in another CRS."""
-    moved: BaseGeometry = transform(shape, _bend(source, target).transform, interleaved=False)
+    bend: Callable[..., Any] = _bend(source, target).transform
+    moved: BaseGeometry = transform(shape, bend, interleaved=False)
     return moved
 
 

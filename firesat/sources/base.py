@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
 from firesat.sources.quotas import Cost
+from firesat.store.refusal import refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +111,13 @@ class Source(Protocol):
         """
         ...
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take, without asking anybody.
 
         Parameters
         ----------
-        blocks : sequence of Block
-            Pieces of its group; what several of them share is counted once.
+        blocks : collection of Block
+            Pieces of its group, a country's worth perhaps; what several share is counted once.
 
         Returns
         -------
@@ -221,9 +222,19 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
     ------
     SourceError
         If `download` wrote nothing.
+    StoreError
+        If the disk refuses: another file would fare no better.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     path = cache / _safe_name(name)
+    try:
+        return _once(cache, path, name, download)
+    except OSError as error:
+        raise refusal(error, path, "written") from error
+
+
+def _once(cache: Path, path: Path, name: str, download: Callable[[Path], None]) -> Path:
+    """Download unless it is there, or another worker is at it."""
+    cache.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return path
     with FileLock(cache / f".{path.name}.lock"):
@@ -246,7 +257,7 @@ def _safe_name(name: str) -> str:
     Whatever had to be changed is told apart by a digest of the whole.
     """
     safe = _UNSAFE.sub("_", name).lstrip(".")
-    if safe == name and len(safe) <= _LONGEST:
+    if safe == name and 0 < len(safe) <= _LONGEST:
         return safe
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
     ending = Path(safe).suffix[:12]

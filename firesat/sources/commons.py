@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from firesat.sources.quotas import Quota
 
 EARLY = 60.0  # seconds before its end at which a token is renewed
@@ -143,6 +145,8 @@ class Commons:
         What the block has used.
     away : callable
         Gives a context in which the worker may do something else: a provider makes one wait.
+    now : np.datetime64, optional
+        UTC; nothing that is published later is asked for. None = everything is.
     """
 
     provider: str = ""
@@ -151,6 +155,7 @@ class Commons:
     tokens: Tokens
     meter: Meter = field(default_factory=Meter)
     away: Callable[[], AbstractContextManager[object]] = nullcontext
+    now: np.datetime64 | None = None
 
 
 _AT_HAND: ContextVar[Commons] = ContextVar("commons")

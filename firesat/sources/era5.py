@@ -4,7 +4,7 @@ Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour b
 anything is averaged or resampled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -28,6 +28,7 @@ from firesat.sources._layers import (
     hours,
     latest,
     layer,
+    published,
 )
 from firesat.sources._weather import fill_sea, open_weather
 from firesat.sources.base import Scene, cached
@@ -140,12 +141,12 @@ class Era5Land:
         """
         find_key()
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Some times 32 days of the box.
 
         Returns
@@ -171,7 +172,8 @@ class Era5Land:
             12 UTC).
         """
         days = np.array(block.times, dtype="datetime64[D]")
-        needed = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+        around = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+        needed = published(around, self.latency_hours)
         box = degrees_around(block.region, margin=_MARGIN, step=0.1)
         return [self._scene(month, box, block) for month in by_month(needed)]
 

@@ -1,6 +1,6 @@
 """Fire weather indices computed by the Copernicus Emergency Management Service from ERA5."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,15 @@ from odc.geo.geobox import GeoBox
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import SourceError
 from firesat.sources._cads import DataStore, cost_of, find_key
-from firesat.sources._layers import NEVER, by_month, degrees_around, empty, hours, layer
+from firesat.sources._layers import (
+    NEVER,
+    by_month,
+    degrees_around,
+    empty,
+    hours,
+    layer,
+    published,
+)
 from firesat.sources._weather import fill_sea, open_weather
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
@@ -133,12 +141,12 @@ class CemsFireWeather:
         """
         find_key()
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Some times 32 days of the box.
 
         Returns
@@ -163,7 +171,7 @@ class CemsFireWeather:
             In order of time.
         """
         west, south, east, north = degrees_around(block.region, margin=_MARGIN, step=0.25)
-        days = np.array(block.times, dtype="datetime64[D]")
+        days = published(np.array(block.times, dtype="datetime64[D]"), self.latency_hours)
         return [self._scene(month, [north, west, south, east]) for month in by_month(days)]
 
     def _scene(self, days: list[np.datetime64], area: list[float]) -> Scene:

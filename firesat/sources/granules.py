@@ -1,7 +1,8 @@
 """Sentinel-2 L1C by granule from the Copernicus Data Space: how a whole country is fetched."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -103,7 +104,7 @@ class Sentinel2Granules:
         """
         find_key()
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         From the geometry of orbit and tiles alone: how often a place of this latitude is seen, and
@@ -112,7 +113,7 @@ class Sentinel2Granules:
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Tiles and fire days.
 
         Returns
@@ -120,18 +121,18 @@ class Sentinel2Granules:
         Cost
             Expected values, not whole numbers.
         """
-        seen: dict[tuple[int, int], int] = {}
+        seen: Counter[tuple[int, int]] = Counter()
+        places: dict[tuple[int, int], tuple[float, float]] = {}
         for block in blocks:
             place = block.index[1:]
-            seen[place] = seen.get(place, 0) + satellites(block.times[0])
-        granules = volume = 0.0
-        for place, block in {block.index[1:]: block for block in blocks}.items():
-            looks, files, full = _granules_a_look(block)
-            granules += seen[place] * looks * files
-            volume += seen[place] * looks * full  # what was not seen has no bytes
+            if place not in places:
+                places[place] = _granules_a_day(block)
+            seen[place] += satellites(block.times[0])
+        granules = sum(count * places[place][0] for place, count in seen.items())
+        full = sum(count * places[place][1] for place, count in seen.items())
         return Cost(
             requests=len(blocks) + _FILES * granules,
-            bytes=volume * _GRANULE_BYTES,
+            bytes=full * _GRANULE_BYTES,
             basis="looks: orbit geometry of the Sentinel-2 user handbook, clouds not considered; "
             "600 MB a full granule of 15 files",
         )
@@ -261,12 +262,14 @@ class Sentinel2Granules:
         return clearest(scenes, block)
 
 
-def _granules_a_look(block: Block) -> tuple[float, float, float]:
-    """How often one satellite sees a block a day; granules and full granules' worth each time."""
+def _granules_a_day(block: Block) -> tuple[float, float]:
+    """What one satellite sees of a block a day: granules, and how many full ones they amount to."""
     x0, y0, x1, y1 = block.extent
     middle = (x0 + x1) / 2, (y0 + y1) / 2
-    latitude = math.radians(degrees_of(crs_of(block.geobox).to_wkt(), *middle)[1])
-    # A degree of latitude has 111.3 km; tiles of both zones where zones meet, every 6 degrees.
-    squares = (x1 - x0) * (y1 - y0) / 1e10 * (1 + 100 / (6 * 111.3 * math.cos(latitude)))
-    looks = looks_a_day(math.degrees(latitude))
-    return looks, squares * (1 + 100 / SWATH), squares * 1.098**2  # the swath's edge cuts tiles
+    latitude = degrees_of(crs_of(block.geobox).to_wkt(), *middle)[1]
+    parallel = 111.3 * math.cos(math.radians(latitude))  # kilometres of a degree of longitude
+    looks = looks_a_day(latitude)
+    squares = (x1 - x0) * (y1 - y0) / 1e10
+    squares *= 1 + 100 / (6 * parallel)  # tiles of both zones where zones meet
+    # The swath's edge cuts tiles; what was not seen has no bytes.
+    return looks * squares * (1 + 100 / SWATH), looks * squares * 1.098**2

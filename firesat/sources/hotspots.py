@@ -1,7 +1,7 @@
 """Active-fire detections as Natural Resources Canada publishes them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -90,12 +90,12 @@ class Hotspots:
     def check(self) -> None:
         """Check nothing: the server is open to everybody."""
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Some times 32 days of tiles.
 
         Returns
@@ -103,7 +103,7 @@ class Hotspots:
         Cost
             Expected values.
         """
-        years = {str(day)[:4] for block in blocks for day in block.times}
+        years = {str(day)[:4] for block in blocks for day in (block.times[0], block.times[-1])}
         return Cost(
             requests=len(years) + 2 * len(blocks),
             bytes=_ARCHIVE_BYTES * len(years),

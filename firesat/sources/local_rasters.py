@@ -1,6 +1,6 @@
 """Your own rasters, under the lexicon's names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -160,12 +160,12 @@ class LocalRasters:
         for path in self.files:
             resolve(path, self.root, self.root_env)
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Give no cost: nothing is fetched.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Any.
 
         Returns

@@ -1,6 +1,6 @@
 """Your own perimeters of fires."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -114,12 +114,12 @@ class LocalVectors:
         for path in self.files:
             resolve(path, self.root, self.root_env)
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Give no cost: nothing is fetched.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Any.
 
         Returns

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,6 +77,7 @@ class Modis:
             group=product.group,
             level=product.level,
             variables=tuple(each.variable for each in product.layers),
+            span=product.days,
             attrs={
                 "source": f"MODIS {self.product}.{self.version}, {product.days}-day",
                 "provider": self.provider,
@@ -110,12 +111,12 @@ class Modis:
         """
         check_login()
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Tiles and composites.
 
         Returns
@@ -123,9 +124,13 @@ class Modis:
         Cost
             Expected values.
         """
-        one_of_each = {block.index[1:]: block for block in blocks}
-        places = {block.index[1:]: tiles_of(block.region) for block in one_of_each.values()}
-        wanted = {(block.times[0], tile) for block in blocks for tile in places[block.index[1:]]}
+        places: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        wanted: set[tuple[np.datetime64, tuple[int, int]]] = set()
+        for block in blocks:
+            place = block.index[1:]
+            if place not in places:
+                places[place] = tiles_of(block.region)
+            wanted |= {(block.times[0], tile) for tile in places[place]}
         size = self._product.granule_bytes
         return Cost(
             requests=2 * len(blocks) + 2 * len(wanted),

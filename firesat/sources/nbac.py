@@ -1,7 +1,7 @@
 """The National Burned Area Composite of Natural Resources Canada: perimeters of a season."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -69,6 +69,7 @@ class Nbac:
             group="nbac",
             level=100,
             variables=(*shares, *(Variable(name=date) for date in DATES)),
+            span=273,  # a season is over on 1 October
             attrs={
                 "source": "National Burned Area Composite",
                 "provider": self.provider,
@@ -97,12 +98,12 @@ class Nbac:
     def check(self) -> None:
         """Check nothing: the server is open to everybody."""
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Tiles and seasons.
 
         Returns

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -99,12 +99,12 @@ class Sentinel2:
         """
         find_key()
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take: a request for each look and square, none left out for clouds.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Tiles and fire days.
 
         Returns

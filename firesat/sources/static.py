@@ -1,6 +1,6 @@
 """Layers that do not change within a season: terrain, fuel, water, roads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
@@ -122,12 +122,12 @@ class Static:
             )
         return whole
 
-    def cost(self, blocks: Sequence[Block]) -> Cost:
+    def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
 
         Parameters
         ----------
-        blocks : sequence of Block
+        blocks : collection of Block
             Tiles.
 
         Returns
