@@ -67,6 +67,8 @@ class Layout:
         Time steps in a block.
     whole_box : bool
         Whether a block spans the region's box, as for weather, or one tile.
+    span : int
+        Days that a time step stands for: nothing of it is published before they have passed.
     attrs : dict
         Attributes of the group: source, provider, licence, latency.
     codec : {"zstd", "lz4"}
@@ -78,6 +80,7 @@ class Layout:
     variables: tuple[Variable, ...]
     steps: int = 1
     whole_box: bool = False
+    span: int = 1
     attrs: dict[str, str | float] = field(default_factory=dict)
     codec: Literal["zstd", "lz4"] = "zstd"
 

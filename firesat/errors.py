@@ -14,7 +14,9 @@
     ├── SourceError          a provider or a file did not deliver
     │   ├── CorruptFileError     a file is not what its name says
     │   ├── ProviderError        a provider refused, failed or timed out
+    │   │   └── UnreachableError     no connection to it at all
     │   └── LicenceError         a licence must be accepted on a web page first
+    ├── ClusterError         the machines that do the work are gone
     ├── SampleError          no training sample, or an impossible one
     │   ├── CorruptChipError     a stored chip is truncated or changed
     │   └── LeakError        chips that know what they could not have known
@@ -77,8 +79,16 @@ class ProviderError(SourceError):
     """A provider refused, failed or did not answer in time."""
 
 
+class UnreachableError(ProviderError):
+    """No connection to a provider could be opened: every other request would fare the same."""
+
+
 class LicenceError(SourceError):
     """A licence must be accepted on the provider's web page before the download."""
+
+
+class ClusterError(FiresatError):
+    """The scheduler or the machines that do the work are gone."""
 
 
 class SampleError(FiresatError):

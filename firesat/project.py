@@ -29,7 +29,7 @@ from firesat.metrics import EvaluateSettings
 from firesat.products.settings import PredictSettings
 from firesat.samples import SampleSettings
 from firesat.sandbox.config import WorldConfig
-from firesat.sources.base import Source
+from firesat.sources.settings import IngestSettings
 from firesat.store import address, in_bucket
 from firesat.window import Period, all_days
 
@@ -90,31 +90,6 @@ class CubeSettings:
             `cache`, or its default.
         """
         return self.cache or self.path.parent / "cache"
-
-
-@dataclass(frozen=True, kw_only=True)
-class IngestSettings:
-    """What is fetched, and by how many.
-
-    Parameters
-    ----------
-    sources : list of Source
-        One for each group of the cube.
-    workers : int
-        Processes on this machine.
-    address : str, optional
-        A running Dask scheduler to use instead, such as "tcp://10.0.0.1:8786".
-    memory_limit : str
-        Of each worker; Dask restarts one that exceeds it.
-    derive : list of str
-        Groups computed from others when the ingest has ended: "fire_weather", "labels".
-    """
-
-    sources: list[Source] = field(default_factory=list)
-    workers: int = 2
-    address: str | None = None
-    memory_limit: str = "2GiB"
-    derive: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,19 +98,19 @@ def print_json(content: object) -> None:
     sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
 
 
-def print_table(title: str, rows: Sequence[dict[str, str | int]]) -> None:
+def print_table(title: str, rows: Sequence[Mapping[str, str | float]]) -> None:
     """Print rows under their keys.
 
     Parameters
     ----------
     title : str
         Above the table.
-    rows : sequence of dict
+    rows : sequence of mapping
         The same keys in each.
     """
     table = Table(title=title, title_justify="left")
     for key in rows[0] if rows else []:
-        numeric = all(isinstance(row[key], int) for row in rows)
+        numeric = all(isinstance(row[key], (int, float)) for row in rows)
         table.add_column(key.replace("_", " "), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))

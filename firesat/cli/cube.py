@@ -175,20 +175,23 @@ def _verdict(arguments: Namespace, files: int, size: int, damages: int, repaired
 
 def _fetch_again(arguments: Namespace) -> bool:
     """Ingest and derive what is missing now; whether all of it came."""
+    from firesat.cli.watch import watching
     from firesat.jobs.derive import derive
     from firesat.jobs.ingest import ingest
 
     project = project_of(arguments)
     if project.cube.path.absolute() != arguments.cube.absolute():
         raise ConfigError(f"cube.path of {arguments.config} is {project.cube.path}: another cube")
-    with progress_bar("ingest") as advance:
-        report = ingest(project, advance)
+    with watching() as watch:
+        report = ingest(project, watch)
     for receipt in report.failed:
         screen.print(f"[red]failed[/red] {receipt.key}: {receipt.reason}", soft_wrap=True)
     if project.ingest.derive:
         with progress_bar("derive") as advance:
             derive(project.cube.path, project.ingest.derive, advance)
-    return not report.failed
+    for reason, blocks in report.not_attempted.items():
+        screen.print(f"[red]{blocks} not attempted[/red] {reason}", soft_wrap=True)
+    return report.complete
 
 
 def _export(arguments: Namespace) -> int:

@@ -45,6 +45,8 @@ A whole project stands in one YAML; start with
   firesat plan --config configs/canada.yaml         what all of Canada would take
 """
 
+_LOG_FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
 INTERRUPTED = 130  # what a shell reports for SIGINT
 
 
@@ -130,14 +132,14 @@ def _run(name: str, arguments: list[str]) -> int:
         parsed.unknown = unknown
     else:
         parsed = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if parsed.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    redaction = importlib.import_module("firesat.sources.redaction")
+    logs = logging.StreamHandler()
+    logs.setFormatter(redaction.RedactedFormatter(_LOG_FORM))
+    logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING, handlers=[logs])
     try:
         code: int = module.run(parsed)
     except FiresatError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.write(f"{type(error).__name__}: {redaction.redact(str(error))}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("stopped: what is finished is kept, run the command again to go on\n")

@@ -4,12 +4,11 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
-from configparser import ConfigParser
-from configparser import Error as ConfigFileError
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +16,16 @@ import psutil
 import requests
 
 from firesat import __version__
+from firesat.errors import CredentialsError
 
 PACKAGES = (
     "xarray", "zarr", "dask", "rasterio", "odc-geo", "sentinelhub", "boto3", "cdsapi", "eccodes",
     "pyhdf", "geopandas", "numba", "torch", "timm", "pytorch-lightning", "jsonargparse",
 )  # fmt: skip
-OPTIONAL = {"snakemake": "pip install 'firesat[pipeline]' for firesat run"}
+OPTIONAL = {
+    "snakemake": "pip install 'firesat[pipeline]' for firesat run",
+    "dask-jobqueue": "pip install 'firesat[hpc]' for workers on SLURM or PBS",
+}
 
 PROVIDERS = {
     "Copernicus Data Space": "https://sh.dataspace.copernicus.eu",
@@ -34,7 +37,16 @@ PROVIDERS = {
     "CWFIS Datamart": "https://cwfis.cfs.nrcan.gc.ca/downloads/nbac/",
 }
 
-TIMEOUT = 5.0  # seconds for a provider to answer
+KEYS = {
+    "Sentinel Hub key": (("SH_CLIENT_ID", "SH_CLIENT_SECRET"), "sentinelhub/config.toml"),
+    "Copernicus S3 key": (("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY"), "~/.aws/credentials"),
+    "CDS and EWDS key": (("CDSAPI_KEY",), "~/.cdsapirc"),
+    "NASA Earthdata token": (("EARTHDATA_TOKEN",), "~/.netrc"),
+}
+"""Variables that hold a key, and the file that may hold it instead."""
+
+CONNECT, TIMEOUT = 3.0, 5.0  # seconds to connect to a provider, and for its answer
+ALL_TIME = 8.0  # seconds for all of them together, name service included
 MEMORY_NEEDED = 6.0  # GiB: the demo's peak on two workers stays below
 DISK_NEEDED = 10.0  # GiB
 
@@ -75,9 +87,7 @@ def examine(*, ask_providers: bool = True) -> list[Finding]:
         Packages, formats, machine, credentials, then providers.
     """
     findings = [*_packages(), *_formats(), *_machine(), *_credentials()]
-    if ask_providers:
-        findings += [_provider(name, url) for name, url in PROVIDERS.items()]
-    return findings
+    return [*findings, *_providers()] if ask_providers else findings
 
 
 def _packages() -> Iterator[Finding]:
@@ -152,81 +162,87 @@ def _machine() -> Iterator[Finding]:
 
 
 def _credentials() -> Iterator[Finding]:
-    """Which keys are found, and where; never what they are."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-    toml = config / "sentinelhub" / "config.toml"
-    yield _key(
-        "Sentinel Hub key",
-        _variables("SH_CLIENT_ID", "SH_CLIENT_SECRET") or _file(toml),
-        f"set SH_CLIENT_ID and SH_CLIENT_SECRET, or fill {toml}",
-    )
-    aws = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    yield _key(
-        "Copernicus S3 key",
-        _variables("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY") or _profile(aws, "cdse"),
-        f"set CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY, or add [cdse] to {aws}",
-    )
-    yield _key(
-        "CDS and EWDS key",
-        _variables("CDSAPI_KEY") or _file(Path(os.environ.get("CDSAPI_RC", "~/.cdsapirc"))),
-        "put url and key into ~/.cdsapirc",
-    )
-    yield _key(
-        "NASA Earthdata token",
-        _variables("EARTHDATA_TOKEN") or _netrc("urs.earthdata.nasa.gov"),
-        "set EARTHDATA_TOKEN, or add urs.earthdata.nasa.gov to ~/.netrc",
-    )
+    """Which keys are found; never what they are. Without any, the sandbox still works."""
+    from firesat.sources import _cads, _earthdata, _eodata, _sentinelhub
+
+    checks: dict[str, Callable[[], object]] = {
+        "Sentinel Hub key": _sentinelhub.find_key,
+        "Copernicus S3 key": _eodata.find_key,
+        "CDS and EWDS key": _cads.find_key,
+        "NASA Earthdata token": _earthdata.check_login,
+    }
+    for subject, check in checks.items():
+        try:
+            check()
+        except CredentialsError as error:
+            found, _, advice = str(error).partition(": ")
+            yield Finding(subject=subject, state="note", detail=found, advice=advice)
+        else:
+            yield Finding(subject=subject, state="ok", detail=f"found in {_place(subject)}")
 
 
-def _key(subject: str, found: str, advice: str) -> Finding:
-    """A line about one key; without it the sandbox still works."""
-    if found:
-        return Finding(subject=subject, state="ok", detail=f"found in {found}")
-    return Finding(subject=subject, state="note", detail="not found", advice=advice)
+def _place(subject: str) -> str:
+    """Where a key was found: the variables come first."""
+    names, file = KEYS[subject]
+    there = all(os.environ.get(name) for name in names)
+    return " and ".join(names) if there else file
 
 
-def _variables(*names: str) -> str:
-    """The variables' names, when all are set."""
-    return " and ".join(names) if all(os.environ.get(name) for name in names) else ""
+def _providers() -> list[Finding]:
+    """All providers, asked at the same time: none waits for another's silence."""
+    answers: dict[str, Finding] = {}
 
+    def ask(name: str, url: str) -> None:
+        """Note what one provider says."""
+        answers[name] = _provider(name, url)
 
-def _file(path: Path) -> str:
-    """The file's name, when it is there."""
-    path = path.expanduser()
-    return str(path) if path.is_file() else ""
-
-
-def _profile(path: Path, name: str) -> str:
-    """The credentials file's name, when it has the profile."""
-    parser = ConfigParser()
-    try:
-        parser.read(path.expanduser())
-    except (ConfigFileError, OSError, UnicodeDecodeError):
-        return ""
-    return f"{path} [{name}]" if parser.has_option(name, "aws_secret_access_key") else ""
-
-
-def _netrc(host: str) -> str:
-    """The netrc's name, when it knows the host."""
-    path = Path.home() / ".netrc"
-    try:
-        known = netrc(str(path)).hosts
-    except (OSError, NetrcParseError):
-        return ""
-    return str(path) if host in known else ""
+    # Daemons: a name service that hangs keeps a thread, but not the command.
+    crew = [threading.Thread(target=ask, args=item, daemon=True) for item in PROVIDERS.items()]
+    for each in crew:
+        each.start()
+    end = time.monotonic() + ALL_TIME
+    for each in crew:
+        each.join(max(0.0, end - time.monotonic()))
+    late = f"no answer within {ALL_TIME:.0f} s"
+    return [answers.get(name) or _silent(name, late) for name in PROVIDERS]
 
 
 def _provider(name: str, url: str) -> Finding:
-    """Whether a provider answers at all; which status it answers with does not matter."""
+    """Whether a provider answers, and with what."""
     try:
-        with requests.get(url, timeout=TIMEOUT, stream=True) as response:
+        with requests.get(url, timeout=(CONNECT, TIMEOUT), stream=True) as response:
             status = response.status_code
     except requests.RequestException as error:
-        reason = type(error).__name__
+        return _silent(name, _kind(error))
+    if status >= 500:
         return Finding(
             subject=name,
             state="bad",
-            detail=f"does not answer ({reason})",
-            advice="check the network or the provider's status page; the sandbox needs neither",
+            detail=f"is in trouble (HTTP {status})",
+            advice="see the provider's status page and run again later; finished blocks are kept",
         )
     return Finding(subject=name, state="ok", detail=f"answers (HTTP {status})")
+
+
+def _silent(name: str, reason: str) -> Finding:
+    """A provider that does not answer, and what to do about it."""
+    advice = {
+        "no such host": "check the network and its name service, or set HTTPS_PROXY",
+        "no connection": "a firewall may close the way out: set HTTPS_PROXY, or ask its keeper",
+        "an untrusted certificate": "set REQUESTS_CA_BUNDLE to your network's certificates",
+    }.get(reason, "check the network or the provider's status page")
+    return Finding(
+        subject=name,
+        state="bad",
+        detail=f"does not answer ({reason})",
+        advice=f"{advice}; the sandbox needs no network",
+    )
+
+
+def _kind(error: requests.RequestException) -> str:
+    """What kept a provider's answer away."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "an untrusted certificate"
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return f"no answer within {TIMEOUT:.0f} s"
+    return "no such host" if "NameResolution" in repr(error) else "no connection"

@@ -159,20 +159,22 @@ class Manifest:
         """
         return {r.key for r in self.loose() if r.group == group and r.status != "failed"}
 
-    def rows(self, group: str | None = None) -> list[Receipt]:
+    def rows(self, group: str | None = None, *, since: str = "") -> list[Receipt]:
         """Read the table.
 
         Parameters
         ----------
         group : str, optional
             One group; None = all.
+        since : str
+            Smallest key.
 
         Returns
         -------
         list of Receipt
             In the order of their keys.
         """
-        return list(self.table.rows(group))
+        return list(self.table.rows(group, since=since))
 
     def unnoted(self, group: str) -> list[Receipt]:
         """List the blocks done whose times the cube may not have yet.

@@ -97,6 +97,8 @@ class Receipt:
         Hash of the settings it was made with.
     reason : str
         Why it failed.
+    units : float
+        Processing units that the provider counted for it.
 
     Raises
     ------
@@ -114,6 +116,7 @@ class Receipt:
     stream: str = "final"
     config: str = ""
     reason: str = ""
+    units: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what nobody could count."""

@@ -170,22 +170,24 @@ class Table:
         query = "SELECT key FROM blocks WHERE group_name = ? AND status IN ('done', 'empty')"
         return {key for (key,) in self._ask(query, (group,))}
 
-    def rows(self, group: str | None = None) -> Iterator[Receipt]:
+    def rows(self, group: str | None = None, *, since: str = "") -> Iterator[Receipt]:
         """Read the table.
 
         Parameters
         ----------
         group : str, optional
             One group; None = all.
+        since : str
+            Smallest key.
 
         Yields
         ------
         Receipt
             In the order of their keys; one with a flipped bit is logged and left out.
         """
-        where = "" if group is None else "WHERE group_name = ?"
-        query = f"SELECT key, line FROM blocks {where} ORDER BY key"
-        yield from _parsed(self._ask(query, () if group is None else (group,)))
+        where = "" if group is None else "AND group_name = ?"
+        query = f"SELECT key, line FROM blocks WHERE key >= ? {where} ORDER BY key"
+        yield from _parsed(self._ask(query, (since,) if group is None else (since, group)))
 
     def unnoted(self, group: str) -> Iterator[Receipt]:
         """Read the rows of blocks done whose times the cube may not have.

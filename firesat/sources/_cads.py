@@ -1,8 +1,11 @@
 """The Copernicus data stores (CDS, EWDS): a key, a request, a file."""
 
 import logging
+import math
 import os
 import re
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +14,16 @@ import requests
 from ecmwf.datastores.processing import LinkError
 
 from firesat.errors import CredentialsError, LicenceError, ProviderError
+from firesat.sources._door import open_session
+from firesat.sources._download import download
+from firesat.sources._pace import connection
+from firesat.sources.base import Scene
+from firesat.sources.commons import commons
+from firesat.sources.quotas import Cost
 
 log = logging.getLogger(__name__)
+# Files lie in the stores' own clouds.
+_HOSTS = (".copernicus.eu", ".ecmwf.int", ".copernicus-climate.eu")
 _LINK = re.compile(r"https?://\S+[^\s.,;)]")
 
 
@@ -56,34 +67,109 @@ class DataStore:
         ProviderError
             If the store fails or refuses.
         """
-        client = cdsapi.Client(
-            url=self.url,
-            key=_key(),
-            quiet=True,
-            progress=False,
-            retry_max=self.retries,
-            sleep_max=self.pause,
-        )
+        shared = commons()
         log.info("asking %s for %s", self.url, dataset)
+        # One of the store's places is held while the job waits; the worker may do something else.
+        with shared.away(), connection(shared), open_session(self.url, _HOSTS, repeat=False) as web:
+            address, size = self._result(web, dataset, request)
+            download(address, path, base_url=self.url, also=_HOSTS, size=size)
+
+    def _result(
+        self, web: requests.Session, dataset: str, request: dict[str, object]
+    ) -> tuple[str, int]:
+        """Have the store make a file; its address and size."""
         try:
-            client.retrieve(dataset, request, str(path))
+            client = self._client(web)
+            found = client.retrieve(dataset, request)
+            return str(found.location), int(found.content_length)
         except requests.HTTPError as error:
             raise _refused(self.url, dataset, error) from error
         except (requests.RequestException, RuntimeError, LinkError, OSError) as error:
-            raise ProviderError(
-                f"{self.url} failed to deliver {dataset} ({type(error).__name__}: {error}): run "
-                "the command again later"
-            ) from error
+            raise self._failed(dataset, error) from error
+        except (KeyError, TypeError, ValueError, AssertionError) as error:  # an odd answer
+            raise self._failed(dataset, error) from error
+
+    def _client(self, web: requests.Session) -> cdsapi.Client:
+        """The store's own client."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no news: the next call tells more
+            return cdsapi.Client(
+                url=self.url,
+                key=find_key(),
+                quiet=True,
+                progress=False,
+                retry_max=self.retries,
+                sleep_max=self.pause,
+                session=web,
+            )
+
+    def _failed(self, dataset: str, error: Exception) -> ProviderError:
+        """The store did not deliver."""
+        return ProviderError(
+            f"{self.url} failed to deliver {dataset} ({type(error).__name__}: {error}): run the "
+            "command again later"
+        )
 
 
-def _key() -> str:
-    """The user's key: the variable, else the file."""
+def cost_of(scenes: Iterable[Scene], degrees: float, basis: str) -> Cost:
+    """Estimate what jobs of a store take.
+
+    Parameters
+    ----------
+    scenes : iterable of Scene
+        With the stores' requests; those of one id count once.
+    degrees : float
+        Size of the data set's cells.
+    basis : str
+        Where the figures come from.
+
+    Returns
+    -------
+    Cost
+        Four HTTP requests a job; 16 bits a value, as GRIB is packed by the store.
+    """
+    fields, points = [], 0.0
+    for asked in {scene.id: scene.request for scene in scenes}.values():
+        kinds = [asked[key] for key in ("variable", "day", "time") if key in asked]
+        fields.append(math.prod(len(kind) for kind in kinds if isinstance(kind, list)))
+        points += fields[-1] * _points(asked["area"], degrees)
+    return Cost(
+        requests=4 * len(fields),
+        bytes=2 * points,
+        jobs=len(fields),
+        fields=sum(fields),
+        largest=max(fields, default=0),
+        basis=basis,
+    )
+
+
+def _points(area: object, degrees: float) -> float:
+    """Grid points of an area, north, west, south, east."""
+    if not isinstance(area, list):
+        return 0.0
+    north, west, south, east = area
+    return float((north - south) / degrees + 1) * float((east - west) / degrees + 1)
+
+
+def find_key() -> str:
+    """Find the user's key: the variable, else the file.
+
+    Returns
+    -------
+    str
+        Never printed.
+
+    Raises
+    ------
+    CredentialsError
+        If there is none, or one of the old form.
+    """
     file = Path(os.environ.get("CDSAPI_RC", Path.home() / ".cdsapirc"))
     key = os.environ.get("CDSAPI_KEY") or _key_in(file)
     if not key:
         raise CredentialsError(
-            f"no Copernicus key in CDSAPI_KEY nor {file}: get one at "
-            "https://cds.climate.copernicus.eu/profile, or work with the sandbox"
+            f"no Copernicus key in CDSAPI_KEY nor {file}: put url and key of "
+            "https://cds.climate.copernicus.eu/profile into ~/.cdsapirc, or work with the sandbox"
         )
     if ":" in key:  # cdsapi would fall back to a protocol that was switched off in 2024
         raise CredentialsError(

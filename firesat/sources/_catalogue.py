@@ -17,15 +17,17 @@ from shapely.geometry import mapping
 
 from firesat.errors import ProviderError
 from firesat.grid import crs_of
-from firesat.sources._http import checked, open_session, silent
+from firesat.sources._door import open_session
+from firesat.sources._http import checked, silent
+from firesat.sources._pace import connection
 from firesat.sources._products import Product, newest, product_of
+from firesat.sources.commons import commons
 
 log = logging.getLogger(__name__)
 
 COLLECTION = "sentinel-2-l1c"
 _PAGE = 100  # items; the service's own limit is 1000
 _MOST_PAGES = 50  # a block and day has one
-_TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two bytes
 _LEGACY = re.compile(r"S2[A-Z]_(OPER|USER)_PRD_MSIL1C_\w+", re.ASCII)  # before December 2016
 
 
@@ -87,7 +89,7 @@ def _items(
         "datetime": f"{start}/{end}",
         "limit": _PAGE,
     }
-    with open_session() as session:
+    with open_session(url) as session:
         for _ in range(_MOST_PAGES):
             page = _ask(session, f"{url}/search", body)
             yield from page["features"]
@@ -101,7 +103,8 @@ def _items(
 def _ask(session: requests.Session, url: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """One page, checked for its form."""
     try:
-        response = session.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False)
+        with connection(commons()):
+            response = session.post(url, json=body, allow_redirects=False)
         if response.is_redirect:
             raise ProviderError(f"{url} sends to another address, which is not followed")
         page = checked(response).json()

@@ -2,6 +2,7 @@
 
 import netrc
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,27 @@ import numpy as np
 import requests
 
 from firesat.errors import CredentialsError, ProviderError
-from firesat.sources._http import checked, download, open_session, silent
+from firesat.sources._door import open_session
+from firesat.sources._download import download
+from firesat.sources._http import checked, silent
+from firesat.sources._pace import connection
+from firesat.sources.commons import Token, commons
 
 LOGIN = "https://urs.earthdata.nasa.gov"
 _PAGE = 200
-_TIMEOUT = (10.0, 120.0)
+_MOST_PAGES = 50  # a block has one
+# The archive sends whoever is logged in to signed addresses of its cloud.
+_HOSTS = (".nasa.gov", ".cloudfront.net", ".amazonaws.com")
+_TOKEN_DAYS = 1  # a token that a login gives lasts for 60 days; nobody needs it longer than a run
 _TOKEN_HINT = (
     "put a token from https://urs.earthdata.nasa.gov/profile in EARTHDATA_TOKEN, or a line for "
     "machine urs.earthdata.nasa.gov in ~/.netrc"
 )
 
+_AFTER = "CMR-Search-After"
+
 Tiles = set[tuple[int, int]]
+Query = list[tuple[str, str]]
 
 
 def find_granules(
@@ -48,7 +59,7 @@ def find_granules(
     Raises
     ------
     ProviderError
-        If the repository fails or answers nonsense.
+        If the repository fails, answers nonsense or never ends.
     """
     url = f"{base_url}/search/granules.umm_json"
     query = [
@@ -60,23 +71,31 @@ def find_granules(
         *(("readable_granule_name[]", f"*.h{h:02d}v{v:02d}.*") for h, v in sorted(tiles)),
     ]
     headers: dict[str, str] = {}
+    with open_session(base_url) as session:
+        for _ in range(_MOST_PAGES):
+            page, after = _page(session, url, query, headers)
+            yield from page
+            if not page or after is None:
+                return
+            headers[_AFTER] = after
+    raise ProviderError(f"{url} gives more than {_MOST_PAGES} pages for one day: try later")
+
+
+def _page(
+    session: requests.Session, url: str, query: Query, headers: dict[str, str]
+) -> tuple[list[tuple[str, str]], str | None]:
+    """Names and addresses of one page, and where the next one starts."""
     try:
-        with open_session() as session:
-            while True:
-                answer = checked(session.get(url, params=query, headers=headers, timeout=_TIMEOUT))
-                items = answer.json()["items"]
-                if not items:
-                    return
-                yield from (_name_and_url(item, url) for item in items)
-                if "CMR-Search-After" not in answer.headers:
-                    return
-                headers["CMR-Search-After"] = answer.headers["CMR-Search-After"]
+        with connection(commons()):
+            answer = checked(session.get(url, params=query, headers=headers))
+        found = [_name_and_url(item, url) for item in answer.json()["items"]]
     except requests.RequestException as error:
         raise silent(url, error) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ProviderError(
             f"{url} gave an answer of another form ({type(error).__name__}: {error}): try later"
         ) from error
+    return found, answer.headers.get(_AFTER)
 
 
 def _name_and_url(item: dict[str, Any], url: str) -> tuple[str, str]:
@@ -115,26 +134,41 @@ def download_granule(url: str, path: Path, base_url: str) -> None:
             "base_url"
         )
     denied = f"the Earthdata token is missing or has expired; {_TOKEN_HINT}"
-    download(url, path, token=_token(), denied=denied)
+    download(url, path, base_url=base_url, also=_HOSTS, token=_token(), denied=denied)
+
+
+def check_login() -> None:
+    """Check, without asking anybody, that there is a token or a login.
+
+    Raises
+    ------
+    CredentialsError
+        If there is none.
+    """
+    if not os.environ.get("EARTHDATA_TOKEN") and _login() is None:
+        raise CredentialsError(f"no Earthdata token: {_TOKEN_HINT}; or work with the sandbox")
 
 
 def _token() -> str:
     """The user's token: the variable, else one made from the login in ``~/.netrc``."""
+    check_login()
+    login = _login()
     if token := os.environ.get("EARTHDATA_TOKEN"):
         return token
-    login = _login()
-    if login is None:
-        raise CredentialsError(f"no Earthdata token: {_TOKEN_HINT}; or work with the sandbox")
+    return commons().tokens.get(f"nasa {login and login[0]}", lambda: _new_token(login)).text
+
+
+def _new_token(login: tuple[str, str] | None) -> Token:
+    """A token for a login."""
     url = f"{LOGIN}/api/users/find_or_create_token"
     try:
-        with open_session() as session:
-            answer = session.post(url, auth=login, timeout=_TIMEOUT)
-            return str(
-                checked(answer, f"the login in ~/.netrc is refused; {_TOKEN_HINT}").json()[
-                    "access_token"
-                ]
+        with open_session(LOGIN) as session:
+            answer = session.post(url, auth=login)
+            content = checked(answer, f"the login in ~/.netrc is refused; {_TOKEN_HINT}").json()
+            return Token(
+                text=str(content["access_token"]), expires=time.time() + 86_400 * _TOKEN_DAYS
             )
-    except requests.RequestException as error:
+    except (requests.RequestException, KeyError, TypeError) as error:
         raise silent(url, error) from error
 
 

@@ -18,16 +18,22 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004  botocore's own
+    ConnectTimeoutError,
+    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
 )
 from filelock import FileLock, Timeout
 
 from firesat.errors import ConfigError, CorruptFileError, CredentialsError, ProviderError
+from firesat.sources._door import unreachable
 from firesat.sources._products import BUCKET, Stored
 
 KEY_VARIABLES = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
 PROFILE = "cdse"  # of ~/.aws/credentials: keys of another cloud are never sent to this one
+
+_NO_WAY_IN = (ConnectTimeoutError, EndpointConnectionError)
+_KNOCKS = 2  # without a connection: more would only cost every other block its time
 
 _CHUNK = 1 << 20
 _LONGEST_WAIT = 120.0  # seconds, whatever a server asks for
@@ -116,6 +122,8 @@ class Archive:
                 with body, path.open("wb") as file:
                     return _copy(body.iter_chunks(_CHUNK), file, stored.digest[0])
             except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+                if isinstance(error, _NO_WAY_IN) and attempt == _KNOCKS:
+                    raise unreachable(self.endpoint, error) from error
                 reason, asked = type(error).__name__, None
             except ClientError as error:
                 reason, asked = self._refusal(error, stored), _retry_after(error)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from firesat.sources._jp2 import average_band
 from firesat.sources._mgrs import tile_box
 from firesat.sources._products import Product
 from firesat.sources._safe import Placing, Radiometry, read_placing, read_radiometry
+from firesat.sources.commons import Meter, commons
 
 PIXELS = {
     **dict.fromkeys(("B02", "B03", "B04", "B08"), 10),
@@ -55,6 +56,8 @@ class Fetcher:
         Folder of this granule's files, gone afterwards.
     connections : int
         How many all workers may have open together.
+    meter : Meter
+        Where what is used is counted.
     """
 
     archive: Archive
@@ -63,6 +66,7 @@ class Fetcher:
     cache: Path
     folder: Path
     connections: int
+    meter: Meter = field(default_factory=Meter)
 
     def get(self, name: str) -> Path:
         """Fetch one file.
@@ -81,6 +85,8 @@ class Fetcher:
         path = self.folder / stored.key.rpartition("/")[2]
         with connection(self.cache, self.connections):
             self.archive.download(self.client, stored, path)
+        self.meter.requests += 1
+        self.meter.bytes += path.stat().st_size
         return path
 
     def use[T](self, name: str, path: Path, read: Callable[[Path], T]) -> T:
@@ -148,6 +154,7 @@ def average_granule(
             cache=cache,
             folder=folder,
             connections=connections,
+            meter=commons().meter,  # files come through threads, which do not know it
         )
         radiometry = fetcher.use("MTD_MSIL1C", fetcher.get("MTD_MSIL1C"), read_radiometry)
         placing = fetcher.use("MTD_TL", fetcher.get("MTD_TL"), read_placing)

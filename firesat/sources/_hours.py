@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
+from firesat.sources._layers import bounds_in
 from firesat.sources._weather import Field, relative_humidity, vapour_pressure
 
 Moments = NDArray[np.datetime64]
@@ -187,3 +189,23 @@ class HourTable:
         start = self.at("tp", later(days, hour - 24))
         water: Field = np.maximum(end + midnight - start, 0).astype("float32")
         return water
+
+
+def noon_hour(region: GeoBox, among: tuple[int, ...]) -> int:
+    """Find the hour of local standard noon in the middle of a region.
+
+    Parameters
+    ----------
+    region : GeoBox
+        Cells of any CRS.
+    among : tuple of int
+        Hours UTC that are there.
+
+    Returns
+    -------
+    int
+        The nearest of them after 0.
+    """
+    west, _, east, _ = bounds_in(region, "EPSG:4326")
+    noon = 12 - round((west + east) / 2 / 15)
+    return min((hour for hour in among if hour), key=lambda hour: abs(hour - noon))

@@ -1,84 +1,16 @@
-"""HTTP with manners: finite retries that wait as told, timeouts, and whole bodies or none."""
+"""Pages and lists from the web, and what to say when they do not come."""
 
 import re
-from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry
 
 from firesat.errors import CredentialsError, ProviderError
+from firesat.sources._door import open_session, plain
+from firesat.sources._pace import connection
+from firesat.sources.commons import commons
 
-_TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two bytes
-_CHUNK = 1 << 20
 _HREF = re.compile(r'href\s*=\s*"([^"?#]+)"', re.IGNORECASE)
-_LONGEST_WAIT = 120  # seconds, whatever a server asks for
-
-
-class _Patience(Retry):
-    """Retries that wait as told, within reason."""
-
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Seconds that the server asks to wait."""
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, _LONGEST_WAIT)
-
-
-_RETRY = _Patience(
-    total=6,
-    backoff_factor=0.5,
-    backoff_max=30,
-    backoff_jitter=0.2,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=("GET", "HEAD", "POST"),
-    raise_on_status=False,  # the last answer says more than "too many retries"
-)
-
-
-class Bearer(AuthBase):
-    """A token for one host; unlike a plain header, it is not displaced by ``~/.netrc``.
-
-    Parameters
-    ----------
-    token : str
-        The provider's token.
-    """
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request.
-
-        Parameters
-        ----------
-        request : requests.PreparedRequest
-            About to be sent.
-
-        Returns
-        -------
-        requests.PreparedRequest
-            With its authorization header.
-        """
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-def open_session() -> requests.Session:
-    """Open a session that retries 429 and 5xx and respects Retry-After.
-
-    Returns
-    -------
-    requests.Session
-        The caller closes it.
-    """
-    session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
-    return session
 
 
 def checked(response: requests.Response, denied: str = "") -> requests.Response:
@@ -105,24 +37,26 @@ def checked(response: requests.Response, denied: str = "") -> requests.Response:
     """
     if denied and response.status_code in (401, 403):
         raise CredentialsError(
-            f"{_plain(response.url)} answered {response.status_code} "
-            f"{response.reason or ''}: {denied}"
+            f"{plain(response.url)} answered {response.status_code} {response.reason or ''}: "
+            f"{denied}"
         )
     if not response.ok:
         raise ProviderError(
-            f"{_plain(response.url)} answered {response.status_code} {response.reason or ''}: "
+            f"{plain(response.url)} answered {response.status_code} {response.reason or ''}: "
             "check the address, or run the command again later"
         )
     return response
 
 
-def get_text(url: str) -> str:
+def get_text(url: str, base_url: str = "") -> str:
     """Read a page.
 
     Parameters
     ----------
     url : str
         Its address.
+    base_url : str
+        Root of the provider's addresses; default `url`.
 
     Returns
     -------
@@ -135,8 +69,8 @@ def get_text(url: str) -> str:
         If the provider refuses or stays silent.
     """
     try:
-        with open_session() as session:
-            return checked(session.get(url, timeout=_TIMEOUT)).text
+        with connection(commons()), open_session(base_url or url) as session:
+            return checked(session.get(url)).text
     except requests.RequestException as error:
         raise silent(url, error) from error
 
@@ -161,7 +95,7 @@ def list_links(url: str) -> list[str]:
     """
     base = url.rstrip("/") + "/"
     links = {urljoin(base, link) for link in _HREF.findall(get_text(base))}
-    return sorted(link for link in links if urlsplit(link).netloc == urlsplit(base).netloc)
+    return sorted(link for link in links if urlsplit(link)[:2] == urlsplit(base)[:2])
 
 
 def name_of(url: str) -> str:
@@ -180,55 +114,14 @@ def name_of(url: str) -> str:
     return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
 
 
-def download(url: str, path: Path, *, token: str | None = None, denied: str = "") -> None:
-    """Download a file whole.
-
-    Parameters
-    ----------
-    url : str
-        Its address.
-    path : Path
-        Where to write it.
-    token : str, optional
-        Bearer token; not passed on when the provider redirects to another host.
-    denied : str
-        What to do when the provider refuses the key.
-
-    Raises
-    ------
-    CredentialsError
-        If the provider refuses the key.
-    ProviderError
-        If it fails, or the body is shorter or longer than announced.
-    """
-    auth = Bearer(token) if token else None
-    headers = {"Accept-Encoding": "identity"}
-    try:
-        with (
-            open_session() as session,
-            session.get(url, headers=headers, auth=auth, stream=True, timeout=_TIMEOUT) as response,
-        ):
-            checked(response, denied)
-            with path.open("wb") as file:
-                file.writelines(response.iter_content(_CHUNK))
-            announced = response.headers.get("Content-Length")
-    except requests.RequestException as error:
-        raise silent(url, error) from error
-    size = path.stat().st_size
-    if announced is not None and size != int(announced):
-        raise ProviderError(
-            f"{_plain(url)} sent {size} of {announced} bytes: run the command again"
-        )
-
-
-def silent(url: str, error: requests.RequestException) -> ProviderError:
-    """Say that a provider did not answer.
+def silent(url: str, error: Exception) -> ProviderError:
+    """Say that a provider did not answer, or broke off.
 
     Parameters
     ----------
     url : str
         What was asked.
-    error : requests.RequestException
+    error : Exception
         What happened.
 
     Returns
@@ -237,17 +130,6 @@ def silent(url: str, error: requests.RequestException) -> ProviderError:
         To raise; without the address's query, which may hold a key.
     """
     return ProviderError(
-        f"{_plain(url)} did not answer ({type(error).__name__}): check the network, or run the "
+        f"{plain(url)} did not answer ({type(error).__name__}): check the network, or run the "
         "command again later"
     )
-
-
-def _plain(url: str) -> str:
-    """An address without its query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{_port(parts.port)}{parts.path}"
-
-
-def _port(port: int | None) -> str:
-    """A port as addresses write it."""
-    return f":{port}" if port else ""

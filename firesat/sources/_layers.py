@@ -13,6 +13,7 @@ from rasterio.warp import transform_bounds
 
 from firesat.blocks import Block
 from firesat.grid import Bounds, crs_of
+from firesat.sources.commons import commons
 from firesat.window import DAY_START
 
 CWFIS = "https://cwfis.cfs.nrcan.gc.ca/downloads"
@@ -53,6 +54,28 @@ def end_of_fire_day(day: np.datetime64, start: int = DAY_START) -> np.datetime64
     """
     end: np.datetime64 = day.astype("datetime64[D]").astype("datetime64[s]") + hours(24 + start)
     return end
+
+
+def published(days: NDArray[np.datetime64], latency_hours: float) -> NDArray[np.datetime64]:
+    """Leave out days that cannot have been published yet.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64[D]
+        Calendar days.
+    latency_hours : float
+        From the end of a day to its publication.
+
+    Returns
+    -------
+    ndarray of datetime64[D]
+        All of them where nobody has said what time it is.
+    """
+    now = commons().now
+    if now is None:
+        return days
+    ends = (days + np.timedelta64(1, "D")).astype("datetime64[s]")
+    return np.asarray(days[ends + hours(latency_hours) <= now])
 
 
 def by_month(days: NDArray[np.datetime64]) -> Iterator[list[np.datetime64]]:

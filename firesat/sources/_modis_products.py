@@ -61,6 +61,8 @@ class Product:
         Length of a composite; each year starts anew on 1 January.
     latency_hours : float
         From the end of a composite to its publication.
+    granule_bytes : float
+        Size to expect of a granule: FileSize in the archive's metadata of a full land tile.
     layers : tuple of Layer
         What is read.
     """
@@ -69,6 +71,7 @@ class Product:
     level: int
     days: int
     latency_hours: float
+    granule_bytes: float
     layers: tuple[Layer, ...]
 
 
@@ -151,33 +154,46 @@ def _leaves(name: str, scale: float) -> Layer:
     )
 
 
-def _vi(prefix: str, level: int) -> Product:
+def _vi(prefix: str, level: int, granule_bytes: float) -> Product:
     """A 16-day vegetation product."""
-    layers = tuple(_vegetation(prefix, name) for name in ("ndvi", "evi"))
-    return Product(group="modis_vi", level=level, days=16, latency_hours=168, layers=layers)
-
-
-def _lst(size: str, level: int, days: int, latency_hours: float) -> Product:
-    """A temperature product."""
-    layers = tuple(_temperature(time, size) for time in ("Day", "Night"))
     return Product(
-        group="modis_lst", level=level, days=days, latency_hours=latency_hours, layers=layers
+        group="modis_vi",
+        level=level,
+        days=16,
+        latency_hours=168,
+        granule_bytes=granule_bytes,
+        layers=tuple(_vegetation(prefix, name) for name in ("ndvi", "evi")),
+    )
+
+
+def _lst(size: str, level: int, days: int, latency_hours: float, granule_bytes: float) -> Product:
+    """A temperature product."""
+    return Product(
+        group="modis_lst",
+        level=level,
+        days=days,
+        latency_hours=latency_hours,
+        granule_bytes=granule_bytes,
+        layers=tuple(_temperature(time, size) for time in ("Day", "Night")),
     )
 
 
 # Latencies are those of forward processing, rounded up; the archive's production dates are years
-# later and say nothing of what a forecaster had.
+# later and say nothing of what a forecaster had. Sizes are FileSize in the metadata of
+# MOD13A1.A2022017.h12v11, MOD11A1.A2022030.h10v05, MOD11A2.A2022033.h19v10 and
+# MOD15A2H.A2022033.h13v10; MOD13A2 has a quarter of MOD13A1's pixels, MOD11B2 a 36th of MOD11A2's.
 PRODUCTS: dict[str, Product] = {
-    "MOD13A1": _vi("500m 16 days", 500),
-    "MOD13A2": _vi("1 km 16 days", 1000),
-    "MOD11A1": _lst("1km", 1000, 1, 48),
-    "MOD11A2": _lst("1km", 1000, 8, 72),
-    "MOD11B2": _lst("6km", 10_000, 8, 72),
+    "MOD13A1": _vi("500m 16 days", 500, 73.4e6),
+    "MOD13A2": _vi("1 km 16 days", 1000, 18.3e6),
+    "MOD11A1": _lst("1km", 1000, 1, 48, 6.7e6),
+    "MOD11A2": _lst("1km", 1000, 8, 72, 5.3e6),
+    "MOD11B2": _lst("6km", 10_000, 8, 72, 0.15e6),
     "MOD15A2H": Product(
         group="modis_fpar",
         level=500,
         days=8,
         latency_hours=96,
+        granule_bytes=14.2e6,
         layers=(_leaves("fpar", 0.01), _leaves("lai", 0.1)),
     ),
 }

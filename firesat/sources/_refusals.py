@@ -1,13 +1,17 @@
 """What Sentinel Hub's client raises, in our words."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from oauthlib.oauth2 import InsecureTransportError, OAuth2Error
 from requests import RequestException
-from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException
+from sentinelhub.exceptions import (
+    DownloadFailedException,
+    OutOfRequestsException,
+    SHRateLimitWarning,
+)
 
-from firesat.errors import ConfigError, CredentialsError, ProviderError
+from firesat.errors import CredentialsError, ProviderError
 
 RATE_LIMIT_TRIES = 20  # the client would otherwise repeat a refused request for ever
 
@@ -28,22 +32,15 @@ def refusals(base_url: str) -> Iterator[None]:
 
     Raises
     ------
-    ConfigError
-        If the address is not https and the library was not told that it may be.
     CredentialsError
         If the key is refused.
     ProviderError
         If the service fails, refuses or limits.
     """
     try:
-        yield
-    except InsecureTransportError as error:
-        raise ConfigError(
-            f"{base_url} is not https, so no token may be sent there: use https, or set "
-            "OAUTHLIB_INSECURE_TRANSPORT=1 for a server of your own"
-        ) from error
-    except OAuth2Error as error:
-        raise _key_refused(base_url, str(error)) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SHRateLimitWarning)  # it waits and counts: no news
+            yield
     except OutOfRequestsException as error:
         raise ProviderError(
             f"{base_url} still limits the rate after {RATE_LIMIT_TRIES} tries: your processing "
@@ -58,8 +55,8 @@ def refusals(base_url: str) -> Iterator[None]:
         ) from error
 
 
-def key_is_refused(error: DownloadFailedException) -> bool:
-    """Tell whether a download failed for its key or token.
+def token_is_refused(error: DownloadFailedException) -> bool:
+    """Tell whether a download failed for its token, which may have ended.
 
     Parameters
     ----------
@@ -69,23 +66,25 @@ def key_is_refused(error: DownloadFailedException) -> bool:
     Returns
     -------
     bool
-        True for 401 and 403.
+        True for 401.
     """
+    return _status(error) == 401
+
+
+def _status(error: DownloadFailedException) -> int:
+    """HTTP status of a failed download; 0 where none was received."""
     response = getattr(error.request_exception, "response", None)
-    return response is not None and response.status_code in (401, 403)
+    return 0 if response is None else int(response.status_code)
 
 
 def _failed(base_url: str, error: DownloadFailedException) -> ProviderError | CredentialsError:
     """The right error for a failed download."""
     text = " ".join(str(error).split())[:400]
-    if key_is_refused(error):
-        return _key_refused(base_url, text)
+    if _status(error) in (401, 403):
+        # 403 is also what the service says when the month's units are spent.
+        return CredentialsError(
+            f"{base_url} refuses the key or its allowance is spent ({text}): see the account's "
+            "dashboard, or put a valid pair in SH_CLIENT_ID and SH_CLIENT_SECRET; keys of one "
+            "deployment do not open another"
+        )
     return ProviderError(f"{base_url}: {text}; run the command again later")
-
-
-def _key_refused(base_url: str, reason: str) -> CredentialsError:
-    """The key is wrong, expired, or of another deployment."""
-    return CredentialsError(
-        f"{base_url} refuses the key ({reason}): put a valid pair in SH_CLIENT_ID and "
-        "SH_CLIENT_SECRET; keys of one deployment do not open another"
-    )

@@ -11,13 +11,14 @@ from sentinelhub.api.process import SentinelHubRequest
 from sentinelhub.config import SHConfig
 from sentinelhub.constants import CRS, MimeType, ResamplingType
 from sentinelhub.data_collections import DataCollection
-from sentinelhub.download.sentinelhub_client import SentinelHubDownloadClient
 from sentinelhub.exceptions import DownloadFailedException
 from sentinelhub.geometry import BBox
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CredentialsError
-from firesat.sources._refusals import RATE_LIMIT_TRIES, key_is_refused, refusals
+from firesat.sources._hub_client import HubClient, log_in
+from firesat.sources._refusals import RATE_LIMIT_TRIES, refusals, token_is_refused
+from firesat.sources.commons import Token, commons
 
 CDSE = "https://sh.dataspace.copernicus.eu"
 _CDSE_TOKEN = (
@@ -26,6 +27,7 @@ _CDSE_TOKEN = (
 _TOKEN_PATH = "/auth/realms/main/protocol/openid-connect/token"
 
 
+_RENEWALS = 3  # of a token in one call: more would mean that no token is any good
 MAX_SIDE = 2500  # pixels of a request: docs.sentinel-hub.com/api/latest/api/process
 _EVALSCRIPT = """//VERSION=3
 function setup() {{
@@ -75,7 +77,7 @@ def processing_units(
 class Hub:
     """One deployment of Sentinel Hub, through its own client.
 
-    The client keeps one token per process and renews it before it expires.
+    All workers of an ingest use one token; whoever finds it spent renews it for all.
 
     Parameters
     ----------
@@ -104,7 +106,7 @@ class Hub:
         CredentialsError
             If neither the variables nor the client's file hold a key.
         """
-        client_id, secret = _key()
+        client_id, secret = find_key()
         return SHConfig(
             use_defaults=True,
             sh_client_id=client_id,
@@ -144,8 +146,10 @@ class Hub:
         """
         config = self.config()
 
-        def search() -> list[tuple[datetime, str]]:
-            found = SentinelHubCatalog(config=config).search(
+        def search(token: Token) -> list[tuple[datetime, str]]:
+            catalog = SentinelHubCatalog(config=config)
+            catalog.client = HubClient(config, token)
+            found = catalog.search(
                 self._collection(),
                 bbox=BBox(box, CRS.WGS84),
                 time=period,
@@ -157,7 +161,7 @@ class Hub:
                 for item in found
             )
 
-        return self._ask(search)
+        return self._ask(config, search)
 
     def pixels(
         self,
@@ -202,32 +206,37 @@ class Hub:
             downsampling=ResamplingType.BILINEAR,
             other_args={"processing": {"harmonizeValues": True}},
         )
+        config = self.config()
         request = SentinelHubRequest(
             evalscript=_EVALSCRIPT,
             input_data=[source],
             responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
             bbox=BBox(box, CRS(str(epsg))),
             size=size,
-            config=self.config(),
+            config=config,
         )
-        client = SentinelHubDownloadClient(config=request.config)
 
-        def get() -> bytes:
+        def get(token: Token) -> bytes:
+            client = HubClient(config, token, units=processing_units(*size))
             content: bytes = client.download(request.download_list, decode_data=False)[0].content
             return content
 
-        return self._ask(get)
+        return self._ask(config, get)
 
-    def _ask[T](self, call: Callable[[], T]) -> T:
-        """Run a call; once more with a new token if the old one ended before its time."""
+    def _ask[T](self, config: SHConfig, call: Callable[[Token], T]) -> T:
+        """Run a call; again with a new token if the old one ended before its time."""
+        name = f"sentinelhub {config.sh_client_id} {self.base_url}"
+        spent = ""
         with refusals(self.base_url):
-            try:
-                return call()
-            except DownloadFailedException as error:
-                if not key_is_refused(error):
-                    raise
-                SentinelHubDownloadClient.clear_cache()
-                return call()
+            for _ in range(_RENEWALS):
+                token = commons().tokens.get(name, lambda: log_in(config), spent=spent)
+                try:
+                    return call(token)
+                except DownloadFailedException as error:
+                    if not token_is_refused(error):
+                        raise
+                    spent = token.text
+            return call(commons().tokens.get(name, lambda: log_in(config), spent=spent))
 
     def _collection(self) -> DataCollection:
         """L1C of this deployment: the library's own constant always leads to Planet's."""
@@ -236,8 +245,19 @@ class Hub:
         )
 
 
-def _key() -> tuple[str, str]:
-    """The user's key: the variables, else the client's file."""
+def find_key() -> tuple[str, str]:
+    """Find the user's key: the variables, else the client's file.
+
+    Returns
+    -------
+    tuple of str
+        Id and secret; never printed.
+
+    Raises
+    ------
+    CredentialsError
+        If there is none.
+    """
     # SHConfig() writes ~/.config/sentinelhub/config.toml where there is none: hence not used here.
     client_id, secret = os.environ.get("SH_CLIENT_ID"), os.environ.get("SH_CLIENT_SECRET")
     file = Path(SHConfig.get_config_location())

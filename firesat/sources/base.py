@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
+from firesat.sources.quotas import Cost
+from firesat.store.refusal import refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +99,33 @@ class Source(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Check, without asking anybody, that this machine has what fetching needs.
+
+        Raises
+        ------
+        CredentialsError
+            If a key is missing.
+        ConfigError
+            If a local file is missing.
+        """
+        ...
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take, without asking anybody.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Pieces of its group, a country's worth perhaps; what several share is counted once.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        ...
+
     def search(self, block: Block) -> list[Scene]:
         """List what a block is made of.
 
@@ -164,6 +193,7 @@ class Source(Protocol):
         ...
 
 
+_LONGEST = 180  # characters of a file name; locks and parts add some
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
 
 
@@ -178,7 +208,8 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
     cache : Path
         Folder; made if absent.
     name : str
-        File name; other characters than letters, digits and ``._=-`` become ``_``.
+        File name; other characters than letters, digits and ``._=-`` become ``_``, and a digest
+        tells such names apart.
     download : callable
         Writes the whole file to the path it is given.
 
@@ -191,9 +222,19 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
     ------
     SourceError
         If `download` wrote nothing.
+    StoreError
+        If the disk refuses: another file would fare no better.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     path = cache / _safe_name(name)
+    try:
+        return _once(cache, path, name, download)
+    except OSError as error:
+        raise refusal(error, path, "written") from error
+
+
+def _once(cache: Path, path: Path, name: str, download: Callable[[Path], None]) -> Path:
+    """Download unless it is there, or another worker is at it."""
+    cache.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return path
     with FileLock(cache / f".{path.name}.lock"):
@@ -211,9 +252,13 @@ def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:
 
 
 def _safe_name(name: str) -> str:
-    """A file name that cannot leave its folder nor exceed the file system's limit."""
+    """A file name that cannot leave its folder, nor exceed the file system's limit.
+
+    Whatever had to be changed is told apart by a digest of the whole.
+    """
     safe = _UNSAFE.sub("_", name).lstrip(".")
-    if len(safe) <= 180:
+    if safe == name and 0 < len(safe) <= _LONGEST:
         return safe
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{safe[:120]}-{digest}{Path(safe).suffix[:12]}"
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    ending = Path(safe).suffix[:12]
+    return f"{safe.removesuffix(ending)[:120]}-{digest}{ending}"

@@ -4,7 +4,7 @@ Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour b
 anything is averaged or resampled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,11 +16,11 @@ from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable, beside
 from firesat.errors import ConfigError, SourceError
-from firesat.sources._cads import DataStore
-from firesat.sources._hours import HourTable, hourly, later
+from firesat.sources._cads import DataStore, cost_of, find_key
+from firesat.sources._era5_names import AT_NOON, BANDS, BASIS, MEANS, REQUESTED, UNITS
+from firesat.sources._hours import HourTable, hourly, later, noon_hour
 from firesat.sources._layers import (
     NEVER,
-    bounds_in,
     by_month,
     degrees_around,
     end_of_fire_day,
@@ -28,31 +28,14 @@ from firesat.sources._layers import (
     hours,
     latest,
     layer,
+    published,
 )
 from firesat.sources._weather import fill_sea, open_weather
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
 
-_REQUESTED = (
-    "2m_temperature",
-    "2m_dewpoint_temperature",
-    "skin_temperature",
-    "10m_u_component_of_wind",
-    "10m_v_component_of_wind",
-    "total_precipitation",
-    "volumetric_soil_water_layer_1",
-    "snow_depth_water_equivalent",
-)
-_MEANS = ("t2m", "skt", "rh", "vp", "ws", "swvl1", "sd")
-_AT_NOON = ("t2m", "rh", "ws")
-_BANDS = (
-    "t2m", "t2m_max", "t2m_min", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd",
-    "t2m_noon", "rh_noon", "ws_noon", "tp_noon",
-)  # fmt: skip
-_UNITS = {"t2m": "K", "skt": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm",
-          "swvl1": "m3 m-3", "sd": "m"}  # fmt: skip
 _DAY = np.timedelta64(1, "D")
-_NRT_LATENCY = 120.0  # hours: ERA5-Land-T is published about 5 days behind real time
 _MARGIN = 0.2  # degrees: two cells
 
 
@@ -90,7 +73,7 @@ class Era5Land:
     noon_hour: int | None = None
     data_format: Literal["grib", "netcdf"] = "grib"
     stream: Literal["nrt", "final"] = "nrt"
-    latency_hours: float = _NRT_LATENCY
+    latency_hours: float = 120.0  # ERA5-Land-T is about 5 days behind real time
     day_start: int = DAY_START
     retries: int = 5
     pause: float = 60.0
@@ -117,7 +100,7 @@ class Era5Land:
         layout = Layout(
             group="era5_land",
             level=10_000,
-            variables=tuple(Variable(name=name) for name in _BANDS),
+            variables=tuple(Variable(name=name) for name in BANDS),
             steps=32,
             whole_box=True,
             attrs={
@@ -148,6 +131,32 @@ class Era5Land:
         """
         return days
 
+    def check(self) -> None:
+        """Check that there is a key.
+
+        Raises
+        ------
+        CredentialsError
+            If there is none.
+        """
+        find_key()
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Some times 32 days of the box.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        scenes = (scene for block in blocks for scene in self.search(block))
+        return cost_of(scenes, 0.1, BASIS)
+
     def search(self, block: Block) -> list[Scene]:
         """List the requests that a block needs: one per calendar month, of its days only.
 
@@ -163,7 +172,8 @@ class Era5Land:
             12 UTC).
         """
         days = np.array(block.times, dtype="datetime64[D]")
-        needed = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+        around = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+        needed = published(around, self.latency_hours)
         box = degrees_around(block.region, margin=_MARGIN, step=0.1)
         return [self._scene(month, box, block) for month in by_month(needed)]
 
@@ -183,7 +193,7 @@ class Era5Land:
             observed=end,
             available=end + hours(self.latency_hours),
             request={
-                "variable": list(_REQUESTED),
+                "variable": list(REQUESTED),
                 "year": year,
                 "month": number,
                 "day": numbers,
@@ -250,14 +260,14 @@ class Era5Land:
         if not fields:
             raise SourceError(
                 f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
-                f"ERA5-Land's {', '.join(_UNITS)}: fetch {self.dataset}"
+                f"ERA5-Land's {', '.join(UNITS)}: fetch {self.dataset}"
             )
         variables = {
             name: xr.DataArray(
                 fill_sea(values),
                 dims=raw[next(iter(raw.data_vars))].dims,
                 coords={"time": raw["time"]},
-                attrs={"units": _UNITS[name], "resampling": "bilinear"},
+                attrs={"units": UNITS[name], "resampling": "bilinear"},
             )
             for name, values in fields.items()
         }
@@ -284,12 +294,12 @@ class Era5Land:
         start = self.day_start
         steps = [step for step in range(24) if (start + step) % 24 in self.hours]
         within = [later(days, start + step) for step in steps]
-        arrays = {name: table.mean(name, within) for name in _MEANS}
+        arrays = {name: table.mean(name, within) for name in MEANS}
         arrays["t2m_max"] = table.extreme("t2m", within, np.maximum)
         arrays["t2m_min"] = table.extreme("t2m", within, np.minimum)
         arrays["tp"] = table.rain(later(days, 24), start)
-        noon = self.noon_hour or _noon_hour(block.region, self.hours)
-        for name in _AT_NOON:
+        noon = self.noon_hour or noon_hour(block.region, self.hours)
+        for name in AT_NOON:
             arrays[f"{name}_noon"] = table.at(name, later(days, noon))
         arrays["tp_noon"] = table.rain(days, noon)
         whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
@@ -302,10 +312,3 @@ class Era5Land:
     def _end(self, day: np.datetime64) -> np.datetime64:
         """When a day ends."""
         return end_of_fire_day(day, self.day_start)
-
-
-def _noon_hour(region: GeoBox, among: tuple[int, ...]) -> int:
-    """Hour UTC of local standard noon in the middle of the region, of those fetched."""
-    west, _, east, _ = bounds_in(region, "EPSG:4326")
-    noon = 12 - round((west + east) / 2 / 15)
-    return min((hour for hour in among if hour), key=lambda hour: abs(hour - noon))

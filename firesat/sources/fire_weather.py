@@ -1,6 +1,6 @@
 """Fire weather indices computed by the Copernicus Emergency Management Service from ERA5."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -12,10 +12,19 @@ from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import SourceError
-from firesat.sources._cads import DataStore
-from firesat.sources._layers import NEVER, by_month, degrees_around, empty, hours, layer
+from firesat.sources._cads import DataStore, cost_of, find_key
+from firesat.sources._layers import (
+    NEVER,
+    by_month,
+    degrees_around,
+    empty,
+    hours,
+    layer,
+    published,
+)
 from firesat.sources._weather import fill_sea, open_weather
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 
 # Ours: the store's request key. ISI is also seen as "initial_spread_index": a setting, not a fact.
 _REQUESTED = {
@@ -35,6 +44,9 @@ _DELIVERED = {
     "fwinx": "fwi",
     "fdsrte": "dsr",
 }
+_BASIS = (
+    "fields: variables x days, at most 3720 a job (measured September 2026); bytes: 16 bits a value"
+)
 _MARGIN = 0.5  # degrees: two of the service's cells
 _DAY = np.timedelta64(1, "D")
 
@@ -119,6 +131,32 @@ class CemsFireWeather:
         """
         return days
 
+    def check(self) -> None:
+        """Check that there is a key.
+
+        Raises
+        ------
+        CredentialsError
+            If there is none.
+        """
+        find_key()
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Some times 32 days of the box.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        scenes = (scene for block in blocks for scene in self.search(block))
+        return cost_of(scenes, float(self.grid.partition("/")[0] or 0.25), _BASIS)
+
     def search(self, block: Block) -> list[Scene]:
         """List the requests that a block needs: one per calendar month, of its days only.
 
@@ -133,7 +171,7 @@ class CemsFireWeather:
             In order of time.
         """
         west, south, east, north = degrees_around(block.region, margin=_MARGIN, step=0.25)
-        days = np.array(block.times, dtype="datetime64[D]")
+        days = published(np.array(block.times, dtype="datetime64[D]"), self.latency_hours)
         return [self._scene(month, [north, west, south, east]) for month in by_month(days)]
 
     def _scene(self, days: list[np.datetime64], area: list[float]) -> Scene:

@@ -1,7 +1,8 @@
 """Sentinel-2 L1C by granule from the Copernicus Data Space: how a whole country is fetched."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,48 +11,27 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
 from firesat.grid import crs_of
 from firesat.sources._averages import read_average
 from firesat.sources._catalogue import search
-from firesat.sources._eodata import Archive
+from firesat.sources._eodata import Archive, find_key
 from firesat.sources._granule import average_granule
 from firesat.sources._layers import end_of_fire_day, hours
 from firesat.sources._msi import clearest, msi_layout, msi_scene
+from firesat.sources._orbits import SWATH, degrees_of, looks_a_day, satellites
 from firesat.sources._products import Product
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 from firesat.window import DAY_START, reference_time, to_datetime
 
 CATALOGUE = "https://stac.dataspace.copernicus.eu/v1"
 _EODATA = "https://eodata.dataspace.copernicus.eu"
 
-# Sentinel-2 user handbook: 143 orbits in 10 days, swath, inclination, 600 MB a full L1C product.
-_ORBITS, _SWATH, _INCLINATION, _GRANULE_BYTES = 14.3, 290.0, 98.57, 600e6
-_EQUATOR = 40_075.0  # km
-_SECOND_SATELLITE = np.datetime64("2017-07-01")  # Sentinel-2B in routine operation
+_GRANULE_BYTES = 600e6  # a full L1C product: Sentinel-2 user handbook
 _FILES = 15  # of a granule: 13 bands and two of metadata
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What to expect of fetching something, on average.
-
-    Parameters
-    ----------
-    granules : float
-        Granules to open.
-    requests : float
-        To catalogue and archive.
-    bytes : float
-        To download.
-    """
-
-    granules: float
-    requests: float
-    bytes: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +93,49 @@ class Sentinel2Granules:
             The same days.
         """
         return days
+
+    def check(self) -> None:
+        """Check that there is a key.
+
+        Raises
+        ------
+        CredentialsError
+            If there is none.
+        """
+        find_key()
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        From the geometry of orbit and tiles alone: how often a place of this latitude is seen, and
+        how many files its area fills. A granule that several blocks share is counted in parts, so
+        that costs of blocks add up. Clouds are not considered: `max_cloud` leaves out up to half.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Tiles and fire days.
+
+        Returns
+        -------
+        Cost
+            Expected values, not whole numbers.
+        """
+        seen: Counter[tuple[int, int]] = Counter()
+        places: dict[tuple[int, int], tuple[float, float]] = {}
+        for block in blocks:
+            place = block.index[1:]
+            if place not in places:
+                places[place] = _granules_a_day(block)
+            seen[place] += satellites(block.times[0])
+        granules = sum(count * places[place][0] for place, count in seen.items())
+        full = sum(count * places[place][1] for place, count in seen.items())
+        return Cost(
+            requests=len(blocks) + _FILES * granules,
+            bytes=full * _GRANULE_BYTES,
+            basis="looks: orbit geometry of the Sentinel-2 user handbook, clouds not considered; "
+            "600 MB a full granule of 15 files",
+        )
 
     def search(self, block: Block) -> list[Scene]:
         """List the granules of a block's day.
@@ -238,38 +261,15 @@ class Sentinel2Granules:
         """
         return clearest(scenes, block)
 
-    def cost(self, block: Block) -> Cost:
-        """Estimate what a block takes, with nothing asked.
 
-        From the geometry of orbit and tiles alone: how often a place of this latitude is seen, and
-        how many files its area fills. A granule that several blocks share is counted in parts, so
-        that costs of blocks add up. Clouds are not considered: `max_cloud` leaves out up to half.
-
-        Parameters
-        ----------
-        block : Block
-            A tile and a fire day.
-
-        Returns
-        -------
-        Cost
-            Expected values, not whole numbers.
-        """
-        x0, y0, x1, y1 = block.extent
-        wkt = crs_of(block.geobox).to_wkt()
-        to_degrees = Transformer.from_crs(wkt, "EPSG:4326", always_xy=True)
-        latitude = math.radians(to_degrees.transform((x0 + x1) / 2, (y0 + y1) / 2)[1])
-        parallel = _EQUATOR * math.cos(latitude)
-        # sin(azimuth) = cos(inclination) / cos(latitude): spherical triangle of track and meridian
-        lean = math.cos(math.radians(_INCLINATION)) / math.cos(latitude)
-        across = _SWATH / math.sqrt(max(1 - lean**2, 0.05))  # the poles are never reached
-        satellites = 1 + int(block.times[0] >= _SECOND_SATELLITE)
-        looks = satellites * _ORBITS * across / parallel
-        squares = (x1 - x0) * (y1 - y0) / 1e10
-        squares *= 1 + 100 / (parallel / 60)  # tiles of both zones where zones meet
-        granules = looks * squares * (1 + 100 / _SWATH)  # the swath's edge cuts tiles
-        return Cost(
-            granules=granules,
-            requests=1 + _FILES * granules,
-            bytes=looks * squares * 1.098**2 * _GRANULE_BYTES,  # what was not seen has no bytes
-        )
+def _granules_a_day(block: Block) -> tuple[float, float]:
+    """What one satellite sees of a block a day: granules, and how many full ones they amount to."""
+    x0, y0, x1, y1 = block.extent
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    latitude = degrees_of(crs_of(block.geobox).to_wkt(), *middle)[1]
+    parallel = 111.3 * math.cos(math.radians(latitude))  # kilometres of a degree of longitude
+    looks = looks_a_day(latitude)
+    squares = (x1 - x0) * (y1 - y0) / 1e10
+    squares *= 1 + 100 / (6 * parallel)  # tiles of both zones where zones meet
+    # The swath's edge cuts tiles; what was not seen has no bytes.
+    return looks * squares * (1 + 100 / SWATH), looks * squares * 1.098**2

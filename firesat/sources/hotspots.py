@@ -1,7 +1,7 @@
 """Active-fire detections as Natural Resources Canada publishes them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._download import download
 from firesat.sources._hotspots import count_hotspots, read_hotspots
-from firesat.sources._http import download, list_links, name_of
+from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, NEVER, OPEN_CANADA, end_of_fire_day, hours, layer
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
 
+_ARCHIVE_BYTES = 50e6  # of a year
 _DAY = np.timedelta64(1, "D")
 _DAILY = re.compile(r"(\d{4})(\d{2})(\d{2})\.csv")
 _YEARLY = re.compile(r"(\d{4})_hotspots\.zip")
@@ -84,6 +87,29 @@ class Hotspots:
         """
         return days
 
+    def check(self) -> None:
+        """Check nothing: the server is open to everybody."""
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Some times 32 days of tiles.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        years = {str(day)[:4] for block in blocks for day in (block.times[0], block.times[-1])}
+        return Cost(
+            requests=len(years) + 2 * len(blocks),
+            bytes=_ARCHIVE_BYTES * len(years),
+            basis="assumed: an archive of 50 MB a year; two listings a block",
+        )
+
     def search(self, block: Block) -> list[Scene]:
         """List the tables that a block needs: yearly archives, else daily files.
 
@@ -147,7 +173,9 @@ class Hotspots:
             If the server fails.
         """
         url = str(scene.request["url"])
-        return cached(cache, f"hotspots-{scene.id}", lambda path: download(url, path))
+        return cached(
+            cache, f"hotspots-{scene.id}", lambda path: download(url, path, base_url=self.base_url)
+        )
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a table.

@@ -1,7 +1,8 @@
 """Your own rasters, under the lexicon's names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -16,6 +17,7 @@ from firesat.sources._layers import empty, hours, latest, layer
 from firesat.sources._local import resolve
 from firesat.sources._rasters import read_bands
 from firesat.sources.base import Scene
+from firesat.sources.quotas import Cost
 from firesat.window import fire_day
 
 
@@ -49,7 +51,7 @@ class LocalRasters:
     latency_hours : float
         From the observation to its availability.
     comment : str
-        What who reads the cube must know of the files; an attribute of the group.
+        What readers of the cube must know of the files; an attribute of the group.
     root : str
         Folder of the files.
     root_env : str
@@ -147,6 +149,32 @@ class LocalRasters:
         taken = fire_day(np.array([self._taken(path) for path in self.files]))
         return np.intersect1d(taken, days.astype("datetime64[D]"))
 
+    def check(self) -> None:
+        """Check that the files are there.
+
+        Raises
+        ------
+        ConfigError
+            If one is not.
+        """
+        for path in self.files:
+            resolve(path, self.root, self.root_env)
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Give no cost: nothing is fetched.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Any.
+
+        Returns
+        -------
+        Cost
+            Of nothing.
+        """
+        return Cost(basis="files on disk")
+
     def search(self, block: Block) -> list[Scene]:
         """List the files of a block's day.
 
@@ -160,20 +188,13 @@ class LocalRasters:
         list of Scene
             In order of time.
         """
-        scenes = []
-        for path in sorted(self.files, key=self._taken):
-            observed = self._taken(path)
-            if fire_day(observed) == block.times[0].astype("datetime64[D]"):
-                available = observed + hours(self.latency_hours)
-                scenes.append(
-                    Scene(
-                        id=path,
-                        source=self.group,
-                        observed=observed,
-                        available=available,
-                    )
-                )
-        return scenes
+        day = block.times[0].astype("datetime64[D]")
+        latency = hours(self.latency_hours)
+        return [
+            Scene(id=path, source=self.group, observed=taken, available=taken + latency)
+            for path in sorted(self.files, key=self._taken)
+            if fire_day(taken := self._taken(path)) == day
+        ]
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
         """Find a file; nothing is copied.
@@ -219,14 +240,8 @@ class LocalRasters:
         GridError
             If it has no CRS and none is configured.
         """
-        dataset = read_bands(
-            path,
-            self.bands,
-            scale=self.scale,
-            offset=self.offset,
-            nodata=self.nodata,
-            crs=self.crs,
-        )
+        rule = partial(read_bands, scale=self.scale, offset=self.offset, nodata=self.nodata)
+        dataset = rule(path, self.bands, crs=self.crs)
         fine = abs(dataset.odc.geobox.resolution.x) < self.level
         if self.clear == "observed":
             dataset = dataset.assign(clear=self._observed(dataset, fine))

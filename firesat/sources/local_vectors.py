@@ -1,6 +1,6 @@
 """Your own perimeters of fires."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +18,7 @@ from firesat.sources._local import resolve
 from firesat.sources._perimeters import DATES, Columns, fire_table
 from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene
+from firesat.sources.quotas import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,32 @@ class LocalVectors:
         seasons = np.array([np.datetime64(f"{year}-01-01", "D") for year in self.files.values()])
         years = days.astype("datetime64[Y]").astype("datetime64[D]")
         return np.intersect1d(seasons, years)
+
+    def check(self) -> None:
+        """Check that the files are there.
+
+        Raises
+        ------
+        ConfigError
+            If one is not.
+        """
+        for path in self.files:
+            resolve(path, self.root, self.root_env)
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Give no cost: nothing is fetched.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Any.
+
+        Returns
+        -------
+        Cost
+            Of nothing.
+        """
+        return Cost(basis="files on disk")
 
     def search(self, block: Block) -> list[Scene]:
         """List the files of a block's year.

@@ -1,9 +1,8 @@
 """MODIS land products: granules found in NASA's CMR, HDF4 files from LP DAAC."""
 
 import logging
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,23 +11,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 
 from firesat.blocks import Block, Layout
 from firesat.errors import CorruptFileError
-from firesat.grid import crs_of
-from firesat.sources._earthdata import download_granule, find_granules
-from firesat.sources._hdf4 import SINUSOIDAL, TILE, check_magic, read_sds, tile_cells
+from firesat.sources._composites import composite_end, composite_start, day_of_year, tiles_of
+from firesat.sources._earthdata import check_login, download_granule, find_granules
+from firesat.sources._hdf4 import check_magic, read_sds, tile_cells
 from firesat.sources._layers import empty, georeferenced, hours, latest, layer
 from firesat.sources._modis_products import PRODUCTS, Layer, Product
 from firesat.sources._zips import extract, members
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(M[OY]D\w+)\.A(\d{7})\.h(\d{2})v(\d{2})\.(\d{3})\.(\d{13})")
-_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +77,7 @@ class Modis:
             group=product.group,
             level=product.level,
             variables=tuple(each.variable for each in product.layers),
+            span=product.days,
             attrs={
                 "source": f"MODIS {self.product}.{self.version}, {product.days}-day",
                 "provider": self.provider,
@@ -101,7 +99,45 @@ class Modis:
         ndarray of datetime64[D]
             Starts of the composites that hold at least one of the days.
         """
-        return np.unique(_composite_start(days, self._product.days))
+        return np.unique(composite_start(days, self._product.days))
+
+    def check(self) -> None:
+        """Check that there is a token or a login.
+
+        Raises
+        ------
+        CredentialsError
+            If there is none.
+        """
+        check_login()
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Tiles and composites.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        places: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        wanted: set[tuple[np.datetime64, tuple[int, int]]] = set()
+        for block in blocks:
+            place = block.index[1:]
+            if place not in places:
+                places[place] = tiles_of(block.region)
+            wanted |= {(block.times[0], tile) for tile in places[place]}
+        size = self._product.granule_bytes
+        return Cost(
+            requests=2 * len(blocks) + 2 * len(wanted),
+            bytes=size * len(wanted),
+            basis=f"a granule of {size / 1e6:.1f} MB: FileSize in LP DAAC's metadata of a full "
+            "land tile; two pages of search a block, two requests a granule",
+        )
 
     def search(self, block: Block) -> list[Scene]:
         """List the granules of a block's composite.
@@ -122,9 +158,9 @@ class Modis:
             If the repository fails.
         """
         start = block.times[0].astype("datetime64[D]")
-        end = _composite_end(start, self._product.days).astype("datetime64[s]")
-        tiles = set(_tiles(block.region))
-        wanted = f"{str(start)[:4]}{_day_of_year(start):03d}"
+        end = composite_end(start, self._product.days).astype("datetime64[s]")
+        tiles = tiles_of(block.region)
+        wanted = f"{str(start)[:4]}{day_of_year(start):03d}"
         newest: dict[tuple[int, int], tuple[str, str]] = {}
         for name, url in find_granules(self.base_url, self.product, self.version, start, tiles):
             match = _NAME.fullmatch(name)
@@ -264,34 +300,3 @@ def _physical(each: Layer, raw: dict[str, NDArray[Any]]) -> xr.DataArray:
 def _sds_names(layers: Sequence[Layer]) -> list[str]:
     """All layers of the file that are needed."""
     return sorted({name for each in layers for name in (each.sds, *each.quality)})
-
-
-def _day_of_year(day: np.datetime64) -> int:
-    """1 to 366."""
-    return int((day - day.astype("datetime64[Y]").astype("datetime64[D]")) / _DAY) + 1
-
-
-def _composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.datetime64]:
-    """Start of the composite that holds each day."""
-    years = days.astype("datetime64[Y]").astype("datetime64[D]")
-    since = (days.astype("datetime64[D]") - years).astype(np.int64)
-    return np.asarray(years + (since // length * length).astype("timedelta64[D]"))
-
-
-def _composite_end(start: np.datetime64, length: int) -> np.datetime64:
-    """Midnight after the composite's last day; the last one of a year is short."""
-    new_year = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]")
-    end: np.datetime64 = min(start + length * _DAY, new_year)
-    return end
-
-
-def _tiles(region: GeoBox) -> Iterator[tuple[int, int]]:
-    """Sinusoidal tiles, horizontal and vertical number, that a region touches."""
-    box = region.boundingbox
-    steps = [math.ceil(span / 2000) + 2 for span in (box.span_x, box.span_y)]
-    x = np.linspace(box.left - 1000, box.right + 1000, steps[0])
-    y = np.linspace(box.bottom - 1000, box.top + 1000, steps[1])
-    transform = Transformer.from_crs(crs_of(region).to_wkt(), SINUSOIDAL, always_xy=True)
-    east, north = transform.transform(*np.meshgrid(x, y))
-    horizontal, vertical = np.floor(east / TILE + 18), np.floor(9 - north / TILE)
-    yield from {(int(h), int(v)) for h, v in zip(horizontal.flat, vertical.flat, strict=True)}

@@ -1,7 +1,7 @@
 """The National Burned Area Composite of Natural Resources Canada: perimeters of a season."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.blocks import Block, Layout, Variable
+from firesat.sources._download import download
 from firesat.sources._drawing import draw_fires
-from firesat.sources._http import download, list_links, name_of
+from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
 from firesat.sources._perimeters import DATES, Columns, fire_table
 from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 
 _COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
+_COMPOSITE_BYTES = 181e6  # of 2023
 _RELEASE = re.compile(r"_(\d{4})(\d{2})(\d{2})(?:_shp)?\.", re.IGNORECASE)
 # The composites come with an ESRI .prj that names no authority: it is this one.
 _CRS = CRS.from_epsg(3978)
@@ -66,6 +69,7 @@ class Nbac:
             group="nbac",
             level=100,
             variables=(*shares, *(Variable(name=date) for date in DATES)),
+            span=273,  # a season is over on 1 October
             attrs={
                 "source": "National Burned Area Composite",
                 "provider": self.provider,
@@ -90,6 +94,29 @@ class Nbac:
             1 January of each year.
         """
         return np.unique(days.astype("datetime64[Y]")).astype("datetime64[D]")
+
+    def check(self) -> None:
+        """Check nothing: the server is open to everybody."""
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Tiles and seasons.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        years = {str(block.times[0])[:4] for block in blocks}
+        return Cost(
+            requests=len(years) + len(blocks),
+            bytes=_COMPOSITE_BYTES * len(years),
+            basis="a composite of 181 MB: that of 2023, the largest; a listing a block",
+        )
 
     def search(self, block: Block) -> list[Scene]:
         """Find the newest composite of a block's year.
@@ -150,7 +177,7 @@ class Nbac:
             If the server fails.
         """
         url = str(scene.request["url"])
-        return cached(cache, scene.id, lambda path: download(url, path))
+        return cached(cache, scene.id, lambda path: download(url, path, base_url=self.base_url))
 
     def read(self, path: Path) -> xr.Dataset:
         """Read perimeters.

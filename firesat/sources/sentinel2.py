@@ -1,35 +1,35 @@
 """Sentinel-2 L1C through Sentinel Hub: 13 bands of top-of-atmosphere reflectance."""
 
-import logging
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.blocks import Block, Layout
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
 from firesat.sources._layers import degrees_around, end_of_fire_day, hours
+from firesat.sources._mosaic import mosaic
 from firesat.sources._msi import SCALE, clearest, msi_layout, msi_scene
-from firesat.sources._sentinelhub import CDSE, Box, Hub, processing_units
-from firesat.sources._utm import utm_squares, utm_zone
+from firesat.sources._orbits import looks_at_squares
+from firesat.sources._overpasses import Granule, name_of_overpass, overpasses
+from firesat.sources._sentinelhub import CDSE, MAX_SIDE, Hub, find_key, processing_units
+from firesat.sources._utm import SIDE, Square, fixed_squares, grouped
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 from firesat.window import DAY_START, reference_time, to_datetime
 
-log = logging.getLogger(__name__)
-
 _BANDS = len(SENTINEL2_BANDS)
-_SAME_PASS = timedelta(minutes=2)  # granules of one overpass are seconds apart
 _AROUND = timedelta(minutes=1)
-
-Granule = tuple[datetime, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,39 @@ class Sentinel2:
         """
         return days
 
+    def check(self) -> None:
+        """Check that there is a key.
+
+        Raises
+        ------
+        CredentialsError
+            If there is none.
+        """
+        find_key()
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take: a request for each look and square, none left out for clouds.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Tiles and fire days.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        pixels = SIDE // self.resolution
+        requests = looks_at_squares(blocks)
+        return Cost(
+            requests=requests + len(blocks),
+            bytes=requests * 2 * (_BANDS + 1) * pixels**2,
+            units=requests * processing_units(pixels, pixels),
+            basis="looks: orbit geometry of the Sentinel-2 user handbook, clouds not considered; "
+            "units: docs.sentinel-hub.com, Processing unit definition; bytes: 14 bands of 16 bits",
+        )
+
     def search(self, block: Block) -> list[Scene]:
         """List the overpasses of a block's day.
 
@@ -100,7 +133,7 @@ class Sentinel2:
         Returns
         -------
         list of Scene
-            One per overpass and square of at most 2500 pixels, in UTM.
+            One per overpass and zone: fixed squares of UTM, at most 2500 pixels wide together.
 
         Raises
         ------
@@ -114,11 +147,11 @@ class Sentinel2:
         end = to_datetime(end_of_fire_day(day, self.day_start)) - timedelta(seconds=1)
         box = degrees_around(block.region, margin=0.0, step=0.001)
         granules = self._hub.granules(box, (start, end), self.max_cloud)
-        epsg = utm_zone(block.region)
+        groups = grouped(fixed_squares(block.region), MAX_SIDE * self.resolution)
         return [
-            self._scene(overpass, epsg, square)
-            for overpass in _overpasses(granules)
-            for square in utm_squares(block.region, epsg, self.resolution)
+            self._scene(overpass, squares)
+            for overpass in overpasses(granules)
+            for squares in groups
         ]
 
     @property
@@ -126,28 +159,32 @@ class Sentinel2:
         """The service."""
         return Hub(base_url=self.base_url, attempts=self.attempts, pause=self.pause)
 
-    def _scene(self, overpass: list[Granule], epsg: int, square: Box) -> Scene:
-        """One request."""
+    def _scene(self, overpass: list[Granule], squares: list[Square]) -> Scene:
+        """Some squares of one overpass."""
         first, last = overpass[0][0], overpass[-1][0]
         observed = np.datetime64(last.replace(tzinfo=None), "s")
-        corners = "-".join(f"{edge:.0f}" for edge in square)
+        stem = f"S2L1C-{name_of_overpass(overpass[0])}"
+        ending = f"{self.resolution}m-c{self.max_cloud:g}"
+        tiffs = [
+            f"{stem}-{epsg}-{x0:.0f}-{y0:.0f}-{SIDE}-{ending}.tif"
+            for epsg, (x0, y0, _, _) in squares
+        ]
+        digest = hashlib.sha256(" ".join(tiffs).encode()).hexdigest()[:12]
         return Scene(
-            id=f"S2L1C-{first:%Y%m%dT%H%M%S}-{epsg}-{corners}-{self.resolution}m"
-            f"-c{self.max_cloud:g}",
+            id=f"{stem}-{squares[0][0]}-{digest}-{ending}",
             source="sentinel2",
             observed=observed,
             available=observed + hours(self.latency_hours),
             request={
                 "start": (first - _AROUND).isoformat(),
                 "end": (last + _AROUND).isoformat(),
-                "epsg": str(epsg),
-                "square": ",".join(f"{edge:.0f}" for edge in square),
+                "squares": dict(zip(tiffs, squares, strict=True)),
                 "granules": [name for _, name in overpass],
             },
         )
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Bring an overpass into the cache, once.
+        """Bring an overpass into the cache, each of its squares once.
 
         Parameters
         ----------
@@ -159,7 +196,7 @@ class Sentinel2:
         Returns
         -------
         Path
-            The GeoTIFF as the service sent it: 13 bands and dataMask.
+            A list of GeoTIFFs beside it, as the service sent them: 13 bands and dataMask.
 
         Raises
         ------
@@ -170,28 +207,30 @@ class Sentinel2:
         CorruptFileError
             If it sent something else than asked.
         """
-        return cached(cache, f"{scene.id}.tif", lambda path: self._download(scene, path))
+        squares = cast("dict[str, Square]", scene.request["squares"])
+        for tiff, square in squares.items():
+            cached(cache, tiff, partial(self._download, scene, square))
+        text = json.dumps(list(squares))
+        return cached(cache, f"{scene.id}.json", lambda path: _write(path, text))
 
-    def _download(self, scene: Scene, path: Path) -> None:
-        """Ask for the pixels of a scene and check what came."""
-        asked = scene.request
-        x0, y0, x1, y1 = (float(edge) for edge in str(asked["square"]).split(","))
-        width, height = round((x1 - x0) / self.resolution), round((y1 - y0) / self.resolution)
+    def _download(self, scene: Scene, square: Square, path: Path) -> None:
+        """Ask for the pixels of a square and check what came."""
+        epsg, box = square
+        side = SIDE // self.resolution
         period = (
-            datetime.fromisoformat(str(asked["start"])),
-            datetime.fromisoformat(str(asked["end"])),
+            datetime.fromisoformat(str(scene.request["start"])),
+            datetime.fromisoformat(str(scene.request["end"])),
         )
-        content = self._hub.pixels(
-            (x0, y0, x1, y1), int(str(asked["epsg"])), (width, height), period, self.max_cloud
-        )
-        path.write_bytes(content)
+        path.write_bytes(self._hub.pixels(box, epsg, (side, side), period, self.max_cloud))
         with open_raster(path, driver="GTiff") as raster:
-            if raster.shape != (height, width) or raster.count != _BANDS + 1 or not raster.crs:
-                raise CorruptFileError(
-                    f"{self.base_url} sent {raster.count} bands of {raster.shape} in {raster.crs} "
-                    f"for {scene.id}, asked were {_BANDS + 1} of {(height, width)}: run again"
-                )
-        log.info("%s: about %.1f processing units", scene.id, processing_units(width, height))
+            wanted = (side, side), _BANDS + 1, epsg, (box[0], box[3])
+            corner = raster.transform.c, raster.transform.f
+            found = raster.shape, raster.count, raster.crs and raster.crs.to_epsg(), corner
+        if found != wanted:
+            raise CorruptFileError(
+                f"{self.base_url} sent (shape, bands, EPSG, corner) {found} for {scene.id}, asked "
+                f"was {wanted}: run again"
+            )
 
     def read(self, path: Path) -> xr.Dataset:
         """Read an overpass.
@@ -199,7 +238,7 @@ class Sentinel2:
         Parameters
         ----------
         path : Path
-            A GeoTIFF of 13 bands of digital numbers and dataMask.
+            A GeoTIFF of 13 bands of digital numbers and dataMask, or a list of such in one zone.
 
         Returns
         -------
@@ -212,14 +251,7 @@ class Sentinel2:
         CorruptFileError
             If the file is damaged or has other bands.
         """
-        with open_raster(path, driver="GTiff") as raster:
-            if raster.count != _BANDS + 1 or not raster.crs:
-                raise CorruptFileError(
-                    f"{path} has {raster.count} bands and CRS {raster.crs}, not 13 and dataMask in "
-                    "UTM: delete it and run the command again"
-                )
-            numbers = raster.read()
-            cells = GeoBox(raster.shape, raster.transform, str(raster.crs))
+        numbers, cells = mosaic(path, _BANDS + 1)
         seen = numbers[_BANDS] > 0
         # harmonised digital numbers: baseline 04.00's offset is taken off by the service
         reflectance = np.where(seen, numbers[:_BANDS] * np.float32(SCALE), np.float32(np.nan))
@@ -246,13 +278,6 @@ class Sentinel2:
         return clearest(scenes, block)
 
 
-def _overpasses(granules: list[Granule]) -> Iterator[list[Granule]]:
-    """Granules in groups of one overpass."""
-    group: list[Granule] = []
-    for granule in granules:
-        if group and granule[0] - group[-1][0] > _SAME_PASS:
-            yield group
-            group = []
-        group.append(granule)
-    if group:
-        yield group
+def _write(path: Path, text: str) -> None:
+    """Write a small file."""
+    path.write_text(text)

@@ -1,6 +1,6 @@
 """Layers that do not change within a season: terrain, fuel, water, roads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, cast
@@ -12,11 +12,13 @@ from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import ConfigError, CorruptFileError
-from firesat.sources._http import download, name_of
+from firesat.sources._download import download
+from firesat.sources._http import name_of
 from firesat.sources._layers import empty, latest, layer
 from firesat.sources._rasters import cut_raster, read_bands
 from firesat.sources._terrain import raster_size, terrain
 from firesat.sources.base import Scene, cached
+from firesat.sources.quotas import Cost
 
 _LAYERS = ("elevation", "fuel", "water", "road_distance")
 _MARGIN = 4  # pixels: slopes need neighbours, and interpolation needs one more
@@ -93,6 +95,49 @@ class Static:
         """
         return np.array([self.valid_from], dtype="datetime64[D]")
 
+    def check(self) -> None:
+        """Check that local files are there.
+
+        Raises
+        ------
+        ConfigError
+            If one is not.
+        """
+        if not self._remote:
+            for name in _LAYERS:
+                self._local(getattr(self, name))
+
+    @property
+    def _remote(self) -> bool:
+        """Whether the files lie at an address."""
+        return self.base_url.startswith(("http://", "https://"))
+
+    def _local(self, href: str) -> Path:
+        """A file in the folder."""
+        whole = Path(self.base_url).expanduser() / href
+        if not whole.is_file():
+            raise ConfigError(
+                f"there is no static layer {whole}: put the file there, or name folder and "
+                "file in the source's base_url and elevation, fuel, water, road_distance"
+            )
+        return whole
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Estimate what blocks take.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Tiles.
+
+        Returns
+        -------
+        Cost
+            Expected values.
+        """
+        remote = len(_LAYERS) * self._remote * bool(blocks)
+        return Cost(requests=remote, basis="one file a layer; their sizes are not known beforehand")
+
     def search(self, block: Block) -> list[Scene]:
         """List the files, each to be cut to the block's region.
 
@@ -144,18 +189,25 @@ class Static:
             If the server fails.
         """
         href, region = str(scene.request["href"]), cast("GeoBox", scene.request["region"])
-        if self.base_url.startswith(("http://", "https://")):
-            url = f"{self.base_url}/{href}"
-            whole = cached(cache, f"whole-{name_of(url)}", lambda path: download(url, path))
-        else:
-            whole = Path(self.base_url).expanduser() / href
-            if not whole.is_file():
-                raise ConfigError(
-                    f"there is no static layer {whole}: put the file there, or name folder and "
-                    "file in the source's base_url and elevation, fuel, water, road_distance"
-                )
+        whole = self._whole(href, cache) if self._remote else self._local(href)
+        try:
+            return cached(
+                cache,
+                f"{scene.id}.tif",
+                lambda path: cut_raster(whole, path, region, margin=_MARGIN),
+            )
+        except CorruptFileError:
+            if self._remote:
+                whole.unlink(missing_ok=True)  # to be fetched anew
+            raise
+
+    def _whole(self, href: str, cache: Path) -> Path:
+        """A file from its address, downloaded once."""
+        url = f"{self.base_url}/{href}"
         return cached(
-            cache, f"{scene.id}.tif", lambda path: cut_raster(whole, path, region, margin=_MARGIN)
+            cache,
+            f"whole-{name_of(url)}",
+            lambda path: download(url, path, base_url=self.base_url),
         )
 
     def read(self, path: Path) -> xr.Dataset:

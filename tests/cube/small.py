@@ -1,6 +1,6 @@
 """A cube of a few blocks whose every value is known, and the job that makes it like an ingest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,9 +13,10 @@ from firesat.blocks import Block, Layout, Variable, cut
 from firesat.cube import create_cube, groups, open_cube
 from firesat.cube.shards import pack
 from firesat.grid import Grid
-from firesat.jobs.ingest import ingest_block
+from firesat.jobs.ingest import Workplace, ingest_block
 from firesat.manifest import Manifest
 from firesat.sources.base import Scene
+from firesat.sources.quotas import Cost
 from firesat.store import exists
 
 GRID = Grid(region=(0.0, 620_000.0, 20_000.0, 640_000.0))
@@ -48,6 +49,12 @@ class Made:
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         return days
+
+    def check(self) -> None:
+        pass
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        return Cost()
 
     def search(self, block: Block) -> list[Scene]:
         self.fetched.append(block.key)
@@ -95,7 +102,8 @@ def make(path: Path, made: Sequence[Made]) -> None:
         manifest.fold()
         for number, source in enumerate(made):
             for block in missing(manifest, source):
-                receipt = ingest_block(source, block, cube, path.parent)
+                place = Workplace(cube=cube, cache=path.parent)
+                receipt = ingest_block(source, block, place).receipt
                 assert receipt.status == "done", receipt.reason
             if number == 0:
                 manifest.fold()

@@ -19,7 +19,7 @@ from firesat.cli.main import main
 from firesat.cube import cube_hash, cube_info, grid_of, open_cube
 from firesat.cube.verify import Verifier
 from firesat.errors import ConfigError, CubeError, StoreError
-from firesat.jobs.ingest import ingest
+from firesat.jobs.ingest import Unwatched, ingest
 from firesat.manifest import Manifest, Receipt, leave_receipt
 from firesat.project import CubeSettings, IngestSettings, Project, load
 from firesat.samples import Inputs, Reader
@@ -258,10 +258,10 @@ def test_an_ingest_into_a_bucket(bucket: str, tmp_path: Path) -> None:
         grid=GRID,
         ingest=IngestSettings(sources=[Made()], workers=1),
     )
-    assert ingest(project, lambda *_: None).counts == {"optical": {"done": 3}}
+    assert ingest(project, Unwatched()).counts == {"optical": {"done": 3}}
     assert check_readable(path, [Made()]) == 6
     assert not np.isnat(open_cube(path, "optical")["available_time"].values).any()
-    assert ingest(project, lambda *_: None).counts == {}
+    assert ingest(project, Unwatched()).counts == {}
     with pytest.raises(CubeError, match="has no group"):
         open_cube(path, "other")
 

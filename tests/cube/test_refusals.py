@@ -14,7 +14,7 @@ import pytest
 
 from firesat.cube import create_cube, cube_hash
 from firesat.errors import StoreError
-from firesat.jobs.ingest import ingest
+from firesat.jobs.ingest import Outcome, Unwatched, ingest
 from firesat.manifest import Manifest
 from firesat.project import CubeSettings, IngestSettings, Project
 from firesat.store import Holder
@@ -178,12 +178,17 @@ def project(path: Path) -> Project:
 def test_an_ingest_stops_at_once_and_a_rerun_goes_on(tmp_path: Path) -> None:
     """A real ingest with its worker process; a file stands where the blocks' folder should be."""
     path = tmp_path / "a.zarr"
-    ended: list[str] = []
+    ended: list[Outcome] = []
+
+    class Watcher(Unwatched):
+        def ended(self, outcome: Outcome) -> None:
+            ended.append(outcome)
+
     create_cube(path, GRID).add_group(OPTICAL, DAYS)
     obstacle = path / "optical/reflectance/c"
     obstacle.write_text("in the way")
     with pytest.raises(StoreError, match="reflectance/c/0 cannot be made: Not a directory"):
-        ingest(project(path), lambda number, total, what: ended.append(what))
+        ingest(project(path), Watcher())
     assert not ended
     obstacle.unlink()
     make(path, [Made()])

@@ -1,6 +1,9 @@
+import socket
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -73,3 +76,60 @@ def test_a_provider_answers_or_is_in_the_way(
     assert found["Up"].detail == "answers (HTTP 401)"
     assert found["Down"].state == "bad"
     assert "does not answer" in capsys.readouterr().err
+
+
+def test_a_silent_provider_costs_seconds_and_each_kind_of_silence_its_advice(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "TIMEOUT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes calls and says nothing
+        port = mute.getsockname()[1]
+        providers = {f"Mute {n}": f"http://127.0.0.1:{port}" for n in range(5)}
+        providers |= {"Closed": "http://127.0.0.1:9", "Nowhere": "http://no.such.host.invalid"}
+        monkeypatch.setattr(doctor, "PROVIDERS", providers)
+        begin = time.monotonic()
+        found = {f.subject: f for f in doctor._providers()}
+        assert time.monotonic() - begin < 5.0  # side by side: not seven times the time of one
+    assert "no answer within" in found["Mute 0"].detail
+    assert "HTTPS_PROXY" in found["Closed"].advice
+    assert "name service" in found["Nowhere"].advice
+    assert all(f.state == "bad" and "sandbox" in f.advice for f in found.values())
+
+
+def test_a_name_service_that_hangs_does_not_hang_the_doctor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "ALL_TIME", 0.3)
+    monkeypatch.setattr(doctor, "PROVIDERS", {"Slow": "http://slow.example"})
+    gate = Event()
+
+    def hang(*_: object, **__: object) -> None:
+        gate.wait(10)
+        raise socket.gaierror("nobody knows")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    begin = time.monotonic()
+    (found,) = doctor._providers()
+    assert time.monotonic() - begin < 2.0
+    assert (found.state, "no answer within" in found.detail) == ("bad", True)
+    gate.set()
+    for each in (t for t in enumerate_threads() if t.name.endswith("(ask)")):
+        each.join(10)
+
+
+def test_a_provider_in_trouble_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(doctor, "PROVIDERS", {"Ill": f"http://127.0.0.1:{server.server_port}"})
+        (found,) = doctor._providers()
+        server.shutdown()
+    assert found.state == "bad"
+    assert found.detail == "is in trouble (HTTP 503)"

@@ -12,9 +12,9 @@ from firesat.blocks import Block
 from firesat.errors import ConfigError, CorruptFileError, SourceError
 from firesat.grid import geobox
 from firesat.raster import align
+from firesat.sources._hours import noon_hour
 from firesat.sources._weather import fill_sea, relative_humidity, vapour_pressure
 from firesat.sources.era5 import Era5Land
-from firesat.sources.era5 import _noon_hour as noon_hour
 from tests.sources.gribs import LATITUDES, LONGITUDES, PARAMETERS, grib_message
 from tests.sources.small import ONE, first_block, scene
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from firesat.errors import CorruptFileError, CredentialsError, ProviderError
 from firesat.sources import _earthdata
 from firesat.sources._cads import DataStore
+from firesat.sources._door import PATIENCE
+from firesat.sources._download import download
 from firesat.sources._earthdata import download_granule, find_granules
-from firesat.sources._http import download, get_text, list_links, name_of
+from firesat.sources._http import get_text, list_links, name_of
 from firesat.sources.base import Scene
 from firesat.sources.modis import Modis
 
@@ -89,14 +92,17 @@ def test_a_passing_fault_is_ridden_out(server: Server, tmp_path: Path, status: i
 
 
 def test_patience_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firesat.sources._http._RETRY.backoff_factor", 0.0)
+    monkeypatch.setattr("firesat.sources._door.PATIENCE", replace(PATIENCE, pause=0.0))
     server.script = lambda path, headers: (503, {}, b"")
     with pytest.raises(ProviderError, match="answered 503"):
         get_text(server.url)
     assert len(server.seen) == 7
 
 
-def test_a_short_body_is_never_taken_for_whole(server: Server, tmp_path: Path) -> None:
+def test_a_short_body_is_never_taken_for_whole(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firesat.sources._door.PATIENCE", replace(PATIENCE, pause=0.0))
     server.script = lambda path, headers: (200, {"Content-Length": "1000"}, b"half")
     with pytest.raises(ProviderError):
         download(f"{server.url}/a", tmp_path / "a")
@@ -117,7 +123,7 @@ def test_messages_hide_the_query(server: Server) -> None:
 
 
 def test_a_dead_server_is_said_to_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firesat.sources._http._RETRY.total", 0)
+    monkeypatch.setattr("firesat.sources._door.PATIENCE", replace(PATIENCE, pause=0.0))
     with pytest.raises(ProviderError, match="did not answer"):
         get_text("http://127.0.0.1:9")
 

@@ -10,9 +10,10 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError
 from firesat.grid import geobox
 from firesat.raster import align
+from firesat.sources._composites import composite_end, tiles_of
 from firesat.sources._hdf4 import SINUSOIDAL, TILE
 from firesat.sources._modis_products import bits
-from firesat.sources.modis import Modis, _composite_end, _tiles
+from firesat.sources.modis import Modis
 from tests.sources.small import first_block, scene
 
 SIZE = 24
@@ -141,11 +142,11 @@ def test_composites_start_anew_each_year_and_the_last_is_short() -> None:
     days = np.arange(np.datetime64("2022-12-15"), np.datetime64("2023-01-20"))
     times = Modis().times(days)
     assert times.astype(str).tolist() == ["2022-12-03", "2022-12-19", "2023-01-01", "2023-01-17"]
-    assert str(_composite_end(np.datetime64("2022-12-19"), 16)) == "2023-01-01"
-    assert str(_composite_end(np.datetime64("2022-12-03"), 16)) == "2022-12-19"
+    assert str(composite_end(np.datetime64("2022-12-19"), 16)) == "2023-01-01"
+    assert str(composite_end(np.datetime64("2022-12-03"), 16)) == "2022-12-19"
     leap = Modis(product="MOD11A2").times(np.array(["2024-12-31"], dtype="datetime64[D]"))
     assert leap.astype(str).tolist() == ["2024-12-26"]
-    assert str(_composite_end(leap[0], 8)) == "2025-01-01"
+    assert str(composite_end(leap[0], 8)) == "2025-01-01"
 
 
 def test_a_composite_is_available_after_its_end_not_its_start() -> None:
@@ -153,7 +154,7 @@ def test_a_composite_is_available_after_its_end_not_its_start() -> None:
     block = first_block(source)
     start = block.times[0].astype("datetime64[D]")
     assert str(start) == "2023-06-26"
-    end = _composite_end(start, 16).astype("datetime64[s]")
+    end = composite_end(start, 16).astype("datetime64[s]")
     made = scene(block, end, 168.0)
     layer = source.compose([], block)
     assert np.isnat(layer["available_time"].values[0])
@@ -161,14 +162,14 @@ def test_a_composite_is_available_after_its_end_not_its_start() -> None:
 
 
 def test_the_demo_region_lies_in_one_tile_and_a_seam_in_two() -> None:
-    assert set(_tiles(geobox((10_000, 620_000, 70_000, 680_000), "EPSG:3979", 1000))) == {(12, 3)}
+    assert tiles_of(geobox((10_000, 620_000, 70_000, 680_000), "EPSG:3979", 1000)) == {(12, 3)}
     to_grid = Transformer.from_crs(SINUSOIDAL, "EPSG:3979", always_xy=True)
     x, y = to_grid.transform(-6.5 * TILE, 5 * TILE)  # on the edge between v03 and v04
     corner = [round(edge, -4) for edge in (x, y)]
     region = geobox(
         (corner[0] - 1e4, corner[1] - 2e4, corner[0] + 1e4, corner[1] + 2e4), "EPSG:3979", 1000
     )
-    assert {v for _, v in _tiles(region)} == {3, 4}
+    assert {v for _, v in tiles_of(region)} == {3, 4}
 
 
 def test_two_granules_meet_without_a_gap(tmp_path: Path) -> None:

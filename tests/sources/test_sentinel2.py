@@ -12,9 +12,10 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError, CredentialsError
 from firesat.grid import geobox
 from firesat.raster import align
+from firesat.sources._overpasses import name_of_overpass, overpasses
 from firesat.sources._sentinelhub import Hub, processing_units
-from firesat.sources._utm import utm_squares, utm_zone
-from firesat.sources.sentinel2 import Sentinel2, _overpasses
+from firesat.sources._utm import SIDE, fixed_squares, grouped
+from firesat.sources.sentinel2 import Sentinel2
 from tests.sources.small import first_block, made_scenes
 
 SOURCE = Sentinel2()
@@ -97,34 +98,73 @@ def test_pixels_without_a_place_are_refused(tmp_path: Path) -> None:
         SOURCE.read(write_tiff(tmp_path / "a.tif", digital_numbers(), crs=None))
 
 
-def test_the_zone_is_that_of_the_region_s_centre() -> None:
-    assert utm_zone(REGION) == 32615
-    assert utm_zone(geobox((-2_000_000, 300_000, -1_900_000, 400_000), "EPSG:3979", 100)) == 32610
+def in_zone(epsg: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return Transformer.from_crs("EPSG:3979", f"EPSG:{epsg}", always_xy=True).transform(x, y)
 
 
-def test_squares_cover_the_region_and_keep_the_service_s_limit() -> None:
-    to_utm = Transformer.from_crs("EPSG:3979", "EPSG:32615", always_xy=True)
-    edges = np.linspace(0, 60_000, 61)
-    x, y = np.meshgrid(10_000 + edges, 620_000 + edges)
-    east, north = to_utm.transform(x, y)
-    for size, count in ((100, 1), (20, 4)):
-        squares = utm_squares(REGION, 32615, size)
-        assert len(squares) == count
-        for x0, y0, x1, y1 in squares:
-            assert max(x1 - x0, y1 - y0) <= 2500 * size
-            assert all(edge % size == 0 for edge in (x0, y0, x1, y1))
-        inside = sum(
-            (east >= x0) & (east < x1) & (north >= y0) & (north < y1) for x0, y0, x1, y1 in squares
-        )
-        assert (inside == 1).all()  # each place once: squares neither overlap nor gape
+def places(region: tuple[float, float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    x0, y0, x1, y1 = region
+    return np.meshgrid(np.linspace(x0, x1, 61), np.linspace(y0, y1, 61))
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        (10_000, 620_000, 70_000, 680_000),
+        (-60_000, 560_000, 40_000, 660_000),  # over the meridian between zones 14 and 15
+        (-2_000_000, 300_000, -1_900_000, 400_000),
+        (2_000_000, 1_000_000, 2_100_000, 1_100_000),
+    ],
+)
+def test_every_place_lies_in_one_fixed_square_of_its_own_zone(region: tuple) -> None:
+    squares = fixed_squares(geobox(region, "EPSG:3979", 100))
+    x, y = places(region)
+    longitude, _ = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True).transform(x, y)
+    zone = 32601 + (longitude + 180) // 6
+    found = np.zeros(x.shape, dtype=int)
+    for epsg, (x0, y0, x1, y1) in squares:
+        assert (x0 % SIDE, y0 % SIDE, x1 - x0, y1 - y0) == (0, 0, SIDE, SIDE)
+        east, north = in_zone(epsg, x, y)
+        found += (zone == epsg) & (east >= x0) & (east < x1) & (north >= y0) & (north < y1)
+    assert (found == 1).all()
+
+
+def test_neighbours_share_the_squares_on_their_line() -> None:
+    left = set(fixed_squares(geobox((0, 600_000, 100_000, 700_000), "EPSG:3979", 100)))
+    right = set(fixed_squares(geobox((100_000, 600_000, 200_000, 700_000), "EPSG:3979", 100)))
+    both = set(fixed_squares(geobox((0, 600_000, 200_000, 700_000), "EPSG:3979", 100)))
+    assert left | right == both
+    assert 4 <= len(left & right) <= 10
+
+
+def test_a_picture_is_never_larger_than_a_request_may_be() -> None:
+    squares = fixed_squares(geobox((-60_000, 560_000, 40_000, 660_000), "EPSG:3979", 100))
+    for size in (20, 100):
+        groups = grouped(squares, 2500 * size)
+        assert sorted(square for group in groups for square in group) == sorted(squares)
+        for group in groups:
+            assert len({epsg for epsg, _ in group}) == 1
+            edges = np.array([corners for _, corners in group])
+            spans = edges[:, 2:].max(axis=0) - edges[:, :2].min(axis=0)
+            assert spans.max() <= 2500 * size
 
 
 def test_granules_of_one_pass_are_one_overpass() -> None:
     start = datetime(2023, 7, 1, 17, 50, 1, tzinfo=UTC)
     granules = [(start + timedelta(seconds=s), f"g{s}") for s in (0, 14, 28, 3000, 3010)]
-    names = [[name for _, name in group] for group in _overpasses(granules)]
+    names = [[name for _, name in group] for group in overpasses(granules)]
     assert names == [["g0", "g14", "g28"], ["g3000", "g3010"]]
-    assert list(_overpasses([])) == []
+    assert list(overpasses([])) == []
+
+
+def test_an_overpass_has_one_name_whatever_part_of_it_a_block_sees() -> None:
+    start = datetime(2023, 7, 1, 17, 50, 1, tzinfo=UTC)
+    taken = "S2B_MSIL1C_20230701T174909_N0509_R141_T"
+    first, later = (start, f"{taken}15UVB_x"), (start + timedelta(seconds=29), f"{taken}15UVA_x")
+    assert name_of_overpass(first) == name_of_overpass(later) == "S2B-20230701T174909"
+    other = (start + timedelta(seconds=40), "S2A_MSIL1C_20230701T175011_N0509_R098_T15UVB_x")
+    assert [len(group) for group in overpasses([first, later, other])] == [2, 1]
+    assert name_of_overpass((start, "of another form")) == "20230701T175001"
 
 
 def test_a_scene_knows_its_day_and_when_it_was_published(monkeypatch: pytest.MonkeyPatch) -> None:

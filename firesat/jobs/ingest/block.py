@@ -1,25 +1,39 @@
 """One block from its source into the cube: what a worker does."""
 
-import hashlib
 import json
-from dataclasses import fields, replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from firesat import composite
 from firesat.bands import BANDS, check
 from firesat.blocks import Block
-from firesat.cube import Cube
-from firesat.errors import FiresatError, StoreError
+from firesat.errors import (
+    CorruptFileError,
+    CredentialsError,
+    FiresatError,
+    LicenceError,
+    ProviderError,
+    StoreError,
+    UnreachableError,
+)
+from firesat.jobs.ingest.identity import config_hash
+from firesat.jobs.ingest.shared import announce
+from firesat.jobs.ingest.workplace import Outcome, Trouble, Workplace
 from firesat.manifest import Receipt, leave_receipt
 from firesat.raster import align
 from firesat.sources.base import Scene, Source
+from firesat.sources.commons import Meter, sharing
+from firesat.sources.redaction import redact
+from firesat.store import write_json
 
 
-def ingest_block(source: Source, block: Block, cube: Cube, cache: Path) -> Receipt:
+def ingest_block(source: Source, block: Block, place: Workplace) -> Outcome:
     """Fetch, read, mask, align and write one block; runs on a worker.
+
+    A scheduler that loses a worker runs its blocks again; one that had been finished is not.
 
     Parameters
     ----------
@@ -27,22 +41,27 @@ def ingest_block(source: Source, block: Block, cube: Cube, cache: Path) -> Recei
         Where from.
     block : Block
         Which piece.
-    cube : Cube
-        Where to.
-    cache : Path
-        Folder of downloads shared by the workers.
+    place : Workplace
+        Where to, and what is shared.
 
     Returns
     -------
-    Receipt
-        Left in the ledger as well. A provider's or a file's failure is a receipt with its
-        reason, not an exception: the other blocks go on.
+    Outcome
+        Its receipt is in the ledger as well. A provider's or a file's failure is a receipt with
+        its reason, not an exception: the other blocks go on.
 
     Raises
     ------
     StoreError
         If the disk or the bucket refuses: no other block would fare better.
     """
+    announce(place.run, block.key)
+    note = place.finished / f"{block.key.replace('/', '-')}.json"
+    before = _noted(note) if place.run else None
+    if before is not None:
+        leave_receipt(place.cube.ledger, before.receipt)
+        return before
+    start = time.monotonic()
     blank = Receipt(
         key=block.key,
         group=block.group,
@@ -50,24 +69,62 @@ def ingest_block(source: Source, block: Block, cube: Cube, cache: Path) -> Recei
         stream=source.layout.stream,
         config=config_hash(source),
     )
+    trouble: Trouble = ""
+    with sharing(place.commons(source.provider)) as shared:
+        try:
+            receipt = _write(source, block, place, blank)
+        except StoreError:
+            raise
+        except FiresatError as error:
+            reason = redact(f"{type(error).__name__}: {error}")
+            receipt, trouble = replace(blank, reason=reason), _trouble(error)
+    outcome = Outcome(
+        receipt=replace(receipt, units=round(shared.meter.units, 3)),
+        trouble=trouble,
+        meter=shared.meter,
+        seconds=time.monotonic() - start,
+    )
+    if (
+        place.run and not trouble
+    ):  # noted first: a worker that dies between the two leaves the receipt next time
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_json(note, asdict(outcome))
+    leave_receipt(place.cube.ledger, outcome.receipt)
+    return outcome
+
+
+def _noted(note: Path) -> Outcome | None:
+    """What an earlier attempt of this run has finished; None if nothing."""
     try:
-        receipt = _write(source, block, cube, cache, blank)
-    except StoreError:
-        raise
-    except FiresatError as error:
-        receipt = replace(blank, reason=f"{type(error).__name__}: {error}")
-    leave_receipt(cube.ledger, receipt)
-    return receipt
+        content = json.loads(note.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return Outcome(
+        receipt=Receipt(**content["receipt"]),
+        meter=Meter(**content["meter"]),
+        seconds=content["seconds"],
+    )
 
 
-def _write(source: Source, block: Block, cube: Cube, cache: Path, blank: Receipt) -> Receipt:
+def _trouble(error: FiresatError) -> Trouble:
+    """Whose fault an error is."""
+    kinds: tuple[tuple[type[FiresatError], Trouble], ...] = (
+        (LicenceError, "licence"),
+        (CredentialsError, "refused"),
+        (UnreachableError, "unreachable"),
+        (ProviderError, "provider"),
+    )
+    return next((trouble for kind, trouble in kinds if isinstance(error, kind)), "block")
+
+
+def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Receipt:
     """Build a block and write it."""
     scenes = source.search(block)
-    layers = [(scene, observe(source, scene, block, cache)) for scene in scenes]
+    layers = [(scene, observe(source, scene, block, place.cache)) for scene in scenes]
     if not layers:
         return replace(blank, status="empty")
     layer = source.compose(layers, block)
-    written = cube.write_block(source.layout, block, layer)
+    written = place.cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
     return replace(
         blank,
@@ -103,7 +160,7 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     xr.Dataset
         On ``block.geobox``; NaN where missing or doubtful.
     """
-    dataset = source.read(source.fetch(scene, cache))
+    dataset = _read(source, scene, cache)
     if dataset.attrs.get("mask") == "sentinel2":
         pixel = abs(float(dataset.odc.geobox.resolution.x))
         clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel)
@@ -117,38 +174,13 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     return align(dataset, block.geobox)
 
 
-def settings_of(source: Source) -> dict[str, str]:
-    """Give the settings that shape a source's blocks.
-
-    Parameters
-    ----------
-    source : Source
-        A dataclass.
-
-    Returns
-    -------
-    dict
-        Name to value as text; the provider's address and the number of connections are left out.
-    """
-    chosen: Any = source
-    settings = {f.name: str(getattr(source, f.name)) for f in fields(chosen)}
-    for name in ("base_url", "connections"):  # how it is fetched shapes nothing
-        settings.pop(name, None)
-    return settings
-
-
-def config_hash(source: Source) -> str:
-    """Hash the settings that shape a source's blocks.
-
-    Parameters
-    ----------
-    source : Source
-        A dataclass.
-
-    Returns
-    -------
-    str
-        12 hexadecimal digits.
-    """
-    text = json.dumps([type(source).__name__, settings_of(source)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def _read(source: Source, scene: Scene, cache: Path) -> xr.Dataset:
+    """Fetch and read; what the network has damaged is discarded and fetched once more."""
+    path = source.fetch(scene, cache)
+    try:
+        return source.read(path)
+    except CorruptFileError:
+        if not path.is_relative_to(cache):  # the user's own file stays
+            raise
+        path.unlink(missing_ok=True)
+        return source.read(source.fetch(scene, cache))

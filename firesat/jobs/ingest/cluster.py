@@ -1,92 +1,158 @@
-"""Dask: it schedules, and never remembers."""
+"""Where the workers come from: this machine, a running scheduler, or a batch system."""
 
+import importlib
 import logging
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from typing import Any
 
-from distributed import Client, Future, LocalCluster, as_completed
+import dask
+from distributed import Client, LocalCluster, Worker
+from distributed.diagnostics.plugin import WorkerPlugin
+from distributed.security import Security
 
-from firesat.blocks import Block
-from firesat.cube import Cube
-from firesat.errors import StoreError
-from firesat.jobs.ingest.block import ingest_block
-from firesat.manifest import Receipt, leave_receipt
-from firesat.project import IngestSettings
-from firesat.sources.base import Source
+from firesat.errors import ClusterError, ConfigError
+from firesat.sources.redaction import RedactedFormatter
+from firesat.sources.settings import IngestSettings, QueueSettings
 
 log = logging.getLogger(__name__)
 
-IN_FLIGHT = 4  # futures per worker: enough to keep it busy, few enough to bound the memory
+LOOPBACK = "127.0.0.1"  # nobody else can reach what listens here
+CONNECT = 30.0  # seconds for a running scheduler to answer
+_CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster"}
 
 
 @contextmanager
 def client_of(settings: IngestSettings) -> Iterator[Client]:
-    """A Dask client of local processes, or of a running scheduler."""
-    if settings.address:
-        with Client(settings.address) as client:
-            yield client
-        return
+    """Give a Dask client of the workers that a config asks for.
+
+    Parameters
+    ----------
+    settings : IngestSettings
+        Workers of this machine, a scheduler's address, or a batch system.
+
+    Yields
+    ------
+    Client
+        Connected; what was started for it ends with it.
+
+    Raises
+    ------
+    ClusterError
+        If there is no scheduler at the address.
+    ConfigError
+        If a batch system is asked for without dask-jobqueue.
+    """
     # What Dask says when workers come and go is noise: lost blocks are named by their receipts.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with (
-        LocalCluster(
-            n_workers=settings.workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            memory_limit=settings.memory_limit,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        log.info("dashboard: %s", client.dashboard_link)
+    with ExitStack() as stack:
+        # A worker that dies takes three blocks with it that it had not begun: they are no suspects.
+        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 10}))
+        if settings.address:
+            client = stack.enter_context(_at(settings.address))
+        else:
+            make = batch_cluster if settings.queue else _local
+            cluster = stack.enter_context(make(settings))
+            client = stack.enter_context(Client(cluster))
+        client.register_plugin(WorkerLogs())
         yield client
 
 
-def run(
-    client: Client,
-    tasks: Iterator[tuple[Source, Block]],
-    cube: Cube,
-    cache: Path,
-) -> Iterator[Receipt]:
-    """Keep a few futures in flight and yield receipts as blocks end."""
-    window = IN_FLIGHT * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
-    queue = as_completed()
-    blocks: dict[Any, Block] = {}
+class WorkerLogs(WorkerPlugin):
+    """What the clients on a worker log: errors, without secrets. Failures are in receipts."""
 
-    def submit() -> None:
-        """Send the next block to the workers, if there is one."""
-        task = next(tasks, None)
-        if task is None:
-            return
-        future = client.submit(ingest_block, *task, cube, cache, pure=False)
-        blocks[future.key] = task[1]
-        queue.add(future)
+    def setup(self, worker: Worker) -> None:
+        """Set up the logs of a worker's process.
 
-    for _ in range(window):
-        submit()
-    for future in queue:
-        yield _receipt(future, blocks.pop(future.key), cube)
-        submit()
+        Parameters
+        ----------
+        worker : Worker
+            Just started.
+        """
+        handler = logging.StreamHandler()
+        handler.setLevel(logging.ERROR)
+        handler.setFormatter(RedactedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger().addHandler(handler)
+        for module in (r"ecmwf\.datastores\.", r"sentinelhub\."):  # what fails is in receipts
+            warnings.filterwarnings("ignore", module=module)
 
 
-def _receipt(future: "Future[Receipt]", block: Block, cube: Cube) -> Receipt:
-    """The worker's receipt, or one that says how the worker itself was lost."""
-    error = future.exception()
-    if error is None:
-        receipt: Receipt = future.result()
-        return receipt
-    if isinstance(error, StoreError):  # no other block would fare better
-        raise error
-    log.error("%s was lost", block.key, exc_info=error)
-    lost = Receipt(
-        key=block.key,
-        group=block.group,
-        status="failed",
-        reason=f"{type(error).__name__}: {error}",
+def _at(address: str) -> Client:
+    """A client of a running scheduler."""
+    try:
+        return Client(address, timeout=CONNECT)
+    except OSError as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__}): start it with "
+            "dask scheduler, or correct ingest.address"
+        ) from error
+
+
+def _local(settings: IngestSettings) -> LocalCluster:
+    """Processes of this machine; everything listens on loopback."""
+    return LocalCluster(
+        n_workers=settings.workers,
+        threads_per_worker=1,
+        processes=True,
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:0",
+        worker_dashboard_address=f"{LOOPBACK}:0",
+        memory_limit=settings.memory_limit,
+        silence_logs=logging.CRITICAL,
     )
-    leave_receipt(cube.ledger, lost)
-    return lost
+
+
+def batch_cluster(settings: IngestSettings, *, submit: bool = True) -> Any:  # noqa: ANN401  dask-jobqueue is optional
+    """Set up workers in jobs of a batch system.
+
+    Parameters
+    ----------
+    settings : IngestSettings
+        With `queue`.
+    submit : bool
+        Whether to ask for the jobs; without, ``job_script()`` can still be read.
+
+    Returns
+    -------
+    dask_jobqueue.JobQueueCluster
+        As many workers as `settings.workers` are asked for; ``job_script()`` shows what is
+        submitted. Scheduler and workers speak TLS with certificates made for this run.
+
+    Raises
+    ------
+    ConfigError
+        If dask-jobqueue is not installed.
+    """
+    queue = settings.queue or QueueSettings(system="slurm")
+    try:
+        jobqueue = importlib.import_module("dask_jobqueue")
+    except ImportError as error:
+        raise ConfigError("ingest.queue needs dask-jobqueue: pip install 'firesat[hpc]'") from error
+    cluster = getattr(jobqueue, _CLASSES[queue.system])(
+        **queue.job(settings.memory_limit),
+        security=Security.temporary(),
+        shared_temp_directory=str(queue.folder),
+        scheduler_options={"dashboard_address": f"{LOOPBACK}:0"},
+    )
+    if submit:
+        cluster.scale(jobs=settings.workers)
+    return cluster
+
+
+def dashboard_of(client: Client) -> str:
+    """Say where Dask's dashboard is.
+
+    Parameters
+    ----------
+    client : Client
+        Connected.
+
+    Returns
+    -------
+    str
+        Its address, and what is missing to look at it.
+    """
+    link = str(client.dashboard_link)
+    return link if find_spec("bokeh") else f"{link} (to see it: pip install bokeh)"

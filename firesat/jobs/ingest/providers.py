@@ -10,6 +10,7 @@ from typing import Any
 
 from firesat.project import Project
 from firesat.sources.base import Source
+from firesat.sources.quotas import Quota, quota_of
 
 
 @contextmanager
@@ -53,6 +54,27 @@ def world_path(project: Project) -> Path:
     """
     digest = hashlib.sha256(repr(project.sandbox).encode()).hexdigest()[:8]
     return project.cube.folder / f"world-{digest}.npz"
+
+
+def quotas_of(project: Project) -> dict[str, Quota]:
+    """Give what each provider of a project allows all its workers together.
+
+    Parameters
+    ----------
+    project : Project
+        With or without a `sandbox` section.
+
+    Returns
+    -------
+    dict of Quota
+        By provider. The sandbox allows as many connections as its provider, but knows no rates:
+        nobody waits for it.
+    """
+    names = {source.provider for source in project.ingest.sources}
+    quotas = {name: quota_of(name, project.ingest.quotas) for name in names}
+    if project.sandbox is None:
+        return quotas
+    return {name: Quota(connections=quota.connections) for name, quota in quotas.items()}
 
 
 @contextmanager

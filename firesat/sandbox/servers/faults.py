@@ -1,7 +1,9 @@
 """What goes wrong on purpose, drawn from a seed."""
 
 import threading
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +23,15 @@ class Faults:
     corrupt : float
         Share of downloads with some bytes changed and nothing to show it.
     expire_token : float
-        Share of requests with a bearer token or a signature whose key is said to have expired.
+        Share of requests at which a bearer token ends before its time: it stays refused, a new one
+        serves at least once. A token or a signature's key that the sandbox has not issued ends at
+        its first use, or never.
+    token_uses : int
+        Requests after which an issued token ends, as if the server's clock were ahead; 0 = never.
+    wire : dict of str to float
+        Share of answers that go wrong on the wire, by kind (see `mischief.KINDS`).
+    retry_after : str
+        What Retry-After says to "too many requests" of all but Sentinel Hub; "" = nothing.
     failed_jobs : float
         Share of the data stores' jobs that fail.
     unlicensed : tuple of str
@@ -37,6 +47,9 @@ class Faults:
     truncate: float = 0.0
     corrupt: float = 0.0
     expire_token: float = 0.0
+    token_uses: int = 0
+    wire: Mapping[str, float] = field(default_factory=dict)
+    retry_after: str = "0"  # RFC 9110 section 10.2.3: at once, so that nobody waits for a sandbox
     failed_jobs: float = 0.0
     unlicensed: tuple[str, ...] = ()
     queue_seconds: float = 0.0
@@ -73,3 +86,48 @@ class Dice:
             return False
         with self._lock:
             return bool(self._rng.random() < rate)
+
+
+class TokenClock:
+    """Which tokens have ended before their time.
+
+    Parameters
+    ----------
+    faults : Faults
+        How often they do.
+    dice : Dice
+        Draws.
+    """
+
+    def __init__(self, faults: Faults, dice: Dice) -> None:
+        self._faults, self._dice = faults, dice
+        self._uses: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.ended: set[str] = set()
+
+    def refuses(self, token: str) -> bool:
+        """Tell whether a token has ended, counting this use.
+
+        Parameters
+        ----------
+        token : str
+            What stands in the authorization header.
+
+        Returns
+        -------
+        bool
+            True from its end on.
+        """
+        issued = token.startswith("Bearer eyJ")
+        with self._lock:
+            if token in self.ended:
+                return True
+            self._uses[token] += 1
+            uses = self._uses[token]
+            drawn = (uses > 1 if issued else uses == 1) and self._dice.hit(
+                self._faults.expire_token
+            )
+            spent = issued and 0 < self._faults.token_uses < uses
+            if drawn or spent:
+                self.ended.add(token)
+            return drawn or spent

@@ -1,20 +1,23 @@
 """The web server that all providers share."""
 
+import hashlib
+import itertools
 import logging
 import re
-import socket
 import sys
+import threading
+from collections import Counter, deque
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from firesat.errors import ConfigError, FiresatError
-from firesat.sandbox.servers.faults import Dice, Faults
+from firesat.sandbox.servers.faults import Dice, Faults, TokenClock
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route, Service
+from firesat.sandbox.servers.mischief import Mischief, before_the_head, send_body
 
 _LOG = logging.getLogger(__name__)
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
-_RETRY_AFTER = "0"  # seconds, RFC 9110 section 10.2.3: at once, so that nobody waits for a sandbox
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -50,6 +53,13 @@ class SandboxServer(ThreadingHTTPServer):
             ) from error
         self.faults = faults or Faults()
         self.dice = Dice(self.faults.seed)
+        self.clock = TokenClock(self.faults, self.dice)
+        self._counting = threading.Lock()
+        self.versions = itertools.count(1)
+        self.script: deque[Mischief] = deque()
+        """What happens to the next downloads, before the dice are asked."""
+        self.answered: Counter[str] = Counter()
+        """Requests that were answered well: method, path and a digest of query and body."""
         self.table = [
             (service, route, re.compile(re.escape(service.prefix) + route.pattern))
             for service in services
@@ -88,6 +98,35 @@ class SandboxServer(ThreadingHTTPServer):
             if found:
                 return service, route, found.groups()
         return None
+
+    def mischief(self, *, download: bool) -> Mischief | None:
+        """Choose what goes wrong with an answer.
+
+        Parameters
+        ----------
+        download : bool
+            Whether it is a file.
+
+        Returns
+        -------
+        Mischief or None
+            None where it goes well.
+        """
+        if download and self.script:
+            return self.script.popleft()
+        kinds = (kind for kind, rate in self.faults.wire.items() if self.dice.hit(rate))
+        return next((Mischief(kind=kind) for kind in kinds), None)
+
+    def count(self, request: str) -> None:
+        """Count a request that is answered well.
+
+        Parameters
+        ----------
+        request : str
+            Method, path and a digest of query and body.
+        """
+        with self._counting:
+            self.answered[request] += 1
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Log what a handler did not catch; the client sees the connection close.
@@ -144,7 +183,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         service, route, groups = found
         response = self._fault(service, route, request) or _handled(service, route, request, groups)
-        self._send(response)
+        if response.status < 400:
+            digest = hashlib.sha256(f"{parts.query} {request.body!r}".encode()).hexdigest()[:12]
+            self.server.count(f"{self.command} {request.path} {digest}")
+        self._send(response, spared=route.spared)
 
     def _base(self) -> str:
         """The server as the client knows it."""
@@ -156,38 +198,57 @@ class _Handler(BaseHTTPRequestHandler):
         faults, dice = self.server.faults, self.server.dice
         if route.spared:
             return None
-        expirable = route.bearer and "Authorization" in request.headers
         for rate, status, reason in (
             (faults.rate_429, 429, "Too many requests"),
             (faults.rate_500, 500, "Internal server error"),
-            (faults.expire_token if expirable else 0.0, 401, "The token has expired"),
         ):
             if dice.hit(rate):
                 return service.refuse(status, reason)
+        token = request.headers.get("Authorization", "")
+        if route.bearer and token and self.server.clock.refuses(token):
+            return service.refuse(401, "The token has expired")
         return None
 
-    def _send(self, response: Response) -> None:
+    def _send(self, response: Response, *, spared: bool = False) -> None:
         """Send one response, a part of a file where a range is asked for."""
-        status, body, headers = response.status, response.body, dict(response.headers)
-        if status == 429:
-            headers.setdefault("Retry-After", _RETRY_AFTER)
-        if response.download and status == 200:
-            headers["Accept-Ranges"] = "bytes"
-            status, body = self._part(body, headers)
+        wrong = None if spared else self.server.mischief(download=response.download)
+        if wrong and before_the_head(wrong, self):
+            return
+        status, body, headers = self._whole_or_part(response, wrong)
         self.send_response(status)
         self.send_header("Content-Type", response.kind)
-        self.send_header("Content-Length", str(len(body)))
+        length = wrong.announced(len(body)) if wrong else len(body)
+        self.send_header("Content-Length", str(length))
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
         if response.download and self.server.dice.hit(self.server.faults.truncate):
-            self._break_off(body)
+            wrong = Mischief(kind="truncate")
+        if wrong:
+            send_body(wrong, self, body)
             return
         if response.download and self.server.dice.hit(self.server.faults.corrupt):
             body = _damaged(body)
         self.wfile.write(body)
+
+    def _whole_or_part(
+        self, response: Response, wrong: Mischief | None
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and further headers."""
+        status, body, headers = response.status, response.body, dict(response.headers)
+        if status == 429 and self.server.faults.retry_after:
+            headers.setdefault("Retry-After", self.server.faults.retry_after)
+        if response.download and status == 200:
+            kind = wrong.kind if wrong else ""
+            version = next(self.server.versions) if kind in ("other", "blind") else ""
+            mark = f'"{hashlib.sha256(body).hexdigest()[:16]}{version}"'
+            headers |= {"Accept-Ranges": "bytes", "ETag": mark}
+            same = kind == "blind" or self.headers.get("If-Range", mark) == mark
+            if same and kind != "whole":
+                status, body = self._part(body, headers)
+        return status, body, headers
 
     def _part(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Status and bytes of the range that was asked for, or the whole."""
@@ -201,13 +262,6 @@ class _Handler(BaseHTTPRequestHandler):
             return 416, b""
         headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
         return 206, body[first : last + 1]
-
-    def _break_off(self, body: bytes) -> None:
-        """Send half of a file and hang up."""
-        self.wfile.write(body[: len(body) // 2])
-        self.wfile.flush()
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _damaged(body: bytes) -> bytes:

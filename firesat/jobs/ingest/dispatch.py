@@ -1,0 +1,275 @@
+"""Blocks in flight: which worker has them, and what becomes of those that hang or are lost."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from typing import Any
+
+from distributed import Client, Future
+
+from firesat.blocks import Block
+from firesat.errors import ClusterError, StoreError
+from firesat.jobs.ingest.block import ingest_block
+from firesat.jobs.ingest.identity import config_hash
+from firesat.jobs.ingest.lines import QUEUED, Line, Lines
+from firesat.jobs.ingest.shared import topic
+from firesat.jobs.ingest.workplace import Outcome, Workplace
+from firesat.manifest import Receipt, leave_receipt
+from firesat.sources.base import Source
+from firesat.sources.redaction import redact
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT = 4  # futures per worker: enough to keep it busy, few enough to bound the memory
+COUNT_EVERY = 5.0  # seconds: workers of a cluster come and go
+TICK = 0.5  # seconds between two looks at the clock
+LIVES = 3  # times that a block is begun when Dask has given it up with its workers
+HANGS = 2  # times that a block may exceed its time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long a block may take.
+
+    Parameters
+    ----------
+    seconds : float
+        Of most providers' blocks.
+    queued : float
+        Of blocks that wait in a data store's queue.
+    """
+
+    seconds: float = 3600.0
+    queued: float = 86_400.0
+
+    def of(self, source: Source) -> float:
+        """Give the time that a source's block may take.
+
+        Parameters
+        ----------
+        source : Source
+            Any.
+
+        Returns
+        -------
+        float
+            Seconds.
+        """
+        return self.queued if source.provider in QUEUED else self.seconds
+
+
+@dataclass(kw_only=True)
+class _Flight:
+    """A block on its way."""
+
+    line: Line
+    block: Block
+    future: "Future[Outcome]"
+    begun: float = 0.0  # 0 = it waits
+    worker: str = ""
+
+
+@dataclass(kw_only=True)
+class Dispatch:
+    """Keeps a few blocks in flight and yields outcomes as they end.
+
+    Parameters
+    ----------
+    client : Client
+        Of Dask.
+    lines : Lines
+        What is to be done, in turn.
+    place : Workplace
+        What all blocks have in common.
+    limits : Limits
+        Time for a block.
+    tick : callable
+        Called about twice a second, whatever happens.
+    """
+
+    client: Client
+    lines: Lines
+    place: Workplace
+    limits: Limits = field(default_factory=Limits)
+    tick: Callable[[], None] = lambda: None
+    _flying: dict[str, _Flight] = field(default_factory=dict)
+    _landed: "Queue[str]" = field(default_factory=Queue)
+    _lost: Counter[str] = field(default_factory=Counter)
+    _hung: Counter[str] = field(default_factory=Counter)
+    _crew: tuple[int, float] = (0, float("-inf"))
+
+    @property
+    def flying(self) -> int:
+        """How many blocks are in flight.
+
+        Returns
+        -------
+        int
+            At most `IN_FLIGHT` a worker.
+        """
+        return len(self._flying)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Do the work.
+
+        Yields
+        ------
+        Outcome
+            Of each block that was attempted, as it ends.
+
+        Raises
+        ------
+        ClusterError
+            If the scheduler is gone.
+        StoreError
+            If the disk or the bucket refuses: no other block would fare better.
+        """
+        self.client.subscribe_topic(topic(self.place.run), self._on_begin)
+        try:
+            self._fill()
+            while self._flying:
+                yield from self._landings()
+                yield from self._overdue()
+                self._fill()
+                self.tick()
+        finally:
+            self.client.unsubscribe_topic(topic(self.place.run))
+
+    def _fill(self) -> None:
+        """Begin blocks until enough are in flight."""
+        window = IN_FLIGHT * max(1, self._workers())
+        while len(self._flying) < window and (found := self.lines.next(window)):
+            line, block = found
+            name = f"{block.key}-{time.time_ns()}"
+            future = self.client.submit(
+                ingest_block, line.source, block, self.place, pure=False, key=name
+            )
+            self._flying[block.key] = _Flight(line=line, block=block, future=future)
+            future.add_done_callback(lambda _, key=block.key: self._landed.put(key))
+
+    def _workers(self) -> int:
+        """How many workers there are, asked now and then."""
+        counted, when = self._crew
+        if time.monotonic() - when > COUNT_EVERY:
+            counted = len(self.client.scheduler_info(n_workers=-1)["workers"])
+            self._crew = counted, time.monotonic()
+        return counted
+
+    def _landings(self) -> Iterator[Outcome]:
+        """Outcomes of blocks that have ended, after a short wait for one."""
+        try:
+            key = self._landed.get(timeout=TICK)
+        except Empty:
+            if self.client.status != "running":
+                raise _gone() from None
+            return
+        flight = self._flying.get(key)
+        if flight is None or not flight.future.done():  # called back; its successor flies
+            return
+        outcome = self._outcome(flight)
+        if outcome is not None:
+            yield self._end(flight, outcome)
+
+    def _end(self, flight: _Flight, outcome: Outcome) -> Outcome:
+        """Take a block out of the air, and learn from how it ended."""
+        del self._flying[flight.block.key]
+        flight.line.flying -= 1
+        alone = self.lines.learn(flight.line.source, outcome)
+        if alone:
+            log.warning("%s is left alone: %s", alone, outcome.receipt.reason or "the budget ends")
+            self._call_back(alone)
+        return outcome
+
+    def _outcome(self, flight: _Flight) -> Outcome | None:
+        """What the worker says; None where the block is begun anew."""
+        key = flight.block.key
+        if flight.future.cancelled():
+            raise _gone()
+        error = flight.future.exception()
+        if error is None:
+            outcome: Outcome = flight.future.result()
+            return outcome
+        if isinstance(error, StoreError):
+            raise error
+        self._lost[key] += 1
+        log.warning("%s was lost with its worker", key, exc_info=error)
+        if type(error).__name__ == "KilledWorker" and self._lost[key] < LIVES:
+            del self._flying[key]
+            flight.line.give_back(flight.block)
+            return None
+        return self._failed(flight, f"{type(error).__name__}: {error}")
+
+    def _failed(self, flight: _Flight, reason: str) -> Outcome:
+        """The outcome of a block that no worker speaks for."""
+        source, block = flight.line.source, flight.block
+        receipt = Receipt(
+            key=block.key,
+            group=block.group,
+            status="failed",
+            stream=source.layout.stream,
+            config=config_hash(source),
+            reason=redact(reason),
+        )
+        leave_receipt(self.place.cube.ledger, receipt)
+        return Outcome(receipt=receipt, trouble="block")
+
+    def _call_back(self, name: str) -> None:
+        """Take back the blocks of a provider or group that no worker has begun."""
+        for key, flight in list(self._flying.items()):
+            source = flight.line.source
+            if name in (source.provider, source.layout.group) and not flight.begun:
+                del self._flying[key]
+                self.client.cancel([flight.future])
+                flight.line.give_back(flight.block)
+
+    def _on_begin(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Note that a worker has begun a block; called from the client's own thread."""
+        flight = self._flying.get(event[1]["key"])
+        if flight is not None:
+            flight.begun, flight.worker = time.monotonic(), event[1]["worker"]
+
+    def _overdue(self) -> Iterator[Outcome]:
+        """End the workers whose block has exceeded its time; Dask begins their blocks anew."""
+        now = time.monotonic()
+        for key, flight in list(self._flying.items()):
+            limit = self.limits.of(flight.line.source)
+            if not flight.begun or now - flight.begun <= limit:
+                continue
+            self._hung[key] += 1
+            log.warning("%s hangs on %s, which is restarted", key, flight.worker)
+            worker = flight.worker
+            if self._hung[key] >= HANGS:
+                self.client.cancel([flight.future])
+                yield self._end(flight, self._failed(flight, _endless(limit)))
+            self._restart(worker)
+
+    def _restart(self, worker: str) -> None:
+        """End a worker, without waiting for its successor; Dask begins its blocks anew."""
+        for flight in self._flying.values():
+            if flight.worker == worker:
+                flight.begun, flight.worker = 0.0, ""
+        threading.Thread(target=_end_worker, args=(self.client, worker), daemon=True).start()
+
+
+def _endless(limit: float) -> str:
+    """Why a block that hangs is given up."""
+    return f"no end after {limit:g} s, {HANGS} times"
+
+
+def _end_worker(client: Client, worker: str) -> None:
+    """Have a worker's nanny replace it."""
+    try:
+        client.restart_workers([worker], timeout=60, raise_for_error=False)
+    except (KeyError, ValueError, OSError) as error:  # it is gone already, or has no nanny
+        log.warning("%s was not restarted (%s)", worker, error)
+
+
+def _gone() -> ClusterError:
+    """The scheduler has gone away."""
+    return ClusterError(
+        "the Dask scheduler is gone: what is finished is kept, start it and run the command again"
+    )

@@ -1,0 +1,92 @@
+"""When MODIS composites begin and end, and which tiles of its grid a region touches."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from firesat.grid import crs_of
+from firesat.sources._hdf4 import SINUSOIDAL, TILE
+
+_DAY = np.timedelta64(1, "D")
+
+
+def day_of_year(day: np.datetime64) -> int:
+    """Count a day from the year's first.
+
+    Parameters
+    ----------
+    day : np.datetime64
+        In days.
+
+    Returns
+    -------
+    int
+        1 to 366.
+    """
+    return int((day - day.astype("datetime64[Y]").astype("datetime64[D]")) / _DAY) + 1
+
+
+def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.datetime64]:
+    """Find the composite that holds each day.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64
+        Any.
+    length : int
+        Days of a composite; each year starts anew.
+
+    Returns
+    -------
+    ndarray of datetime64[D]
+        First day of the composite.
+    """
+    years = days.astype("datetime64[Y]").astype("datetime64[D]")
+    since = (days.astype("datetime64[D]") - years).astype(np.int64)
+    return np.asarray(years + (since // length * length).astype("timedelta64[D]"))
+
+
+def composite_end(start: np.datetime64, length: int) -> np.datetime64:
+    """Find the end of a composite; the last one of a year is short.
+
+    Parameters
+    ----------
+    start : np.datetime64
+        Its first day.
+    length : int
+        Days.
+
+    Returns
+    -------
+    np.datetime64
+        Midnight after its last day.
+    """
+    new_year = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    end: np.datetime64 = min(start + length * _DAY, new_year)
+    return end
+
+
+def tiles_of(region: GeoBox) -> set[tuple[int, int]]:
+    """List the sinusoidal tiles that a region touches.
+
+    Parameters
+    ----------
+    region : GeoBox
+        Cells of any CRS.
+
+    Returns
+    -------
+    set of (int, int)
+        Horizontal and vertical number.
+    """
+    box = region.boundingbox
+    steps = [math.ceil(span / 2000) + 2 for span in (box.span_x, box.span_y)]
+    x = np.linspace(box.left - 1000, box.right + 1000, steps[0])
+    y = np.linspace(box.bottom - 1000, box.top + 1000, steps[1])
+    transform = Transformer.from_crs(crs_of(region).to_wkt(), SINUSOIDAL, always_xy=True)
+    east, north = transform.transform(*np.meshgrid(x, y))
+    horizontal, vertical = np.floor(east / TILE + 18), np.floor(9 - north / TILE)
+    return {(int(h), int(v)) for h, v in zip(horizontal.flat, vertical.flat, strict=True)}

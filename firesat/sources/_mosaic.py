@@ -1,0 +1,93 @@
+"""Rasters of one lattice, read as one picture."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
+
+from firesat.errors import CorruptFileError
+from firesat.raster import open_raster
+
+
+def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
+    """Read a GeoTIFF, or those that a list beside them names.
+
+    Parameters
+    ----------
+    path : Path
+        A GeoTIFF of 16 bits; or a ``.json`` with file names of such, of one CRS and lattice.
+    bands : int
+        That each must have.
+
+    Returns
+    -------
+    tuple of (ndarray of uint16 (bands, Y, X), GeoBox)
+        0 where no raster lies.
+
+    Raises
+    ------
+    CorruptFileError
+        If a raster is damaged or another one; one from a list is then gone, to be fetched anew.
+    """
+    if path.suffix != ".json":
+        return _read(path, bands)
+    parts = [_member(path.parent / name, bands) for name in _names(path)]
+    boxes = [cells.boundingbox for _, cells in parts]
+    size = parts[0][1].resolution.x
+    left, top = min(box.left for box in boxes), max(box.top for box in boxes)
+    width = round((max(box.right for box in boxes) - left) / size)
+    height = round((top - min(box.bottom for box in boxes)) / size)
+    whole = np.zeros((bands, height, width), dtype="uint16")
+    for (numbers, _), box in zip(parts, boxes, strict=True):
+        row, column = round((top - box.top) / size), round((box.left - left) / size)
+        whole[:, row : row + numbers.shape[1], column : column + numbers.shape[2]] = numbers
+    affine = Affine(size, 0, left, 0, -size, top)
+    return whole, GeoBox((height, width), affine, parts[0][1].crs)
+
+
+def _names(path: Path) -> list[str]:
+    """The names in a list."""
+    try:
+        names = json.loads(path.read_text())
+    except ValueError as error:
+        raise CorruptFileError(f"{path} is damaged ({error}): run the command again") from error
+    if not isinstance(names, list) or not names or any(Path(str(n)).name != n for n in names):
+        raise CorruptFileError(f"{path} is no list of files: run the command again")
+    return [str(name) for name in names]
+
+
+def _member(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
+    """One raster of a list; a damaged one is discarded."""
+    try:
+        return _read(path, bands)
+    except CorruptFileError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
+    """One raster."""
+    with open_raster(path, driver="GTiff") as raster:
+        if raster.count != bands or not raster.crs or set(raster.dtypes) != {"uint16"}:
+            raise CorruptFileError(
+                f"{path} has {raster.count} bands of {raster.dtypes[0]} and CRS {raster.crs}, not "
+                f"{bands} of uint16 in UTM: delete it and run the command again"
+            )
+        return _pixels(raster, path), GeoBox(raster.shape, raster.transform, str(raster.crs))
+
+
+def _pixels(raster: rasterio.DatasetReader, path: Path) -> NDArray[np.uint16]:
+    """All numbers."""
+    try:
+        numbers: NDArray[np.uint16] = raster.read()
+    except RasterioError as error:
+        raise CorruptFileError(
+            f"{path} is damaged or cut short ({error.__cause__ or error}): delete it and run the "
+            "command again"
+        ) from error
+    return numbers
