@@ -24,8 +24,7 @@ from firesat.cube import open_cube
 from firesat.errors import ConfigError, LeakError, SampleError
 from firesat.jobs.prepare import refuse_leaks, sample
 from firesat.manifest import Manifest, Receipt
-from firesat.samples import Inputs, Ratio, SampleSettings, silent
-from firesat.samples import region as region_module
+from firesat.samples import Inputs, Ratio, SampleSettings, atmosphere, silent
 from firesat.samples.region import Region
 from firesat.scaling import Moments
 from firesat.splits import Blocks, Groups
@@ -425,8 +424,8 @@ def test_a_reader_with_a_wrong_clock_is_found(
 def test_a_reader_that_takes_later_weather_for_earlier_is_found(
     tiny_cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, late = region_module._positions, np.timedelta64(8, "D")
-    monkeypatch.setattr(region_module, "_positions", lambda axis, days: right(axis, days + late))
+    right, late = atmosphere._positions, np.timedelta64(8, "D")
+    monkeypatch.setattr(atmosphere, "_positions", lambda axis, days: right(axis, days + late))
     found = made_with(tiny_cube, tmp_path / "chips.zarr")
     assert set(found) == {"layers"}
     assert "band weather/" in found["layers"]

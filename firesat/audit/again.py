@@ -17,7 +17,7 @@ from firesat.audit.watcher import Fields
 from firesat.cube import grid_of
 from firesat.errors import FiresatError
 from firesat.samples import Inputs, Reader
-from firesat.samples.region import Opener
+from firesat.samples.opened import Opener
 
 TRUTH = ("labels", "nbac")
 """Groups that no input is made of."""

@@ -6,6 +6,7 @@
     settings   which chips are taken
     pieces     one group over some cells, and what of it was known when
     looks fires weather truth     one kind of field each
+    opened ground atmosphere heat     the cube's groups over some cells
     region     all of them over some cells
     reader     one issue day, cut into chips: the same for training and for maps
     facts views   what decides a chip's stratum, and how often it was seen

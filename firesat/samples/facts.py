@@ -131,7 +131,7 @@ class PanelFacts:
     @cached_property
     def _views(self) -> Views | None:
         """Cloud masks; none where the cube has no Sentinel-2."""
-        piece = self._region.sentinel2
+        piece = self._region.opened.sentinel2
         return None if piece is None else Views(piece, self._panel, self._size)
 
     def _burnt_in(self, day: str) -> "_Burnt":
@@ -150,12 +150,12 @@ class PanelFacts:
     def _truth(self, day: str) -> Truth:
         """What burns, of the year's burnt cells alone; all others have label 0."""
         burnt = self._burnt_in(day)
-        water = self._region.still("water", day)[burnt.rows, burnt.cols][None]
+        water = self._region.ground.map("water", day)[burnt.rows, burnt.cols][None]
         return truth(burnt.line, water, day, self._inputs.window, self._inputs.burnt)
 
     def _near(self, day: str) -> NDArray[np.bool_]:
         """Chips that touch ground near a known fire."""
-        near = self._region.near_fire(day, self._settings.near_km)
+        near = self._region.heat.near(day, self._settings.near_km)
         fine = near.repeat(_HALF_KM, axis=0).repeat(_HALF_KM, axis=1)
         return box_sums(fine, self._panel.origins, self._size) > 0
 
@@ -164,10 +164,10 @@ class PanelFacts:
 
         The mode, not the largest code: a maximum would call every chip with a lake water.
         """
-        fuel = self._region.still("fuel", day)
+        fuel = self._region.ground.map("fuel", day)
         if id(fuel) not in self._fuels:
             self._fuels.clear()
-            land = ~(self._region.still("water", day) > WATER)
+            land = ~(self._region.ground.map("water", day) > WATER)
             known = np.nan_to_num(fuel, nan=0.0).astype(np.int64)
             self._fuels[id(fuel)] = self._modes(known, land)
         return self._fuels[id(fuel)]
@@ -203,7 +203,7 @@ class PanelFacts:
     def _index(self) -> tuple[NDArray[np.datetime64], NDArray[np.float32]]:
         """Days, and the index at each chip's middle on each of them, (days, chips)."""
         middles = np.array(self._panel.origins, dtype=np.int64) + self._size // 2
-        return self._region.fire_weather_at(middles)
+        return self._region.atmosphere.index_at(middles)
 
 
 class _Burnt:

@@ -12,8 +12,9 @@ from firesat.cube import grid_of
 from firesat.grid import TILE_SIZE, Grid, Tile
 from firesat.samples.facts import PanelFacts
 from firesat.samples.inputs import COARSEST
+from firesat.samples.opened import Part
 from firesat.samples.reader import DayFields, Reader
-from firesat.samples.region import Part, Region
+from firesat.samples.region import Region
 from firesat.samples.settings import SampleSettings
 from firesat.sampling import Panel, panels
 from firesat.scaling import Batch

@@ -15,8 +15,9 @@ from firesat.errors import SampleError
 from firesat.samples.frames import choose_frames
 from firesat.samples.inputs import Inputs
 from firesat.samples.looks import EVERYWHERE, in_lexicon
+from firesat.samples.opened import Opener, Part
 from firesat.samples.pieces import Array
-from firesat.samples.region import Opener, Part, Region
+from firesat.samples.region import Region
 from firesat.samples.truth import Truth
 from firesat.scaling import Batch, add_masks
 from firesat.window import parse_day

@@ -401,7 +401,7 @@ sample:
     assert (sample_of.ratio.random, sample_of.overwintering.until) == (2.0, "05-31")
     assert sample_of.order == ("train", "test")
     for wrong, words in {
-        "sample.places.init_args.colmn=x": "unknown key 'colmn': did you mean column",
+        "sample.places.init_args.held_ot={}": "unknown key 'held_ot': did you mean held_out",
         "sample.ratio.randon=1": "unknown key 'randon': did you mean random",
         "sample.ratio.random=0": "near_fire and random are above 0",
         "sample.places=null": "test begins 2023-05-01, before train has ended on 2023-07-29",
