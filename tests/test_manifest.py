@@ -94,15 +94,33 @@ def test_a_table_that_is_lost_or_ruined_is_made_again(
     assert "is made again from the receipts" in caplog.text
 
 
-def test_a_table_ruined_inside_says_so(manifest: Manifest) -> None:
+def test_a_table_ruined_inside_says_so_and_is_made_again(
+    manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
     manifest.add([receipt(n) for n in range(200)])
     path = manifest.ledger / "manifest.sqlite"
     content = bytearray(path.read_bytes())
     content[4096 * 2 :] = b"\xff" * (len(content) - 4096 * 2)
     path.write_bytes(content)
     with pytest.raises(CubeError, match=r"is damaged .*: remove it, it is made again"):
-        Manifest(manifest.ledger).rows()
-    assert audit(manifest).files
+        manifest.rows()
+    assert list(audit(manifest).files) == ["manifest.sqlite"]
+    with caplog.at_level(logging.WARNING):
+        manifest.renew()
+    assert len(manifest.rows()) == 200
+
+
+def test_a_table_whose_packs_cannot_be_read_is_made_again_when_it_is_opened(
+    manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    manifest.add([receipt(1)])
+    path = manifest.ledger / "manifest.sqlite"
+    content = bytearray(path.read_bytes())
+    content[content.index(manifest.store.names("packs")[0].encode())] ^= 1 << 7  # no UTF-8
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert Manifest(manifest.ledger).finished("s2") == {"s2/0001/0/0"}
+    assert "is damaged: it is made again" in caplog.text
 
 
 def test_a_ledger_of_an_earlier_version_is_refused_in_one_line(tmp_path: Path) -> None:

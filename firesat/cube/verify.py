@@ -154,6 +154,8 @@ class Verifier:
         found = audit(self.manifest)
         for name, reason in found.files.items():
             self._add(Damage(kind="ledger", file=name, reason=reason))
+        if self.manifest.table.path.name in found.files:
+            self.manifest.renew()  # only an index: what follows is asked of the receipts
         for block, reason in found.blocks.items():
             row = {"group": block.split("/")[0], "block": block}
             self._add(Damage(kind="block", file="manifest.sqlite", reason=reason, **row))

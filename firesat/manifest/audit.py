@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from firesat.errors import CubeError, StoreError
 from firesat.manifest.ledger import PACKS, Manifest
 from firesat.manifest.receipt import Receipt, crc32c
-from firesat.manifest.table import Table
+from firesat.manifest.table import DamagedTableError, Table
 
 _DIFFERENT = """
 WITH ours AS (SELECT key, group_name, status, config, line FROM blocks),
@@ -73,7 +72,7 @@ def _compare(table: Table, fresh: Table, found: Audit) -> None:
             database.execute("ATTACH ? AS fresh", (str(fresh.path),))
             keys = [str(key) for (key,) in database.execute(_DIFFERENT)]
             words = database.execute("PRAGMA main.integrity_check(1)").fetchone()[0]
-    except (CubeError, StoreError) as error:
+    except DamagedTableError as error:
         found.files[table.path.name] = str(error)
         return
     found.blocks.update(dict.fromkeys(keys, "its row is not what its receipt says"))
@@ -102,6 +101,4 @@ def remake(manifest: Manifest, missing: dict[str, str]) -> None:
     manifest.add([*rows, *gone])
     for name in old:
         manifest.store.delete(f"{PACKS}/{name}")
-    manifest.table.path.unlink(missing_ok=True)
-    manifest.table = Table(manifest.table.path)
-    manifest.refresh()  # from the one pack that is left
+    manifest.renew()  # from the one pack that is left

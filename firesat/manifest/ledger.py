@@ -9,7 +9,7 @@ from pathlib import Path
 from firesat.manifest.groups import GroupRecords
 from firesat.manifest.lease import Lease, held
 from firesat.manifest.receipt import Receipt, crc32c
-from firesat.manifest.table import Table, table_of
+from firesat.manifest.table import DamagedTableError, Table, table_of
 from firesat.store import store_of
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,19 @@ class Manifest:
 
     def refresh(self) -> None:
         """Bring the table up to date with the packs, which are what it is made from."""
+        try:
+            self._refresh()
+        except DamagedTableError:
+            self.renew()
+
+    def renew(self) -> None:
+        """Make the table again from the packs."""
+        self.table.remove()
+        self.table = Table(self.table.path)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Add the packs that the table lacks."""
         there = self.store.names(PACKS)
         known = self.table.packs()
         if known - set(there):  # packs never change: these are another cube's, or were repaired

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from firesat.errors import CubeError, StoreError
+from firesat.errors import CubeError
 from firesat.manifest.receipt import Receipt
 from firesat.store import address, in_bucket
-from firesat.store.refusal import refusal
+from firesat.store.refusal import by_disk, refusal
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,10 @@ COMMIT;
 _PUT = "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, 0, ?)"
 
 
+class DamagedTableError(CubeError):
+    """A table that can be made again from the receipts."""
+
+
 class Table:
     """Rows of a cube's blocks.
 
@@ -53,29 +57,30 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not self._works():
-            log.warning("%s is damaged: it is made again from the receipts", path)
-            path.unlink(missing_ok=True)
-            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
-            self._works()
-
-    def _works(self) -> bool:
-        """Make the table if need be; whether it is a database at all."""
         try:
-            with self._connected() as database:
-                version = database.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0 and database.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    raise CubeError(
-                        f"{self.path.parent} is a ledger of an earlier firesat: ingest into "
-                        "another cube.path, or remove that cube and its ledger"
-                    )
-                if version != VERSION:
-                    database.executescript(_SCHEMA)
-        except sqlite3.OperationalError as error:
-            raise _refused(self.path, error) from error
-        except sqlite3.DatabaseError:
-            return False
-        return True
+            self._prepare()
+        except DamagedTableError:
+            self.remove()
+            self._prepare()
+
+    def remove(self) -> None:
+        """Do away with a table that is damaged: it is made again from the receipts."""
+        log.warning("%s is damaged: it is made again from the receipts", self.path)
+        self.path.unlink(missing_ok=True)
+        self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+
+    def _prepare(self) -> None:
+        """Make the table if need be."""
+        with self.database() as database:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            names = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            if "blocks" in names and "packs" not in names:
+                raise CubeError(
+                    f"{self.path.parent} is a ledger of an earlier firesat: ingest into "
+                    "another cube.path, or remove that cube and its ledger"
+                )
+            if version != VERSION:
+                database.executescript(_SCHEMA)
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -99,16 +104,16 @@ class Table:
         ------
         StoreError
             If the disk refuses.
-        CubeError
-            If the table is damaged.
+        DamagedTableError
+            If a bit of it has flipped.
         """
         try:
             with self._connected() as connection:
                 yield connection
-        except sqlite3.OperationalError as error:
-            raise _refused(self.path, error) from error
-        except sqlite3.DatabaseError as error:
-            raise CubeError(
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if by_disk(error):
+                raise refusal(OSError(0, str(error)), self.path, "used") from error
+            raise DamagedTableError(
                 f"{self.path} is damaged ({error}): remove it, it is made again from the receipts, "
                 "and run firesat cube verify"
             ) from error
@@ -258,11 +263,6 @@ def _parsed(rows: Iterable[tuple[Any, ...]]) -> Iterator[Receipt]:
             log.warning("the row of %s is damaged: run firesat cube verify", key)
         else:
             yield receipt
-
-
-def _refused(path: Path, error: sqlite3.OperationalError) -> StoreError:
-    """What the disk has refused to SQLite."""
-    return refusal(OSError(0, str(error)), path, "used")
 
 
 def table_of(ledger: Path) -> Table:

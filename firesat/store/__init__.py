@@ -10,7 +10,8 @@ Neither rests on file locks, so a network disk will do.
 """
 
 from firesat.store.base import Buffer, Store
-from firesat.store.disk import DiskStore, sync_folder, write_json
+from firesat.store.disk import DiskStore
+from firesat.store.files import sync_folder, write_json
 from firesat.store.holder import Holder
 from firesat.store.place import address, exists, in_bucket, store_of
 

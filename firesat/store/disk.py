@@ -1,6 +1,5 @@
 """Objects as files of a disk, local or of a network."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -9,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from firesat.store.base import Buffer
+from firesat.store.files import sync_folder
 from firesat.store.holder import Holder
 from firesat.store.refusal import refusal
 
@@ -269,37 +269,3 @@ def _guarded[**P](path: Path, call: Callable[P, object], *args: P.args, **kw: P.
         call(*args, **kw)
     except OSError as error:
         raise refusal(error, path, "written") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable.
-
-    Parameters
-    ----------
-    folder : Path
-        A local folder.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON so that the file is either whole and on disk, or not there.
-
-    Parameters
-    ----------
-    path : Path
-        Final name.
-    content : object
-        Anything JSON can hold.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("w") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    sync_folder(path.parent)

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sqlite3
 from pathlib import Path
 
 from firesat.errors import StoreError
@@ -51,3 +52,35 @@ def _free(path: Path) -> int:
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+_OF_SQLITE = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""What the disk, and not the file's content, is to blame for (sqlite.org/rescode.html)."""
+
+
+def by_disk(error: Exception) -> bool:
+    """Tell whether it was the disk that refused SQLite something.
+
+    Parameters
+    ----------
+    error : Exception
+        Raised by a database.
+
+    Returns
+    -------
+    bool
+        False if what stands in the file is not what was written.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # text that is no UTF-8 comes from Python, without a code
+        return not (isinstance(error, UnicodeDecodeError) or "decode" in str(error))
+    return code & 0xFF in _OF_SQLITE
