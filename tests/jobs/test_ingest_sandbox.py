@@ -9,7 +9,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,6 @@ from firesat.sources.sentinel2 import Sentinel2
 from firesat.sources.settings import IngestSettings
 from firesat.sources.static import Static
 from firesat.window import Period
-from tests.sandbox.servers_fixtures import serving
 
 REGION = (90_000.0, 630_000.0, 110_000.0, 650_000.0)  # over the line between two tiles
 GRID = Grid(region=REGION)
@@ -64,6 +63,23 @@ def world() -> World:
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
+
+
+@contextmanager
+def running(server: SandboxServer) -> Iterator[SandboxServer]:
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def serving(world: World, faults: Faults) -> AbstractContextManager[SandboxServer]:
+    """All providers of a world."""
+    return running(SandboxServer(services(world, faults), 0, faults))
 
 
 def project_of(folder: Path, url: str, sources: Sequence[Any], days: tuple[str, str]) -> Project:
@@ -165,18 +181,6 @@ def test_a_token_that_ends_is_renewed_once_for_all_workers(
     assert found == uses // 6 * 6  # none was lost
     assert ended >= expiries - 1
     assert logins == ended + 1  # the first, and one for each that ended
-
-
-@contextmanager
-def running(server: SandboxServer) -> Iterator[SandboxServer]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 CANARIES = {

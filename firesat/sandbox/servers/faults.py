@@ -1,6 +1,7 @@
 """What goes wrong on purpose, drawn from a seed."""
 
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ class Faults:
         Share of downloads with some bytes changed and nothing to show it.
     expire_token : float
         Share of requests at which a bearer token ends before its time: it stays refused, a new one
-        serves at least once. A token or a signature's key that the sandbox has not issued ends at
-        its first use, or never.
+        serves at least once. One that the sandbox has not issued has ended from the start, or never
+        does; of signatures a share is refused.
     token_uses : int
         Requests after which an issued token ends, as if the server's clock were ahead; 0 = never.
     wire : dict of str to float
@@ -118,16 +119,20 @@ class TokenClock:
         bool
             True from its end on.
         """
-        issued = token.startswith("Bearer eyJ")
         with self._lock:
             if token in self.ended:
                 return True
             self._uses[token] += 1
-            uses = self._uses[token]
-            drawn = (uses > 1 if issued else uses == 1) and self._dice.hit(
-                self._faults.expire_token
-            )
-            spent = issued and 0 < self._faults.token_uses < uses
-            if drawn or spent:
+            if self._ends(token, self._uses[token]):
                 self.ended.add(token)
-            return drawn or spent
+            return token in self.ended
+
+    def _ends(self, token: str, uses: int) -> bool:
+        """Whether a token ends with this use."""
+        rate, limit = self._faults.expire_token, self._faults.token_uses
+        if token.startswith("Bearer eyJ"):  # issued here: it serves at least once
+            return 0 < limit < uses or (uses > 1 and self._dice.hit(rate))
+        if token.startswith("Bearer "):  # drawn by its name, whatever comes before and between
+            own = np.random.default_rng([self._faults.seed, zlib.crc32(token.encode())])
+            return bool(own.random() < rate)
+        return self._dice.hit(rate)  # a signature, another one for each request
