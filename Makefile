@@ -21,7 +21,7 @@ help:  ## say what each target does
 .venv/.ready: pyproject.toml constraints.txt $(filter .uv/bin/uv,$(UV))
 	$(UV) venv --quiet --allow-existing --python "$$(cat .python-version)" .venv
 	$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --constraint constraints.txt \
-	    --editable '.[pipeline,notebook,test,dev,bench]'
+	    --editable '.[pipeline,s3,hpc,notebook,test,dev,bench]'
 	@touch $@
 
 setup: .venv/.ready  ## make .venv with the tested versions (about 6 GB, most of it PyTorch)

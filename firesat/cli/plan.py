@@ -108,7 +108,7 @@ def show(project: "Project", plans: "list[GroupPlan]") -> None:
     """
     from firesat.jobs.ingest import totals
 
-    rows = [{key: each.summary[key] for key in _COLUMNS} for each in plans]
+    rows = [{key: _brief(each.summary[key]) for key in _COLUMNS} for each in plans]
     print_table(f"missing in {project.cube.path}", rows)
     summed, settings = totals(plans), project.ingest
     screen.print(
@@ -131,3 +131,8 @@ def show(project: "Project", plans: "list[GroupPlan]") -> None:
                 "[/dim]",
                 soft_wrap=True,
             )
+
+
+def _brief(value: str | float) -> str | float:
+    """A figure short enough for its column."""
+    return round(value) if isinstance(value, float) and value >= 100 else value
