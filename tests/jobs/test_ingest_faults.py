@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import psutil
 import pytest
@@ -44,6 +45,7 @@ from tests.jobs.plodder import Plodder
 ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid(region=(10_000.0, 620_000.0, 30_000.0, 640_000.0))
 FULL = pytest.mark.exhaustive
+HANGING = 4.0  # seconds after which a block counts as hung; sound ones take a tenth
 
 
 @pytest.fixture(scope="module")
@@ -259,33 +261,28 @@ def test_a_block_that_was_finished_is_not_made_again_when_dask_asks_for_it(tmp_p
 
 
 @pytest.mark.parametrize(
-    "count", [pytest.param(1, id="D3-1"), pytest.param(20, id="D3-20", marks=FULL)]
+    "count", [pytest.param(1, id="D3-1", marks=FULL), pytest.param(20, id="D3-20", marks=FULL)]
 )
-def test_a_hung_worker_is_restarted_and_its_block_begun_once_more(
+def test_a_hung_worker_is_restarted_its_block_begun_once_more_and_then_named(
     client: Client, tmp_path: Path, count: int
 ) -> None:
     for number in range(count):
         folder = tmp_path / f"hang-{number}"
         folder.mkdir()
-        place, plodder, tasks = work(folder, 8, trouble="hang_once", only=3)
+        place, once, tasks = work(folder, 6, trouble="hang_once", only=3)
+        for_ever = replace(once, group="other", trouble="hang", only=1)
+        place.cube.add_group(for_ever.layout, days_of(4))
+        tasks.append((for_ever, list(cut(for_ever.layout, GRID, days_of(4)))))
         begin = time.monotonic()
-        _, outcomes = dispatched(client, place, tasks, limits=Limits(seconds=8.0))
-        assert statuses(outcomes) == {"done": 8}
-        assert time.monotonic() - begin < 90
+        _, outcomes = dispatched(client, place, tasks, limits=Limits(seconds=HANGING))
+        assert time.monotonic() - begin < 15 * HANGING
+        assert statuses(outcomes) == {"done": 9, "failed": 1}
+        (failed,) = [o.receipt for o in outcomes if o.receipt.status == "failed"]
+        assert failed.key == tasks[1][1][1].key
+        assert failed.reason == f"no end after {HANGING:g} s, 2 times"
         hung = tasks[0][1][3].key.replace("/", "-")
-        assert len(plodder.events("begun", hung)) == 2
-        assert len(plodder.events("made", hung)) == 1  # a single commit
-
-
-def test_a_block_that_hangs_twice_is_named_and_the_rest_is_done(
-    client: Client, tmp_path: Path
-) -> None:
-    place, _, tasks = work(tmp_path, 6, trouble="hang", only=2)
-    _, outcomes = dispatched(client, place, tasks, limits=Limits(seconds=6.0))
-    assert statuses(outcomes) == {"done": 5, "failed": 1}
-    (failed,) = [o.receipt for o in outcomes if o.receipt.status == "failed"]
-    assert failed.key == tasks[0][1][2].key
-    assert failed.reason == "no end after 6 s, 2 times"
+        assert len(once.events("begun", hung)) == 2
+        assert len(once.events("made", hung)) == 1  # a single commit
 
 
 # Coordinators and schedulers that die ----------------------------------------------------------
@@ -355,15 +352,16 @@ def kill_when(folder: Path, process: "subprocess.Popen[bytes]", more: int) -> No
     "kills", [pytest.param(1, id="D2-1"), pytest.param(20, id="D2-20", marks=FULL)]
 )
 def test_a_killed_coordinator_ends_with_its_workers_and_a_rerun_resumes(
-    tmp_path: Path, kills: int
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
+    monkeypatch.setenv("PLODDER_KEY", "x")
     finished: list[set[str]] = []
     for _ in range(kills):
-        kill_when(tmp_path, start(tmp_path, 0.3), more=max(1, 30 // kills))
+        kill_when(tmp_path, start(tmp_path, 0.3), more=5 if kills == 1 else 1)
         finished.append(acknowledged(tmp_path))
         assert len(finished[-1]) >= 1
     before = made(tmp_path)
-    assert start(tmp_path, 0.0).wait(180) == 0
+    assert ingest(project_of(str(tmp_path), client.scheduler.address), Unwatched()).complete
     after = made(tmp_path)
     assert len(after) == 40
     assert all(after[name] == before[name] for name in finished[-1])  # none of them recomputed
@@ -405,6 +403,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]
 
 
 def test_a_scheduler_that_dies_is_said_so_and_a_rerun_resumes(
+    client: Client,
     scheduler: tuple[str, "subprocess.Popen[bytes]"],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -417,11 +416,15 @@ def test_a_scheduler_that_dies_is_said_so_and_a_rerun_resumes(
             if process.poll() is None:
                 process.kill()
 
-    with pytest.raises(ClusterError, match="the Dask scheduler is gone"):
+    # Dask looks for a scheduler that has gone for as long as this, 30 s by default.
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+        pytest.raises(ClusterError, match="the Dask scheduler is gone"),
+    ):
         ingest(project_of(str(tmp_path), address), Watcher())
     finished, before = acknowledged(tmp_path), made(tmp_path)
     assert 1 <= len(finished) < 40
-    assert ingest(project_of(str(tmp_path)), Unwatched()).complete
+    assert ingest(project_of(str(tmp_path), client.scheduler.address), Unwatched()).complete
     after = made(tmp_path)
     assert len(after) == 40
     assert all(after[name] == before[name] for name in finished)
@@ -498,10 +501,10 @@ def test_a_key_that_is_missing_stops_before_anything_is_written(
 
 
 def test_the_log_names_every_failure_and_the_report_every_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLODDER_KEY", "canary-key-of-the-plodder")
-    project = project_of(str(tmp_path))
+    project = project_of(str(tmp_path), client.scheduler.address)
     (plodder,) = project.ingest.sources
     broken = replace(plodder, trouble="bad", only=5)
     report = ingest(replace(project, ingest=replace(project.ingest, sources=[broken])), Unwatched())

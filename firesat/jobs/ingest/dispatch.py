@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 4  # futures per worker: enough to keep it busy, few enough to bound the memory
 COUNT_EVERY = 5.0  # seconds: workers of a cluster come and go
 TICK = 0.5  # seconds between two looks at the clock
+ALONE = 300.0  # seconds without any worker, where there had been one, before the work is given up
 LIVES = 3  # times that a block is begun when Dask has given it up with its workers
 HANGS = 2  # times that a block may exceed its time
 
@@ -68,9 +69,17 @@ class _Flight:
 
     line: Line
     block: Block
-    future: "Future[Outcome]"
-    begun: float = 0.0  # 0 = it waits
+    future: "Future[Outcome] | None" = None
+    sent: float = field(default_factory=time.monotonic)
+    begun: float = 0.0  # 0 = it waits, as far as is known
     worker: str = ""
+
+    def overdue(self, limit: float) -> bool:
+        """Whether it has had its time; before it is begun, others may have theirs first."""
+        now = time.monotonic()
+        if self.begun:
+            return now - self.begun > limit
+        return now - self.sent > (IN_FLIGHT + 1) * limit
 
 
 @dataclass(kw_only=True)
@@ -101,6 +110,7 @@ class Dispatch:
     _lost: Counter[str] = field(default_factory=Counter)
     _hung: Counter[str] = field(default_factory=Counter)
     _crew: tuple[int, float] = (0, float("-inf"))
+    _staffed: float = 0.0  # when a worker was last seen; 0 = none yet, jobs of a batch system wait
 
     @property
     def flying(self) -> int:
@@ -144,19 +154,27 @@ class Dispatch:
         window = IN_FLIGHT * max(1, self._workers())
         while len(self._flying) < window and (found := self.lines.next(window)):
             line, block = found
+            # Known before it is sent: a worker may have begun it before submit() returns.
+            flight = self._flying[block.key] = _Flight(line=line, block=block)
             name = f"{block.key}-{time.time_ns()}"
-            future = self.client.submit(
+            flight.future = self.client.submit(
                 ingest_block, line.source, block, self.place, pure=False, key=name
             )
-            self._flying[block.key] = _Flight(line=line, block=block, future=future)
-            future.add_done_callback(lambda _, key=block.key: self._landed.put(key))
+            flight.future.add_done_callback(lambda _, key=block.key: self._landed.put(key))
 
     def _workers(self) -> int:
         """How many workers there are, asked now and then."""
         counted, when = self._crew
-        if time.monotonic() - when > COUNT_EVERY:
+        now = time.monotonic()
+        if now - when > COUNT_EVERY:
             counted = len(self.client.scheduler_info(n_workers=-1)["workers"])
-            self._crew = counted, time.monotonic()
+            self._crew = counted, now
+            self._staffed = now if counted else self._staffed
+        if self._staffed and now - self._staffed > ALONE:
+            raise ClusterError(
+                f"no worker is left since {ALONE:g} s: what is finished is kept, look at the log "
+                "and run the command again"
+            )
         return counted
 
     def _landings(self) -> Iterator[Outcome]:
@@ -168,9 +186,9 @@ class Dispatch:
                 raise _gone() from None
             return
         flight = self._flying.get(key)
-        if flight is None or not flight.future.done():  # called back; its successor flies
-            return
-        outcome = self._outcome(flight)
+        if flight is None or flight.future is None or not flight.future.done():
+            return  # it was called back, and its successor flies
+        outcome = self._outcome(flight, flight.future)
         if outcome is not None:
             yield self._end(flight, outcome)
 
@@ -184,14 +202,14 @@ class Dispatch:
             self._call_back(alone)
         return outcome
 
-    def _outcome(self, flight: _Flight) -> Outcome | None:
+    def _outcome(self, flight: _Flight, future: "Future[Outcome]") -> Outcome | None:
         """What the worker says; None where the block is begun anew."""
         key = flight.block.key
-        if flight.future.cancelled():
+        if future.cancelled():
             raise _gone()
-        error = flight.future.exception()
+        error = future.exception()
         if error is None:
-            outcome: Outcome = flight.future.result()
+            outcome: Outcome = future.result()
             return outcome
         if isinstance(error, StoreError):
             raise error
@@ -234,21 +252,30 @@ class Dispatch:
 
     def _overdue(self) -> Iterator[Outcome]:
         """End the workers whose block has exceeded its time; Dask begins their blocks anew."""
-        now = time.monotonic()
         for key, flight in list(self._flying.items()):
             limit = self.limits.of(flight.line.source)
-            if not flight.begun or now - flight.begun <= limit:
+            if not flight.overdue(limit):
                 continue
             self._hung[key] += 1
-            log.warning("%s hangs on %s, which is restarted", key, flight.worker)
-            worker = flight.worker
+            worker = flight.worker or self._worker_of(flight)
+            log.warning("%s hangs on %s, which is restarted", key, worker or "no known worker")
+            flight.begun, flight.sent = 0.0, time.monotonic()
             if self._hung[key] >= HANGS:
                 self.client.cancel([flight.future])
                 yield self._end(flight, self._failed(flight, _endless(limit)))
             self._restart(worker)
 
+    def _worker_of(self, flight: _Flight) -> str:
+        """Which worker has a block that none has announced; "" where the scheduler knows none."""
+        if flight.future is None:
+            return ""
+        held: dict[str, list[Any]] = self.client.processing()
+        return next((each for each, keys in held.items() if flight.future.key in keys), "")
+
     def _restart(self, worker: str) -> None:
         """End a worker, without waiting for its successor; Dask begins its blocks anew."""
+        if not worker:
+            return
         for flight in self._flying.values():
             if flight.worker == worker:
                 flight.begun, flight.worker = 0.0, ""
