@@ -120,7 +120,7 @@ def test_a_truncated_granule_is_named(real_data: Path, tmp_path: Path) -> None:
 
 def test_tiles_of_places_agree_with_nasa_s_table(real_data: Path) -> None:
     from firesat.grid import geobox
-    from firesat.sources.modis import _tiles
+    from firesat.sources._composites import tiles_of
 
     table = np.loadtxt(
         (line for line in (real_data / "modis/tiles/sn_bound_10deg.txt").read_text().splitlines()
@@ -130,7 +130,7 @@ def test_tiles_of_places_agree_with_nasa_s_table(real_data: Path) -> None:
     for x, y in [(10_000, 620_000), (-1_900_000, 500_000), (1_500_000, 0), (-1_000_000, 1_500_000)]:
         region = geobox((x, y, x + 10_000, y + 10_000), "EPSG:3979", 1000)
         longitude, latitude = to_degrees.transform(x + 5000, y + 5000)
-        for h, v in _tiles(region):
+        for h, v in tiles_of(region):
             (row,) = table[(table[:, 0] == v) & (table[:, 1] == h)]
             assert row[2] - 0.2 <= longitude <= row[3] + 0.2
             assert row[4] - 0.2 <= latitude <= row[5] + 0.2
