@@ -30,10 +30,10 @@ demo: setup  ## the whole job once, on the sandbox: scenes to a probability GeoT
 	.venv/bin/firesat run demo
 
 # Budgets on 2 cores; a group that takes three times its budget is stopped.
-test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (15 minutes)
+test: test-unit test-sandbox test-real test-story  ## all tests of the ordinary run (15 minutes on a quiet machine)
 
-test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (5 minutes)
-	timeout 900 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
+test-unit: setup  ## pure modules, jobs on tiny cubes, networks, products (7 minutes)
+	timeout 1300 $(PYTEST) $(TWO) tests --ignore=tests/sandbox --ignore=tests/sources \
 	    --ignore=tests/real --ignore=tests/story -m "not exhaustive" \
 	    --cov=firesat.grid --cov=firesat.window --cov=firesat.cube --cov=firesat.manifest \
 	    --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
