@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.sources._layers import bounds_in
-from firesat.sources._weather import Field, relative_humidity, vapour_pressure
+from firesat.errors import SourceError
+from firesat.sources._era5_names import UNITS
+from firesat.sources._layers import bounds_in, georeferenced
+from firesat.sources._weather import (
+    Field,
+    fill_sea,
+    open_weather,
+    relative_humidity,
+    vapour_pressure,
+)
 
 Moments = NDArray[np.datetime64]
 
@@ -56,6 +65,46 @@ def hourly(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
         yield "vp", vapour_pressure(raw["d2m"].values)
     if {"u10", "v10"} <= set(raw.data_vars):
         yield "ws", np.hypot(raw["u10"].values, raw["v10"].values)
+
+
+def read_hours(path: Path) -> xr.Dataset:
+    """Read the quantities wanted from a file of hourly weather.
+
+    Parameters
+    ----------
+    path : Path
+        GRIB, NetCDF or a zip of these, ECMWF short names.
+
+    Returns
+    -------
+    xr.Dataset
+        What :func:`hourly` gives, dims ``(time, y, x)``; sea has the values of the nearest land.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is damaged.
+    SourceError
+        If it holds none of these quantities.
+    """
+    raw = open_weather(path)
+    fields = dict(hourly(raw))
+    if not fields:
+        raise SourceError(
+            f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
+            f"{', '.join(UNITS)}: fetch it from a data set of surface weather"
+        )
+    variables = {
+        name: xr.DataArray(
+            fill_sea(values),
+            dims=raw[next(iter(raw.data_vars))].dims,
+            coords={"time": raw["time"]},
+            attrs={"units": UNITS[name], "resampling": "bilinear"},
+        )
+        for name, values in fields.items()
+    }
+    cells: GeoBox | None = raw.odc.geobox
+    return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
 
 
 @dataclass(frozen=True)

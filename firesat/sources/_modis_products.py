@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from firesat.bands import band
 from firesat.blocks import Variable
 
 _CLOUD_SNOW_SHADOW = 1 << 10 | 1 << 14 | 1 << 15  # mixed clouds, snow or ice, shadow
@@ -45,6 +47,25 @@ class Layer:
     scale: float
     quality: tuple[str, ...]
     good: Good
+
+    def physical(self, raw: Raw) -> xr.DataArray:
+        """Turn raw numbers into physical values.
+
+        Parameters
+        ----------
+        raw : mapping of str to ndarray
+            The file's layers.
+
+        Returns
+        -------
+        xr.DataArray
+            float32, dims ``(y, x)``; NaN where missing, out of range or doubtful.
+        """
+        numbers = raw[self.sds]
+        sound = (numbers >= self.valid[0]) & (numbers <= self.valid[1]) & self.good(raw)
+        values = np.where(sound, numbers * np.float32(self.scale), np.float32(np.nan))
+        attrs = {"units": band(self.variable.name).units, "resampling": "bilinear"}
+        return xr.DataArray(values.astype("float32"), dims=("y", "x"), attrs=attrs)
 
 
 @dataclass(frozen=True, kw_only=True)

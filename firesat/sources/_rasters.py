@@ -110,6 +110,35 @@ def _variable(
     return xr.DataArray(values, dims=("y", "x"), attrs={"units": band(name).units})
 
 
+def stack_bands(dataset: xr.Dataset, names: list[str], into: str, *, fine: bool) -> xr.Dataset:
+    """Put all bands into one array.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        What :func:`read_bands` gives, perhaps with more.
+    names : list of str
+        The bands, in order.
+    into : str
+        Name of the array.
+    fine : bool
+        Whether its pixels are finer than the cells that it is meant for, to be averaged.
+
+    Returns
+    -------
+    xr.Dataset
+        The array, dims ``(band, y, x)``, instead of the bands.
+    """
+    first = dataset[names[0]]
+    stacked = xr.DataArray(
+        np.stack([dataset[name].values for name in names]),
+        dims=("band", "y", "x"),
+        coords={"band": names},
+        attrs={**first.attrs, "resampling": "average" if fine else "bilinear"},
+    )
+    return dataset.drop_vars(names).assign({into: stacked})
+
+
 def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None:
     """Copy the part of a raster that covers a region.
 

@@ -12,25 +12,22 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable, beside
-from firesat.errors import ConfigError, SourceError
+from firesat.errors import ConfigError
 from firesat.sources._cads import DataStore, cost_of, find_key
-from firesat.sources._era5_names import AT_NOON, BANDS, BASIS, MEANS, REQUESTED, UNITS
-from firesat.sources._hours import HourTable, hourly, later, noon_hour
+from firesat.sources._era5_names import AT_NOON, BANDS, BASIS, MEANS, REQUESTED
+from firesat.sources._hours import HourTable, later, noon_hour, read_hours
 from firesat.sources._layers import (
     NEVER,
     by_month,
     degrees_around,
     end_of_fire_day,
-    georeferenced,
     hours,
     latest,
     layer,
     published,
 )
-from firesat.sources._weather import fill_sea, open_weather
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
@@ -255,24 +252,7 @@ class Era5Land:
         SourceError
             If it holds none of these quantities.
         """
-        raw = open_weather(path)
-        fields = dict(hourly(raw))
-        if not fields:
-            raise SourceError(
-                f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
-                f"ERA5-Land's {', '.join(UNITS)}: fetch {self.dataset}"
-            )
-        variables = {
-            name: xr.DataArray(
-                fill_sea(values),
-                dims=raw[next(iter(raw.data_vars))].dims,
-                coords={"time": raw["time"]},
-                attrs={"units": UNITS[name], "resampling": "bilinear"},
-            )
-            for name, values in fields.items()
-        }
-        cells: GeoBox | None = raw.odc.geobox
-        return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+        return read_hours(path)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn hours into the daily values of fire days.

@@ -15,7 +15,7 @@ from firesat.blocks import Block, Layout, Variable
 from firesat.errors import ConfigError
 from firesat.sources._layers import empty, hours, latest, layer
 from firesat.sources._local import resolve
-from firesat.sources._rasters import read_bands
+from firesat.sources._rasters import read_bands, stack_bands
 from firesat.sources.base import Scene
 from firesat.sources.quotas import Cost
 from firesat.window import fire_day
@@ -247,25 +247,14 @@ class LocalRasters:
             dataset = dataset.assign(clear=self._observed(dataset, fine))
         if not self.stack:
             return dataset
-        return self._stacked(dataset, fine)
+        mask = {"mask": "sentinel2"} if self.clear == "masked" else {}
+        return stack_bands(dataset, list(self.bands), self.stack, fine=fine).assign_attrs(mask)
 
     def _observed(self, dataset: xr.Dataset, fine: bool) -> xr.DataArray:
         """1 where every band is there, 0 elsewhere."""
         seen = np.logical_and.reduce([np.isfinite(dataset[name].values) for name in self.bands])
         attrs = {"units": "1", "resampling": "average" if fine else "nearest"}
         return dataset[next(iter(self.bands))].copy(data=seen.astype("float32")).assign_attrs(attrs)
-
-    def _stacked(self, dataset: xr.Dataset, fine: bool) -> xr.Dataset:
-        """All bands in one array."""
-        names = list(self.bands)
-        values = np.stack([dataset[name].values for name in names])
-        first = dataset[names[0]]
-        stacked = xr.DataArray(
-            values, dims=("band", "y", "x"), coords={"band": names}, attrs=first.attrs
-        )
-        stacked.attrs["resampling"] = "average" if fine else "bilinear"
-        mask = {"mask": "sentinel2"} if self.clear == "masked" else {}
-        return dataset.drop_vars(names).assign({self.stack: stacked}).assign_attrs(mask)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Mosaic the files of a day; later ones fill what earlier ones lack or saw less clearly.

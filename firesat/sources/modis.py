@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -249,7 +249,7 @@ class Modis:
             log.warning("%s has %s only", path.name, ", ".join(each.sds for each in whole))
         shape = raw[whole[0].sds].shape
         cells = tile_cells(int(match[3]), int(match[4]), shape, structure, path.name)
-        return georeferenced({each.variable.name: _physical(each, raw) for each in whole}, cells)
+        return georeferenced({each.variable.name: each.physical(raw) for each in whole}, cells)
 
     def _read_zip(self, path: Path) -> xr.Dataset:
         """Read the one granule of an archive."""
@@ -284,17 +284,6 @@ class Modis:
                     values[0][holes] = dataset[name].values[holes]
         available = latest(scene.available for scene, _ in scenes)
         return layer(arrays, block, np.array([available]))
-
-
-def _physical(each: Layer, raw: dict[str, NDArray[Any]]) -> xr.DataArray:
-    """Raw numbers to physical values; NaN where missing, out of range or doubtful."""
-    numbers = raw[each.sds]
-    sound = (numbers >= each.valid[0]) & (numbers <= each.valid[1]) & each.good(raw)
-    values = np.where(sound, numbers * np.float32(each.scale), np.float32(np.nan))
-    units = "K" if each.variable.name.startswith("lst") else "1"
-    return xr.DataArray(
-        values.astype("float32"), dims=("y", "x"), attrs={"units": units, "resampling": "bilinear"}
-    )
 
 
 def _sds_names(layers: Sequence[Layer]) -> list[str]:

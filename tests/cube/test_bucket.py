@@ -21,8 +21,9 @@ from firesat.cube.verify import Verifier
 from firesat.errors import ConfigError, CubeError, StoreError
 from firesat.jobs.ingest import Unwatched, ingest
 from firesat.manifest import Manifest, Receipt, leave_receipt
-from firesat.project import CubeSettings, IngestSettings, Project, load
+from firesat.project import CubeSettings, Project, load
 from firesat.samples import Inputs, Reader
+from firesat.sources.settings import IngestSettings
 from firesat.store import Holder, address, exists, in_bucket, store_of
 from firesat.store.bucket import BucketStore
 from firesat.window import Period

@@ -16,7 +16,8 @@ from firesat.cube import create_cube, cube_hash
 from firesat.errors import StoreError
 from firesat.jobs.ingest import Outcome, Unwatched, ingest
 from firesat.manifest import Manifest
-from firesat.project import CubeSettings, IngestSettings, Project
+from firesat.project import CubeSettings, Project
+from firesat.sources.settings import IngestSettings
 from firesat.store import Holder
 from firesat.window import Period
 from tests.cube.faults import Shim, as_process, fails_at

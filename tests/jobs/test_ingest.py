@@ -11,8 +11,9 @@ from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.jobs.ingest import config_hash, plan, settings_of
 from firesat.manifest import Manifest
-from firesat.project import CubeSettings, IngestSettings, Project
+from firesat.project import CubeSettings, Project
 from firesat.sources.base import Source
+from firesat.sources.settings import IngestSettings
 from firesat.window import Period
 from tests.cube.small import DAYS, GRID, Made, make
 

@@ -11,15 +11,14 @@ from typing import Any
 
 from distributed import Client, Future
 
-from firesat.blocks import Block
 from firesat.errors import ClusterError, StoreError
 from firesat.jobs.ingest.block import ingest_block
+from firesat.jobs.ingest.flight import Flight, Limits
 from firesat.jobs.ingest.identity import config_hash
-from firesat.jobs.ingest.lines import QUEUED, Line, Lines
+from firesat.jobs.ingest.lines import Lines
 from firesat.jobs.ingest.shared import topic
 from firesat.jobs.ingest.workplace import Outcome, Workplace
 from firesat.manifest import Receipt, leave_receipt
-from firesat.sources.base import Source
 from firesat.sources.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -30,56 +29,6 @@ TICK = 0.5  # seconds between two looks at the clock
 ALONE = 300.0  # seconds without any worker, where there had been one, before the work is given up
 LIVES = 3  # times that a block is begun when Dask has given it up with its workers
 HANGS = 2  # times that a block may exceed its time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How long a block may take.
-
-    Parameters
-    ----------
-    seconds : float
-        Of most providers' blocks.
-    queued : float
-        Of blocks that wait in a data store's queue.
-    """
-
-    seconds: float = 3600.0
-    queued: float = 86_400.0
-
-    def of(self, source: Source) -> float:
-        """Give the time that a source's block may take.
-
-        Parameters
-        ----------
-        source : Source
-            Any.
-
-        Returns
-        -------
-        float
-            Seconds.
-        """
-        return self.queued if source.provider in QUEUED else self.seconds
-
-
-@dataclass(kw_only=True)
-class _Flight:
-    """A block on its way."""
-
-    line: Line
-    block: Block
-    future: "Future[Outcome] | None" = None
-    sent: float = field(default_factory=time.monotonic)
-    begun: float = 0.0  # 0 = it waits, as far as is known
-    worker: str = ""
-
-    def overdue(self, limit: float) -> bool:
-        """Whether it has had its time; before it is begun, others may have theirs first."""
-        now = time.monotonic()
-        if self.begun:
-            return now - self.begun > limit
-        return now - self.sent > (IN_FLIGHT + 1) * limit
 
 
 @dataclass(kw_only=True)
@@ -105,12 +54,13 @@ class Dispatch:
     place: Workplace
     limits: Limits = field(default_factory=Limits)
     tick: Callable[[], None] = lambda: None
-    _flying: dict[str, _Flight] = field(default_factory=dict)
+    _flying: dict[str, Flight] = field(default_factory=dict)
     _landed: "Queue[str]" = field(default_factory=Queue)
     _lost: Counter[str] = field(default_factory=Counter)
     _hung: Counter[str] = field(default_factory=Counter)
     _crew: tuple[int, float] = (0, float("-inf"))
     _staffed: float = 0.0  # when a worker was last seen; 0 = none yet, jobs of a batch system wait
+    _stirred: float = field(default_factory=time.monotonic)  # when anything last moved
 
     @property
     def flying(self) -> int:
@@ -155,7 +105,7 @@ class Dispatch:
         while len(self._flying) < window and (found := self.lines.next(window)):
             line, block = found
             # Known before it is sent: a worker may have begun it before submit() returns.
-            flight = self._flying[block.key] = _Flight(line=line, block=block)
+            flight = self._flying[block.key] = Flight(line=line, block=block)
             name = f"{block.key}-{time.time_ns()}"
             flight.future = self.client.submit(
                 ingest_block, line.source, block, self.place, pure=False, key=name
@@ -192,8 +142,9 @@ class Dispatch:
         if outcome is not None:
             yield self._end(flight, outcome)
 
-    def _end(self, flight: _Flight, outcome: Outcome) -> Outcome:
+    def _end(self, flight: Flight, outcome: Outcome) -> Outcome:
         """Take a block out of the air, and learn from how it ended."""
+        self._stirred = time.monotonic()
         del self._flying[flight.block.key]
         flight.line.flying -= 1
         alone = self.lines.learn(flight.line.source, outcome)
@@ -202,7 +153,7 @@ class Dispatch:
             self._call_back(alone)
         return outcome
 
-    def _outcome(self, flight: _Flight, future: "Future[Outcome]") -> Outcome | None:
+    def _outcome(self, flight: Flight, future: "Future[Outcome]") -> Outcome | None:
         """What the worker says; None where the block is begun anew."""
         key = flight.block.key
         if future.cancelled():
@@ -221,7 +172,7 @@ class Dispatch:
             return None
         return self._failed(flight, f"{type(error).__name__}: {error}")
 
-    def _failed(self, flight: _Flight, reason: str) -> Outcome:
+    def _failed(self, flight: Flight, reason: str) -> Outcome:
         """The outcome of a block that no worker speaks for."""
         source, block = flight.line.source, flight.block
         receipt = Receipt(
@@ -249,23 +200,25 @@ class Dispatch:
         flight = self._flying.get(event[1]["key"])
         if flight is not None:
             flight.begun, flight.worker = time.monotonic(), event[1]["worker"]
+            self._stirred = flight.begun
 
     def _overdue(self) -> Iterator[Outcome]:
         """End the workers whose block has exceeded its time; Dask begins their blocks anew."""
         for key, flight in list(self._flying.items()):
             limit = self.limits.of(flight.line.source)
-            if not flight.overdue(limit):
+            if not flight.overdue(limit, self._stirred):
                 continue
-            self._hung[key] += 1
             worker = flight.worker or self._worker_of(flight)
-            log.warning("%s hangs on %s, which is restarted", key, worker or "no known worker")
-            flight.begun, flight.sent = 0.0, time.monotonic()
+            if not worker:
+                continue  # no worker has it, so it waits for one
+            self._hung[key] += 1
+            log.warning("%s hangs on %s, which is restarted", key, worker)
             if self._hung[key] >= HANGS:
                 self.client.cancel([flight.future])
                 yield self._end(flight, self._failed(flight, _endless(limit)))
             self._restart(worker)
 
-    def _worker_of(self, flight: _Flight) -> str:
+    def _worker_of(self, flight: Flight) -> str:
         """Which worker has a block that none has announced; "" where the scheduler knows none."""
         if flight.future is None:
             return ""
@@ -274,11 +227,11 @@ class Dispatch:
 
     def _restart(self, worker: str) -> None:
         """End a worker, without waiting for its successor; Dask begins its blocks anew."""
-        if not worker:
-            return
+        self._stirred = time.monotonic()
+        held = self.client.processing().get(worker, ())
         for flight in self._flying.values():
-            if flight.worker == worker:
-                flight.begun, flight.worker = 0.0, ""
+            if flight.worker == worker or (flight.future and flight.future.key in held):
+                flight.land()
         threading.Thread(target=_end_worker, args=(self.client, worker), daemon=True).start()
 
 

@@ -1,0 +1,112 @@
+"""A project file read from YAML, with what the command line changes in it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser
+
+from firesat.errors import ConfigError, FiresatError
+from firesat.project.keys import check_keys
+from firesat.project.settings import Project
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Project:
+    """Read and check a whole project file.
+
+    Parameters
+    ----------
+    path : Path
+        YAML.
+    overrides : sequence of str
+        Such as ``["ingest.workers=4"]``; values are YAML.
+
+    Returns
+    -------
+    Project
+        Everything instantiated except the `train` section.
+
+    Raises
+    ------
+    ConfigError
+        On the first thing that is wrong, in one line, with the nearest right key for a misspelt
+        one.
+    """
+    content = read_yaml(path)
+    for override in overrides:
+        _set(content, override)
+    check_keys(Project, content, path.name)
+    train = content.pop("train", None) or {}  # jsonargparse would instantiate what it names
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Project)
+    try:
+        settings = parser.instantiate(parser.parse_object(content))
+    except (ArgumentError, FiresatError, ValueError) as error:
+        raise _in_one_line(error, path.name) from error
+    return Project(**{**vars(settings), "train": train})
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping, safely.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, no YAML, or no mapping.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no config at {path}: give --config FILE")
+    try:
+        content = _plain(path.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no settings: it should start with grid:, cube: ...")
+    return content
+
+
+def _set(content: dict[str, Any], override: str) -> None:
+    """Apply one ``section.key=value``."""
+    name, separator, text = override.partition("=")
+    if not separator:
+        raise ConfigError(f"{override!r} is no setting: write it as ingest.workers=4")
+    *parents, last = name.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+    content[last] = _plain(text)
+
+
+class _DatesAsText(yaml.SafeLoader):
+    """YAML's safe loader, which leaves 2023-07-05 as it is written."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  PyYAML's own attribute
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def _plain(text: str) -> Any:  # noqa: ANN401  whatever YAML holds
+    """Read YAML."""
+    return yaml.load(text, _DatesAsText)  # noqa: S506  a safe loader
+
+
+def _in_one_line(error: BaseException, where: str) -> ConfigError:
+    """Find what we said ourselves in a chain of errors, or squeeze the parser's words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, FiresatError):
+            return ConfigError(f"{where}: {cause}")
+        cause = cause.__cause__ or cause.__context__
+    words = " ".join(str(error).split()).replace("Parser key ", "")
+    return ConfigError(f"{where}: {words[:300]}")
