@@ -38,8 +38,9 @@ ROWS: dict[str, Callable[[], list[Timing]]] = {
         cube_rows.DISK, "lz4", durable=True
     ),
     "B4 cube verify, /dev/shm, 0.6 GB": cube_rows.verifying,
-    "B5 chip read, in order": chips_rows.in_order,
-    "B5 chip read, at random": chips_rows.at_random,
+    "B5 chips in order, batches of 100": chips_rows.in_order,
+    "B5 chips at random, batches of 100": chips_rows.at_random,
+    "B5 chips at random, one by one": chips_rows.one_by_one,
     "B6 loader to step": loader_rows.feed,
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
     "B11 FWI, 2048 x 2048 x 30 days": fwi_rows.month,

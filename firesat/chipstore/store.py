@@ -41,6 +41,7 @@ class ChipStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         self.attrs = _attributes(path)
         rows = table_of(path)
         if not rows.is_file():
@@ -139,8 +140,8 @@ class ChipStore:
         if threads == 1:
             share(0)
             return
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(share, range(threads)))
+        pool = self._pools.setdefault(threads, ThreadPoolExecutor(threads))
+        list(pool.map(share, range(threads)))
 
     def __len__(self) -> int:
         """Count the chips."""
