@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firesat.errors import ConfigError
-from firesat.scaling import Batch
 from firesat.turns import FLIPS, QUARTERS, TURNS, Names, lone_component
 
 MODALITIES = {"sentinel2": ("sentinel2", "age"), "modis": ("modis",), "weather": ("weather",)}
@@ -126,31 +125,30 @@ class Augmentation:
         return Change(turn=turn, looks=kept, lost=lost, gains=gains)
 
 
-def changed(chip: Batch, change: Change) -> Batch:
-    """Apply everything but the turn.
+def changed(name: str, values: NDArray[np.float32], change: Change) -> NDArray[np.float32]:
+    """Apply everything but the turn to one field.
 
     Parameters
     ----------
-    chip : dict of ndarray
-        Fields of `firesat.batch` without N and without masks, float32, physical units; NaN =
-        missing. Its arrays may be written to.
+    name : str
+        A field of `firesat.batch` that is no mask.
+    values : ndarray of float32
+        Without N, physical units; NaN = missing. May be written to.
     change : Change
         What to do.
 
     Returns
     -------
-    dict of ndarray
-        The chip after it.
+    ndarray of float32
+        The field after it.
     """
-    out = dict(chip)
-    if change.gains is not None:
-        out["sentinel2"] *= change.gains[:, :, None, None]
-    if change.looks is not None:
-        for name in MODALITIES["sentinel2"]:
-            out[name] = _moved_up(out[name], change.looks)
-    for name in MODALITIES.get(change.lost or "", ()):
-        out[name] = np.full_like(out[name], np.nan)
-    return out
+    if name == "sentinel2" and change.gains is not None:
+        values *= change.gains[:, :, None, None]
+    if name in MODALITIES["sentinel2"] and change.looks is not None:
+        values = _moved_up(values, change.looks)
+    if name in MODALITIES.get(change.lost or "", ()):
+        values = np.full_like(values, np.nan)
+    return values
 
 
 def _moved_up(values: NDArray[np.float32], looks: tuple[int, ...]) -> NDArray[np.float32]:

@@ -14,10 +14,10 @@ from torch.utils.data import Dataset
 
 from firesat.augmentation import Augmentation, Change, changed
 from firesat.batch import MASKS
-from firesat.chipstore import ChipStore, unpack
+from firesat.chipstore import FIELDS, ChipStore
 from firesat.errors import SampleError
 from firesat.sampling import weights
-from firesat.scaling import Scaler, add_masks
+from firesat.scaling import Scaler, mask_of
 from firesat.turns import turned
 
 Key = int | tuple[int, int]
@@ -150,8 +150,11 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         for place in places:
             number, change = self._change(keys[place])
             self._store.read([self._rows[number]], scratch)
-            chip = add_masks(changed(unpack(turned(stored, change.turn, self._names)), change))
-            self._scaler.into(chip, {name: arrays[name][place] for name in chip})
+            # field by field: what has just been unpacked is still in the cache
+            for name, values in turned(stored, change.turn, self._names).items():
+                field = changed(name, FIELDS[name].unpack(values), change)
+                ready = {name: field, **mask_of(name, field)}
+                self._scaler.into(ready, {name: arrays[name][place] for name in ready})
             arrays["weight"][place] = self._weights[number]
 
     def _change(self, key: Key) -> tuple[int, Change]:

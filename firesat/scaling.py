@@ -19,6 +19,9 @@ SCALED = ("sentinel2", "modis", "weather", "static")
 SKEWED = frozenset({"tp", "dmc", "dc", "isi", "bui", "fwi", "dsr", "road_distance"})
 """Never negative and long-tailed: standardised after ``log(1 + x)``."""
 
+_TELLS = {"age": MASKS["sentinel2"], "modis": MASKS["modis"], "weather": MASKS["weather"]}
+"""Field to the mask that its missing values make."""
+
 CHANNEL = -3  # axis of the channels in every scaled field
 
 
@@ -198,12 +201,31 @@ def add_masks(batch: Mapping[str, NDArray[Any]]) -> Batch:
         With `clear`, `modis_mask` and `weather_mask`, uint8, 1 = there. Weather is missing as a
         whole day and variable, or not at all.
     """
-    masks = {
-        MASKS["sentinel2"]: np.isfinite(batch["age"]),
-        MASKS["modis"]: np.isfinite(batch["modis"]),
-        MASKS["weather"]: np.isfinite(batch["weather"]).all(axis=(-2, -1)),
-    }
-    return {**batch, **{name: mask.astype(np.uint8) for name, mask in masks.items()}}
+    masks = (mask_of(name, values) for name, values in batch.items())
+    return {**batch, **{name: mask for some in masks for name, mask in some.items()}}
+
+
+def mask_of(name: str, values: NDArray[Any]) -> Batch:
+    """Say of one field where it is there.
+
+    Parameters
+    ----------
+    name : str
+        Of the field.
+    values : ndarray
+        NaN where missing.
+
+    Returns
+    -------
+    dict of ndarray
+        Its mask, uint8, under its name; empty if it has none.
+    """
+    if name not in _TELLS:
+        return {}
+    there = np.isfinite(values)
+    if name == "weather":
+        there = there.all(axis=(-2, -1))
+    return {_TELLS[name]: there.astype(np.uint8)}
 
 
 def _float32(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -29,9 +29,13 @@ def chip() -> dict[str, np.ndarray]:
     }
 
 
+def altered(change: Change) -> dict[str, np.ndarray]:
+    return {name: changed(name, values, change) for name, values in chip().items()}
+
+
 def test_by_default_nothing_happens() -> None:
     assert set(draws(Augmentation(), 20)) == {Change()}
-    same = changed(chip(), Change())
+    same = altered(Change())
     for name, values in chip().items():
         np.testing.assert_array_equal(same[name], values)
 
@@ -70,12 +74,12 @@ def test_each_look_is_lost_as_often_as_told() -> None:
 
 
 def test_older_looks_move_up_when_one_is_lost() -> None:
-    after = add_masks(changed(chip(), Change(looks=(0, 2))))
+    after = add_masks(altered(Change(looks=(0, 2))))
     np.testing.assert_array_equal(after["sentinel2"][:2, 0, 0, 0], [1, 3])
     np.testing.assert_array_equal(after["age"][:2, 0, 0], [10, 30])
     assert np.isnan(after["sentinel2"][2]).all()
     np.testing.assert_array_equal(after["clear"][:, 0, 0], [1, 1, 0])
-    assert not add_masks(changed(chip(), Change(looks=())))["clear"].any()
+    assert not add_masks(altered(Change(looks=())))["clear"].any()
 
 
 def test_one_modality_goes_missing_as_often_as_told() -> None:
@@ -89,7 +93,7 @@ def test_one_modality_goes_missing_as_often_as_told() -> None:
     ("sentinel2", "clear"), ("modis", "modis_mask"), ("weather", "weather_mask"),
 ])  # fmt: skip
 def test_a_missing_modality_is_a_mask_and_the_others_stay(name: str, mask: str) -> None:
-    after = add_masks(changed(chip(), Change(lost=name)))
+    after = add_masks(altered(Change(lost=name)))
     assert np.isnan(after[name]).all()
     masks = {"clear", "modis_mask", "weather_mask"}
     assert {m for m in masks if not after[m].any()} == {mask}
@@ -103,7 +107,7 @@ def test_jitter_multiplies_each_look_and_band() -> None:
     assert stacked.shape == (2000, LOOKS, 4)
     np.testing.assert_allclose(stacked.mean(0), 1, atol=5 * 0.1 / np.sqrt(2000))
     np.testing.assert_allclose(stacked.std(0), 0.1, rtol=0.1)
-    after = changed(chip(), Change(gains=stacked[0]))["sentinel2"]
+    after = altered(Change(gains=stacked[0]))["sentinel2"]
     np.testing.assert_allclose(after[2, 1], 3 * stacked[0, 2, 1], rtol=1e-6)
     assert (
         np.array([c.gains.min() for c in draws(Augmentation(spectral_jitter=1.0), 50)]) >= 0
