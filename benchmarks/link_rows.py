@@ -49,7 +49,7 @@ from firesat.sources._granule import PIXELS, Fetcher, arrivals, average_granule
 from firesat.sources._products import BUCKET, Product, Stored
 from firesat.sources.sentinel2 import Sentinel2
 
-PIXELS_HALF = 109_800**2 / 2  # square metres: half a granule
+GRANULE = 109_800**2  # square metres
 BITS = 7.1  # a pixel of a real L1C image, lossless
 EXTENT = 21_600  # metres: what is decoded to tell how many cores the link would feed
 REPETITIONS = 3
@@ -80,7 +80,7 @@ def _granules(folder: Path) -> Iterator[Timing]:
     rng = np.random.default_rng(0)
     files = {
         f"{FOLDER}/IMG_DATA/T14UPF_20230701T181909_{band}.jp2": rng.bytes(
-            int(PIXELS_HALF / PIXELS[band] ** 2 * BITS / 8)
+            int(GRANULE / PIXELS[band] ** 2 * BITS / 8)
         )
         for band in SENTINEL2_BANDS
     }

@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_a_block_that_succeeds_later_is_no_longer_failed(manifest: Manifest) -> 
     assert manifest.counts() == {"s2": {"done": 1}}
     assert manifest.rows() == manifest.rows("s2") == [receipt(1)]
     assert manifest.rows("era5") == []
+
+
+def test_the_content_s_hash_knows_neither_order_nor_failures(tmp_path: Path) -> None:
+    first, second, third = (replace(receipt(n), checksum=f"{n:064x}") for n in (1, 2, 3))
+    one, other = Manifest(tmp_path / "one.ledger"), Manifest(tmp_path / "other.ledger")
+    one.add([first, second, third])
+    other.add([replace(second, status="failed", checksum="")])
+    other.add([third, first])
+    assert other.content_hash() != one.content_hash()
+    other.add([second, receipt(4, "failed")])
+    assert other.content_hash() == one.content_hash()
+    other.add([replace(first, checksum="f" * 64)])
+    assert other.content_hash() != one.content_hash()
 
 
 def test_another_process_reads_what_was_committed(manifest: Manifest) -> None:

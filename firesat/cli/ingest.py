@@ -89,6 +89,7 @@ def _content(project: "Project", report: "IngestReport") -> dict[str, object]:
     """The report as JSON."""
     return {
         "cube": project.cube.path,
+        "content_hash": report.content_hash,
         "complete": report.complete,
         "groups": {group: dict(counted) for group, counted in report.counts.items()},
         "failed": [f"{receipt.key}: {receipt.reason}" for receipt in report.failed],

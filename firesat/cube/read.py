@@ -173,20 +173,23 @@ def cube_info(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``crs``, ``extent`` (x0, y0, x1, y1 in metres) and ``groups``: for each its level in metres,
-        variables, first and last day, time steps, blocks by status and completeness (finished
-        blocks as a share of all).
+        ``crs``, ``extent`` (x0, y0, x1, y1 in metres), ``content_hash`` of what sources brought
+        ("" where there is no ledger; no pixel is read for it) and ``groups``: for each its level
+        in metres, variables, first and last day, time steps, blocks by status and completeness
+        (finished blocks as a share of all).
     """
     grid = grid_of(path)
     ledger = path.with_suffix(".ledger")
     known = in_bucket(ledger) or ledger.is_dir()
-    counts = Manifest(ledger).counts() if known else {}
+    manifest = Manifest(ledger) if known else None
+    counts = manifest.counts() if manifest else {}
     described = {name: _describe(path, name, counts.get(name, Counter())) for name in groups(path)}
     return {
         "path": address(path),
         "crs": grid.crs,
         "extent": list(grid.extent),
         "tiles": [tile.name for tile in grid.tiles()],
+        "content_hash": manifest.content_hash() if manifest else "",
         "groups": described,
     }
 

@@ -27,7 +27,12 @@ def test_a_second_ingest_is_a_no_op_with_the_same_hash(story: Path, workplace: P
     first = firesat("cube", "hash", str(story / "cube.zarr"), cwd=workplace).stdout
     done = firesat("ingest", "--config", "small.yaml", "--json", cwd=workplace)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["groups"] == {}
+    said = json.loads(done.stdout)
+    assert said["groups"] == {}
+    receipt = json.loads((story / "receipts" / "ingest.json").read_text())
+    assert said["content_hash"] == receipt["content_hash"]
+    shown = firesat("cube", "info", str(story / "cube.zarr"), "--json", cwd=workplace)
+    assert json.loads(shown.stdout)["content_hash"] == receipt["content_hash"]
     assert firesat("cube", "hash", str(story / "cube.zarr"), cwd=workplace).stdout == first
 
 

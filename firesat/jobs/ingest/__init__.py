@@ -96,6 +96,7 @@ def ingest(project: Project, watch: Watch) -> IngestReport:
         finally:
             manifest.fold()
             _note_times(cube, project, manifest)
+        report.content_hash = manifest.content_hash()
         for reason, blocks in report.not_attempted.items():
             journal.error("%d blocks were not attempted: %s", blocks, reason)
     return report

@@ -80,6 +80,8 @@ class IngestReport:
         How many blocks were left alone because their provider is down or refuses, by the reason.
     meter : Meter
         What the run has used in all.
+    content_hash : str
+        Of everything that the cube's sources have brought by now.
     log : Path, optional
         File with every failure.
     """
@@ -88,6 +90,7 @@ class IngestReport:
     failed: list[Receipt] = field(default_factory=list)
     not_attempted: dict[str, int] = field(default_factory=dict)
     meter: Meter = field(default_factory=Meter)
+    content_hash: str = ""
     log: Path | None = None
 
     def add(self, outcome: Outcome) -> None:

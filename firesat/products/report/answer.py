@@ -75,8 +75,11 @@ def _standing(compared: Sequence[Difference]) -> str:
     if not rest:
         return f"The model ranks cells better than every baseline: {', '.join(ahead)}."
     if not ahead:
-        return f"The model is not ahead of any baseline: {', '.join(rest)}."
-    return f"The model is ahead of {', '.join(ahead)}, and not ahead of {', '.join(rest)}."
+        return f"In average precision the model is not ahead of any baseline: {', '.join(rest)}."
+    return (
+        f"In average precision the model is ahead of {', '.join(ahead)}, and not ahead of "
+        f"{', '.join(rest)}."
+    )
 
 
 def _cards(model: CaseScores) -> str:
