@@ -6,6 +6,7 @@ Blocks never share a file, so two tasks never write into one.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -189,7 +190,10 @@ def cut(
     Block
         Time outermost, then rows, then columns.
     """
-    places = [(*place, _intersection(place[2], grid.extent)) for place in _places(layout, grid)]
+    places = [
+        (*place, _intersection(place[2], grid.extent))
+        for place in _places(layout.level, grid, whole_box=layout.whole_box)
+    ]
     for step in range(0, len(times), layout.steps):
         chosen = tuple(times[step : step + layout.steps])
         for row, column, cells, extent in places:
@@ -217,7 +221,8 @@ def count(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> int:
     int
         As many as `cut` yields.
     """
-    return -(-len(times) // layout.steps) * len(list(_places(layout, grid)))
+    places = _places(layout.level, grid, whole_box=layout.whole_box)
+    return -(-len(times) // layout.steps) * len(places)
 
 
 def key_of(group: str, index: tuple[int, int, int]) -> str:
@@ -256,21 +261,22 @@ def keys(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[
     str
         In the order of `cut`.
     """
-    places = [(row, column) for row, column, _ in _places(layout, grid)]
+    places = _places(layout.level, grid, whole_box=layout.whole_box)
     for step in range(-(-len(times) // layout.steps)):
-        for row, column in places:
+        for row, column, _ in places:
             yield key_of(layout.group, (step, row, column))
 
 
-def _places(layout: Layout, grid: Grid) -> Iterator[tuple[int, int, GeoBox]]:
-    """Row, column and cells of each block of one time step."""
-    if layout.whole_box:
-        yield 0, 0, grid.box(layout.level)
-        return
+@lru_cache(maxsize=8)
+def _places(level: int, grid: Grid, *, whole_box: bool) -> tuple[tuple[int, int, GeoBox], ...]:
+    """Row, column and cells of each block of one time step; a country's take half a second."""
+    if whole_box:
+        return ((0, 0, grid.box(level)),)
     first = grid.first_tile
-    for tile in grid.tiles():
-        cells = grid.tile_geobox(tile, layout.level)
-        yield tile.row - first.row, tile.column - first.column, cells
+    return tuple(
+        (tile.row - first.row, tile.column - first.column, grid.tile_geobox(tile, level))
+        for tile in grid.tiles()
+    )
 
 
 def _intersection(cells: GeoBox, extent: Bounds) -> Bounds:

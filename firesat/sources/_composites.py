@@ -1,6 +1,7 @@
 """When MODIS composites begin and end, and which tiles of its grid a region touches."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +83,21 @@ def tiles_of(region: GeoBox) -> set[tuple[int, int]]:
     set of (int, int)
         Horizontal and vertical number.
     """
-    box = region.boundingbox
-    steps = [math.ceil(span / 2000) + 2 for span in (box.span_x, box.span_y)]
-    x = np.linspace(box.left - 1000, box.right + 1000, steps[0])
-    y = np.linspace(box.bottom - 1000, box.top + 1000, steps[1])
-    transform = Transformer.from_crs(crs_of(region).to_wkt(), SINUSOIDAL, always_xy=True)
-    east, north = transform.transform(*np.meshgrid(x, y))
-    horizontal, vertical = np.floor(east / TILE + 18), np.floor(9 - north / TILE)
-    return {(int(h), int(v)) for h, v in zip(horizontal.flat, vertical.flat, strict=True)}
+    return set(_tiles_of(tuple(region.boundingbox), crs_of(region).to_wkt()))
+
+
+@lru_cache(maxsize=4096)  # every tile of a country; all products share them
+def _tiles_of(box: tuple[float, float, float, float], crs: str) -> frozenset[tuple[int, int]]:
+    """Tiles that left, bottom, right, top touch, by points 2 km apart."""
+    left, bottom, right, top = box
+    x = np.linspace(left - 1000, right + 1000, math.ceil((right - left) / 2000) + 2)
+    y = np.linspace(bottom - 1000, top + 1000, math.ceil((top - bottom) / 2000) + 2)
+    east, north = _to_sinusoidal(crs).transform(*np.meshgrid(x, y))
+    tiles = np.floor([east / TILE + 18, 9 - north / TILE]).astype(int).reshape(2, -1)
+    return frozenset((int(h), int(v)) for h, v in np.unique(tiles, axis=1).T)
+
+
+@lru_cache(maxsize=2)
+def _to_sinusoidal(crs: str) -> Transformer:
+    """From metres of a CRS to those of the products."""
+    return Transformer.from_crs(crs, SINUSOIDAL, always_xy=True)

@@ -123,11 +123,15 @@ class Sentinel2Granules:
         """
         seen: Counter[tuple[int, int]] = Counter()
         places: dict[tuple[int, int], tuple[float, float]] = {}
-        for block in blocks:
-            place = block.index[1:]
+        at_work: dict[int, int] = {}
+        for block in blocks:  # a country has millions: everything that repeats is looked up
+            step, *where = block.index
+            place = (where[0], where[1])
             if place not in places:
                 places[place] = _granules_a_day(block)
-            seen[place] += satellites(block.times[0])
+            if step not in at_work:
+                at_work[step] = satellites(block.times[0])
+            seen[place] += at_work[step]
         granules = sum(count * places[place][0] for place, count in seen.items())
         full = sum(count * places[place][1] for place, count in seen.items())
         return Cost(
