@@ -92,7 +92,12 @@ def serving(world: World, faults: Faults) -> AbstractContextManager[SandboxServe
 
 
 def project_of(
-    client: Client, folder: Path, url: str, sources: Sequence[Any], days: tuple[str, str]
+    client: Client,
+    folder: Path,
+    url: str,
+    sources: Sequence[Any],
+    *days: tuple[str, str],
+    grid: Grid = GRID,
 ) -> Project:
     """A project whose providers are at an address of this machine, on the workers of a client."""
     urls = base_urls(url)
@@ -100,8 +105,11 @@ def project_of(
     # What the real providers' rates would cost in time, nobody waits for here.
     fast = {name: {"requests_per_minute": 1e6, "units_per_minute": 1e6} for name in urls}
     return Project(
-        cube=CubeSettings(path=folder / "cube.zarr", periods=[Period(start=days[0], end=days[1])]),
-        grid=GRID,
+        cube=CubeSettings(
+            path=folder / "cube.zarr",
+            periods=[Period(start=first, end=last) for first, last in days],
+        ),
+        grid=grid,
         ingest=IngestSettings(sources=moved, address=client.scheduler.address, quotas=fast),
     )
 
@@ -291,6 +299,30 @@ def disturbed() -> Faults:
     return Faults(rate_429=0.1, rate_500=0.1, truncate=0.2, expire_token=0.2, seed=11)
 
 
+def calm_and_stormy(
+    client: Client, world: World, folder: Path, sources: Sequence[Any], *days: tuple[str, str]
+) -> None:
+    """Ingest twice, once with faults; both end complete and the same."""
+    hashes, reports = {}, {}
+    for name, faults in (("calm", Faults()), ("stormy", disturbed())):
+        place = folder / name
+        place.mkdir()
+        with serving(world, faults) as server:
+            grid = Grid(region=world.config.region)
+            project = project_of(client, place, server.url, sources, *days, grid=grid)
+            reports[name] = ingest(project, Unwatched())
+        hashes[name] = cube_hash(place / "cube.zarr")
+    calm, stormy = reports["calm"], reports["stormy"]
+    assert calm.complete
+    assert [f"{r.key}: {r.reason}" for r in stormy.failed] == []
+    assert stormy.complete
+    assert stormy.counts == calm.counts
+    assert stormy.content_hash == calm.content_hash
+    assert stormy.meter.retries > 0.05 * stormy.meter.requests
+    assert calm.meter.retries == 0
+    assert hashes["stormy"] == hashes["calm"]
+
+
 @pytest.mark.parametrize(
     ("sources", "days"),
     [
@@ -301,23 +333,25 @@ def disturbed() -> Faults:
 def test_an_ingest_under_faults_ends_with_the_undisturbed_cube(
     client: Client, world: World, tmp_path: Path, sources: tuple[Any, ...], days: tuple[str, str]
 ) -> None:
-    hashes, reports = {}, {}
-    for name, faults in (("calm", Faults()), ("stormy", disturbed())):
-        folder = tmp_path / name
-        folder.mkdir()
-        with serving(world, faults) as server:
-            reports[name] = ingest(
-                project_of(client, folder, server.url, sources, days), Unwatched()
-            )
-        hashes[name] = cube_hash(folder / "cube.zarr")
-    calm, stormy = reports["calm"], reports["stormy"]
-    assert calm.complete
-    assert [f"{r.key}: {r.reason}" for r in stormy.failed] == []
-    assert stormy.complete
-    assert stormy.counts == calm.counts
-    assert stormy.meter.retries > 0.05 * stormy.meter.requests
-    assert calm.meter.retries == 0
-    assert hashes["stormy"] == hashes["calm"]
+    calm_and_stormy(client, world, tmp_path, sources, days)
+
+
+@FULL
+def test_three_seasons_of_two_tiles_in_two_utm_zones_survive_faults(
+    client: Client, tmp_path: Path
+) -> None:
+    region = (290_000.0, 840_000.0, 310_000.0, 860_000.0)  # tiles meet at 300 km, zones at 90 W
+    grid = Grid(region=region)
+    assert len(grid.tiles()) == 2
+    seasons = (2021, 2022, 2023)
+    config = WorldConfig(
+        seed=5, region=region, seasons=seasons, first_day="06-20", last_day="07-12",
+        fire_activity=100.0,
+    )  # fmt: skip
+    days = [(f"{year}-06-23", f"{year}-06-28") for year in seasons]
+    calm_and_stormy(client, World.create(config), tmp_path, EVERYTHING, *days)
+    zones = {path.name.split("-")[3] for path in tmp_path.glob("calm/cache/S2L1C-*")}
+    assert zones == {"32615", "32616"}
 
 
 def test_units_are_those_that_the_service_counted(
