@@ -1,7 +1,9 @@
-"""Loops over a chip's values that NumPy would run in several passes: compiled, and without the GIL.
+"""Loops over values that NumPy would run in several passes: compiled, and without the GIL.
 
 Import this where a loop is run, not at the top: numba takes a third of a second to load.
 """
+
+from typing import Any
 
 import numba
 import numpy as np
@@ -32,6 +34,38 @@ def from_counts(
     for i in range(stored.size):
         count = stored[i]
         out[i] = np.float32(np.nan) if count == missing else np.float32(count) * step
+
+
+@numba.njit(nogil=True, cache=True)
+def to_counts(
+    values: NDArray[np.floating[Any]],
+    step: np.floating[Any],
+    limits: tuple[int, int],
+    missing: int,
+    out: NDArray[np.integer[Any]],
+) -> None:
+    """Divide values by the value of one step and round to the nearest count, halves to even.
+
+    Parameters
+    ----------
+    values : ndarray of float32 or float64, shape (n,)
+        NaN = missing.
+    step : float of the same type
+        Value of one count.
+    limits : tuple of int
+        Smallest and largest count, within 31 bits; values beyond take the nearest.
+    missing : int
+        Count that stands for a missing value.
+    out : ndarray of int, shape (n,)
+        Filled.
+    """
+    low, high = values.dtype.type(limits[0]), values.dtype.type(limits[1])
+    gap = np.int32(missing)
+    for i in range(values.size):
+        count = np.rint(values[i] / step)
+        held = low if count < low else count  # NaN stays
+        held = high if held > high else held
+        out[i] = np.int32(held) if held == held else gap
 
 
 @numba.njit(nogil=True, cache=True)

@@ -163,21 +163,20 @@ def pack(variable: Variable, values: NDArray[Any]) -> Values:
     """
     if not variable.packed:
         return np.ascontiguousarray(values, dtype=variable.dtype)
+    from firesat.loops import to_counts
+
     limits = np.iinfo(variable.dtype)
     largest = limits.max - (variable.fill == limits.max)  # a saturated value is not missing
+    kind = values.dtype if values.dtype in (np.float32, np.float64) else np.dtype("float64")
+    given = np.ascontiguousarray(values, dtype=kind).reshape(-1)
     out = np.empty(values.shape, dtype=variable.dtype)
-    kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
-    plane = np.empty(values.shape[-2:], dtype=kind)
-    missing = np.empty(plane.shape, dtype=bool)
-    for place in np.ndindex(
-        values.shape[:-2]
-    ):  # plane by plane: they stay in the processor's cache
-        np.divide(values[place], variable.scale, out=plane)
-        np.rint(plane, out=plane)
-        np.clip(plane, limits.min, largest, out=plane)
-        np.isnan(plane, out=missing)
-        np.copyto(plane, variable.fill, where=missing)
-        np.copyto(out[place], plane, casting="unsafe")
+    to_counts(
+        given,
+        kind.type(variable.scale),
+        (limits.min, largest),
+        round(variable.fill),
+        out.reshape(-1),
+    )
     return out
 
 
