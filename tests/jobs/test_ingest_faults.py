@@ -22,6 +22,7 @@ import dask
 import numpy as np
 import psutil
 import pytest
+import requests
 from distributed import Client
 
 from firesat.blocks import Block, cut
@@ -30,7 +31,7 @@ from firesat.errors import ClusterError, CredentialsError
 from firesat.grid import Grid
 from firesat.jobs.ingest import IngestReport, Unwatched, Workplace, ingest, ingest_block
 from firesat.jobs.ingest.breaker import REST, Breaker
-from firesat.jobs.ingest.cluster import batch_cluster, client_of
+from firesat.jobs.ingest.cluster import batch_cluster, client_of, dashboard_of
 from firesat.jobs.ingest.dispatch import IN_FLIGHT, Dispatch
 from firesat.jobs.ingest.flight import Limits
 from firesat.jobs.ingest.lines import Lines
@@ -459,7 +460,10 @@ def test_nothing_listens_beyond_this_machine(client: Client, tmp_path: Path) -> 
     ]
     assert len(listening) >= 4  # a scheduler, its dashboard, two workers
     assert set(listening) <= {"127.0.0.1", "::1"}
-    assert client.dashboard_link.startswith("http://127.0.0.1:")
+    assert dashboard_of(client).startswith("http://127.0.0.1:")
+    page = requests.get(dashboard_of(client), timeout=30)
+    assert page.status_code == 200
+    assert "Task Stream" in page.text
 
 
 @pytest.mark.parametrize("system", ["slurm", "pbs"])

@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import dask
@@ -152,7 +151,6 @@ def dashboard_of(client: Client) -> str:
     Returns
     -------
     str
-        Its address, and what is missing to look at it.
+        Its address, on this machine alone unless a cluster of your own says otherwise.
     """
-    link = str(client.dashboard_link)
-    return link if find_spec("bokeh") else f"{link} (to see it: pip install bokeh)"
+    return str(client.dashboard_link)
