@@ -60,7 +60,7 @@ REGION = (20_000.0, 630_000.0, 40_000.0, 650_000.0)
 
 
 def remote_ingest() -> list[Timing]:
-    """Files of half a granule beside plain requests for them; its decoding; squares of pixels."""
+    """Files of a granule beside plain requests for them; its decoding; squares of pixels."""
     os.environ.update(environment())
     with tempfile.TemporaryDirectory() as folder:
         return [*_granules(Path(folder)), *_squares(Path(folder))]
