@@ -84,9 +84,8 @@ def ingest_block(source: Source, block: Block, place: Workplace) -> Outcome:
         meter=shared.meter,
         seconds=time.monotonic() - start,
     )
-    if (
-        place.run and not trouble
-    ):  # noted first: a worker that dies between the two leaves the receipt next time
+    if place.run and not trouble:
+        # Noted first: a worker that dies between the two leaves the receipt next time.
         note.parent.mkdir(parents=True, exist_ok=True)
         write_json(note, asdict(outcome))
     leave_receipt(place.cube.ledger, outcome.receipt)
