@@ -1,0 +1,165 @@
+"""A first reading in a process of its own: a file that makes a library die takes no worker along.
+
+The C libraries behind HDF4, GRIB and NetCDF end the process on some damaged files: of files with a
+few wrong bytes, ecCodes died of 1 in 100 and HDF4 of 1 in 40. So such a file is read twice, first
+by a child that may die. The child is a small server that forks for each file; it ends with us.
+"""
+
+import base64
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from firesat.errors import CorruptFileError, FiresatError
+
+RISKY = (b"\x0e\x03\x13\x01", b"GRIB", b"\x89HDF", b"CDF", b"PK")
+"""First bytes of HDF4, GRIB, HDF5, classic NetCDF, and of archives that hold one of these."""
+
+PATIENCE = 600  # seconds of a reading
+MEMORY = 4 << 30  # bytes beyond what the child holds, and 32 times the file
+_FULL = 3  # exit status of a child that got no more memory
+
+Read = Callable[[Path], Any]
+
+
+def try_first(read: Read, path: Path) -> None:
+    """Read a file in another process, if its format asks for it.
+
+    Parameters
+    ----------
+    read : callable
+        A source's method, or another that can be pickled.
+    path : Path
+        A local file.
+
+    Raises
+    ------
+    CorruptFileError
+        If the reader dies, does not end, or asks for more memory than such a file can need. Errors
+        that the reader itself raises are left to the second reading.
+    """
+    with path.open("rb") as file:
+        risky = file.read(4).startswith(RISKY)
+    if not risky or not hasattr(os, "fork"):
+        return
+    status = _server().status_of(read, path)
+    if os.WIFSIGNALED(status):
+        end = signal.Signals(os.WTERMSIG(status))
+        why = f"does not end in {PATIENCE} s" if end == signal.SIGALRM else f"dies of {end.name}"
+        raise CorruptFileError(f"{path}: its reader {why}: delete it and run the command again")
+    if os.waitstatus_to_exitcode(status) == _FULL:
+        size = path.stat().st_size
+        raise CorruptFileError(
+            f"{path}: reading its {size} bytes takes over {_allowance(size) >> 30} GiB: delete it "
+            "and run the command again"
+        )
+
+
+def _allowance(size: int) -> int:
+    """Memory for a file."""
+    return MEMORY + 32 * size
+
+
+class _Server:
+    """Our end of the child."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._passed: set[tuple[Path, int, int]] = set()  # several blocks need a file
+        self._start()
+
+    def _start(self) -> None:
+        """Start the child; it ends when its input does."""
+        one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # it forks: no other threads
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "firesat.sources.trial"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **one},
+        )
+
+    def status_of(self, read: Read, path: Path) -> int:
+        """How the reading of a file ended, as `os.wait` says it."""
+        state = path.stat()
+        known = (path, state.st_size, state.st_mtime_ns)
+        with self._lock:
+            if known in self._passed:
+                return 0
+            if self._child.poll() is not None:
+                self._start()
+            status = self._answer(base64.b64encode(pickle.dumps((read, path))))
+            if status is None:
+                raise CorruptFileError(f"{path}: the process that tries files died: run again")
+            if status == 0:
+                self._passed.add(known)
+        return status
+
+    def _answer(self, question: bytes) -> int | None:
+        """What the child says; None if it has died."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(question + b"\n")
+        self._child.stdin.flush()
+        answer = self._child.stdout.readline()
+        return int(answer) if answer else None
+
+
+@lru_cache(maxsize=1)
+def _server() -> _Server:
+    """The child of this process, started when first needed."""
+    return _Server()
+
+
+def _serve() -> None:
+    """Answer each line of input with how a fork ended."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # libraries may print what they like
+    for line in sys.stdin.buffer:
+        read, path = pickle.loads(base64.b64decode(line))  # noqa: S301  from our own parent
+        _warm()
+        child = os.fork()
+        if child == 0:
+            status = 1  # also of errors that are not ours: the second reading raises them again
+            try:
+                status = _attempt(read, path)
+            finally:
+                os._exit(status)
+        answers.write(f"{os.waitpid(child, 0)[1]}\n")
+
+
+@lru_cache(maxsize=1)
+def _warm() -> None:
+    """Load ecCodes and its tables before any fork instead of in each: they take a second."""
+    import eccodes
+    import pyproj  # noqa: F401  first: ecCodes brings another PROJ along
+
+    eccodes.codes_release(eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1"))
+
+
+def _attempt(read: Read, path: Path) -> int:
+    """Read within limits; the exit status."""
+    limit = psutil.Process().memory_info().vms + _allowance(path.stat().st_size)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    signal.alarm(PATIENCE)  # by default it ends the process, whatever a library is at
+    try:
+        read(path)
+    except MemoryError:
+        return _FULL
+    except FiresatError:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    _serve()
