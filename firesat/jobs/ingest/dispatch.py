@@ -27,6 +27,7 @@ IN_FLIGHT = 4  # futures per worker: enough to keep it busy, few enough to bound
 COUNT_EVERY = 5.0  # seconds: workers of a cluster come and go
 TICK = 0.5  # seconds between two looks at the clock
 ALONE = 300.0  # seconds without any worker, where there had been one, before the work is given up
+GATHER = 60.0  # seconds for an outcome of some hundred bytes to come from its worker
 LIVES = 3  # times that a block is begun when Dask has given it up with its workers
 HANGS = 2  # times that a block may exceed its time
 
@@ -158,16 +159,21 @@ class Dispatch:
         key = flight.block.key
         if future.cancelled():
             raise _gone()
-        error = future.exception()
-        if error is None:
-            outcome: Outcome = future.result()
-            return outcome
+        try:
+            error = future.exception(timeout=GATHER)
+            if error is None:
+                outcome: Outcome = future.result(timeout=GATHER)
+                return outcome
+        except TimeoutError as late:  # it went with its worker, and Dask does not make it again
+            error = late
         if isinstance(error, StoreError):
             raise error
         self._lost[key] += 1
         log.warning("%s was lost with its worker", key, exc_info=error)
-        if type(error).__name__ == "KilledWorker" and self._lost[key] < LIVES:
+        again = isinstance(error, TimeoutError) or type(error).__name__ == "KilledWorker"
+        if again and self._lost[key] < LIVES:
             del self._flying[key]
+            self.client.cancel([future])
             flight.line.give_back(flight.block)
             return None
         return self._failed(flight, f"{type(error).__name__}: {error}")
