@@ -256,7 +256,7 @@ def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, 
 
 def _cf_attrs(variable: Variable) -> Attrs:
     """CF attributes of an array on disk."""
-    described = BANDS.get(variable.name) or (BANDS[variable.bands[0]] if variable.bands else None)
+    described = BANDS.get(variable.bands[0] if variable.bands else variable.name)
     attrs: Attrs = dict(described.attrs) if described else {}
     attrs.pop("valid_range", None)  # CF reads it in packed units, where it would mislead
     if variable.bands:

@@ -162,7 +162,8 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     dataset = _read(source, scene, cache)
     if dataset.attrs.get("mask") == "sentinel2":
         pixel = abs(float(dataset.odc.geobox.resolution.x))
-        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel)
+        sun = composite.sun_over(scene.observed, dataset.odc.geobox)
+        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel, sun=sun)
         dataset["clear"] = dataset["reflectance"].isel(band=0, drop=True).copy(data=clear)
         dataset["clear"].attrs = {"units": "1"}
     for name in dataset.data_vars:
