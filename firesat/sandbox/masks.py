@@ -92,9 +92,12 @@ class MaskAudit:
         rows[-1]["omission"] = _ratio(clear.cells - clear.kept, clear.cells)
         rows[-1]["commission"] = _ratio(kept - clear.kept, kept)
         total = sum(kind.error for kind in self.kinds.values())
+        every: dict[str, str | float]
+        none: dict[str, str | float]
         every = {"kind": "all kept", "share": _ratio(kept, cells), "error": _ratio(total, kept, 5)}
         none = {"kind": "without mask", "share": 1.0, "error": _ratio(self.unmasked, cells, 5)}
-        return [*rows, *({**dict.fromkeys(rows[0], ""), **row} for row in (every, none))]
+        blank: dict[str, str | float] = dict.fromkeys(rows[0], "")
+        return [*rows, {**blank, **every}, {**blank, **none}]
 
     def _row(self, name: str, kind: KindCounts, cells: int) -> dict[str, str | float]:
         """One kind's line."""

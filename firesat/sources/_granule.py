@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
+from firesat.grid import Bounds
+from firesat.sources import _pace
 from firesat.sources._averages import write_average
 from firesat.sources._eodata import Archive, connection
 from firesat.sources._jp2 import average_band
 from firesat.sources._mgrs import tile_box
-from firesat.sources._products import Product
+from firesat.sources._products import Product, Stored
 from firesat.sources._safe import Placing, Radiometry, read_placing, read_radiometry
-from firesat.sources.commons import Meter, commons
+from firesat.sources.commons import Commons, commons
 
 PIXELS = {
     **dict.fromkeys(("B02", "B03", "B04", "B08"), 10),
@@ -56,8 +58,8 @@ class Fetcher:
         Folder of this granule's files, gone afterwards.
     connections : int
         How many all workers may have open together.
-    meter : Meter
-        Where what is used is counted.
+    shared : Commons
+        What the provider allows, and where what is used is counted.
     """
 
     archive: Archive
@@ -66,7 +68,7 @@ class Fetcher:
     cache: Path
     folder: Path
     connections: int
-    meter: Meter = field(default_factory=Meter)
+    shared: Commons = field(default_factory=commons)
 
     def get(self, name: str) -> Path:
         """Fetch one file.
@@ -74,20 +76,26 @@ class Fetcher:
         Parameters
         ----------
         name : str
-            A band, or "MTD_MSIL1C" or "MTD_TL".
+            A band, "MTD_MSIL1C" or "MTD_TL", or the name of a quality mask.
 
         Returns
         -------
         Path
             The whole file, as the catalogue describes it.
         """
-        stored = self.product.files[name]
+        stored = self.product.files.get(name) or self._beside(name)
         path = self.folder / stored.key.rpartition("/")[2]
-        with connection(self.cache, self.connections):
+        with connection(self.cache, self.connections), _pace.connection(self.shared):
+            _pace.wait_turn(self.shared, requests=1)
             self.archive.download(self.client, stored, path)
-        self.meter.requests += 1
-        self.meter.bytes += path.stat().st_size
+        self.shared.meter.requests += 1
+        self.shared.meter.bytes += path.stat().st_size
         return path
+
+    def _beside(self, name: str) -> Stored:
+        """A quality mask, which lies where the format says; the catalogue does not list it."""
+        folder = self.product.files["MTD_TL"].key.rpartition("/")[0]
+        return Stored(key=f"{folder}/QI_DATA/{name}")
 
     def use[T](self, name: str, path: Path, read: Callable[[Path], T]) -> T:
         """Read a file and delete it; fetch it once more if it cannot be read.
@@ -120,7 +128,13 @@ class Fetcher:
 
 
 def average_granule(
-    product: Product, archive: Archive, cache: Path, connections: int, path: Path
+    product: Product,
+    archive: Archive,
+    cache: Path,
+    connections: int,
+    path: Path,
+    *,
+    bounds: Bounds | None = None,
 ) -> None:
     """Fetch a granule's bands and average them to 100 m.
 
@@ -136,6 +150,9 @@ def average_granule(
         How many all workers may have open together.
     path : Path
         Where to write: a GeoTIFF in the granule's own UTM zone.
+    bounds : tuple of float, optional
+        Part of it that is wanted, in metres of its zone: no other tiles of its images are decoded.
+        None = all.
 
     Raises
     ------
@@ -146,7 +163,7 @@ def average_granule(
     CorruptFileError
         If a file is damaged, or is not of this granule.
     """
-    with _folder(cache / f".{product.id}") as folder:
+    with _folder(cache / f".{label_of(product, bounds)}") as folder:
         fetcher = Fetcher(
             archive=archive,
             client=archive.client(),
@@ -154,22 +171,57 @@ def average_granule(
             cache=cache,
             folder=folder,
             connections=connections,
-            meter=commons().meter,  # files come through threads, which do not know it
+            shared=commons(),  # files come through threads, which do not know it
         )
         radiometry = fetcher.use("MTD_MSIL1C", fetcher.get("MTD_MSIL1C"), read_radiometry)
         placing = fetcher.use("MTD_TL", fetcher.get("MTD_TL"), read_placing)
         check(product, radiometry, placing)
-        reflectance = np.full((len(SENTINEL2_BANDS), *placing.cells), np.nan, dtype="float32")
-        observed = np.ones(placing.cells)
-        for band, arrived in arrivals(fetcher):
-            average = partial(
-                average_band, placing=placing, size=PIXELS[band], special=radiometry.special
-            )
-            mean, share = fetcher.use(band, arrived, average)
-            number = SENTINEL2_BANDS.index(band)
-            reflectance[number] = to_reflectance(mean, radiometry, number)
-            np.minimum(observed, share, out=observed)
-        write_average(path, (reflectance, observed), placing, _tags(product, radiometry, placing))
+        part = placing.cut(bounds or placing.bounds)
+        pixels = _average(fetcher, radiometry, placing, part)
+        write_average(path, pixels, part, _tags(product, radiometry, placing))
+
+
+def label_of(product: Product, bounds: Bounds | None) -> str:
+    """Name the averages of a part of a granule.
+
+    Parameters
+    ----------
+    product : Product
+        Which granule.
+    bounds : tuple of float, optional
+        The part, in metres; None = all.
+
+    Returns
+    -------
+    str
+        Without an ending.
+    """
+    whole = bounds is None or bounds == tile_box(product.tile).bounds
+    edges = () if whole or bounds is None else bounds
+    return "-".join([product.id, "100m", *(f"{edge:.0f}" for edge in edges)])
+
+
+def _average(
+    fetcher: Fetcher, radiometry: Radiometry, placing: Placing, part: Placing
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Reflectance of a part of all bands, and the share that was observed in all of them."""
+    reflectance = np.full((len(SENTINEL2_BANDS), *part.cells), np.nan, dtype="float32")
+    observed = np.ones(part.cells)
+    for band, arrived in arrivals(fetcher):
+        number = SENTINEL2_BANDS.index(band)
+        name = placing.quality.get(number)
+        average = partial(
+            average_band,
+            placing=placing,
+            size=PIXELS[band],
+            special=radiometry.special,
+            part=part,
+            quality=fetcher.get(name) if name else None,
+        )
+        mean, share = fetcher.use(band, arrived, average)
+        reflectance[number] = to_reflectance(mean, radiometry, number)
+        np.minimum(observed, share, out=observed)
+    return reflectance, observed
 
 
 def to_reflectance(

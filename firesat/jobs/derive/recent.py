@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from firesat.blocks import Block, Layout, Variable
 from firesat.cube import Cube, open_cube
 from firesat.errors import ConfigError, CubeError
+from firesat.grid import TILE_SIZE
 from firesat.jobs.derive.chain import Chain, days_of
 from firesat.jobs.derive.looks import LOOKS, read_scene, to_layer
 from firesat.jobs.derive.recipe import Made, Needed, Recipe
@@ -80,6 +81,7 @@ def _layout(settings: RecentSettings, path: Path) -> Layout:
     return Layout(
         group=GROUP,
         level=int(scenes.attrs["firesat_layout"]["level"]),
+        side=int(scenes.attrs["firesat_layout"].get("side", TILE_SIZE)),
         variables=(Variable(name=LOOKS, dtype="uint16", bands=bands, fill=65535),),
         attrs=attrs,
     )
