@@ -284,10 +284,10 @@ def _average(
                 weight = _room(weight, box)
                 # whole lanes of pixels are read: those beyond the cell weigh nothing
                 part = box[0], box[1], min(box[2], grade.shape[1] - weight.shape[1])
-                every, seen, clear = _weigh(grade, place, way, part, weight)
+                every, seen, clear, whole = _weigh(grade, place, way, part, weight)
                 full = every if box[4] == 1 else max(every, 4 * way[0] * way[3])
-                shares[0, y, x], shares[1, y, x] = seen / full, clear / seen if seen > 0 else np.nan
-                whole = clear if clear > 0 else seen if seen > 0 else np.nan
+                shares[0, y, x], shares[1, y, x] = seen / full, clear if seen > 0 else np.nan
+                whole = whole if seen > 0 else np.float32(np.nan)
                 for band in range(mean.shape[0]):
                     mean[band, y, x] = _total(stack[band], part, weight, sums) / whole
 
@@ -342,25 +342,37 @@ def _weigh(
     way: Places,
     box: tuple[int, int, int],
     weight: Floats,
-) -> tuple[np.float32, np.float32, np.float32]:
-    """Fill in the areas of the pixels that count; the areas of all, observed and clear ones."""
+) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    """Fill in the areas of the pixels that count.
+
+    The areas of all and of the observed pixels, the clear ones' share of these, and the sum of what
+    was filled in.
+    """
     top, bottom, left = box
-    every, seen, clear = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    none, one = np.float32(0), np.float32(1)
+    every, unseen, cloudy, bright, clears, seens = none, none, none, none, none, none
     for i in range(top, bottom):
         areas, known = weight[i - top], grade[i, left : left + weight.shape[1]]
         _areas(i - place[0], left - place[1], way, areas)
         for lane in range(0, len(areas), _LANES):
             for j in range(lane, lane + _LANES):
-                every += areas[j]
-                seen += areas[j] if known[j] > 0 else np.float32(0)
-                clear += areas[j] if known[j] == 2 else np.float32(0)
-    least = 2 if clear > 0 else 1  # where nothing is clear, all that was observed counts
-    whole = every == seen if least == 1 else every == clear
-    for i in range(top, top if whole else bottom):
-        for j in range(weight.shape[1]):
-            if grade[i, left + j] < least:
-                weight[i - top, j] = 0
-    return every, seen, clear
+                area = areas[j]
+                every += area
+                unseen += area if known[j] == 0 else none
+                cloudy += area if known[j] == 1 else none
+                bright += area if known[j] == 2 else none
+                clears += one if known[j] == 2 and area > none else none
+                seens += one if known[j] > 0 and area > none else none
+    # differences, and counts: sums in other orders would differ in their last bits
+    seen = every - unseen if seens > none else none
+    share = one - cloudy / seen if clears > none else none
+    least = 2 if clears > none else 1  # where nothing is clear, all that was observed counts
+    if unseen + (cloudy if least == 2 else none) > none:
+        for i in range(top, bottom):
+            for j in range(weight.shape[1]):
+                if grade[i, left + j] < least:
+                    weight[i - top, j] = 0
+    return every, seen, share, bright if clears > none else cloudy
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_LOOSE)
