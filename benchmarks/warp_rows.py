@@ -20,7 +20,7 @@ from rasterio.warp import reproject
 from scipy.ndimage import zoom
 
 from benchmarks.timing import Timing, interleaved
-from firesat import gather
+from firesat import footprint
 from firesat.geometry import remembered_geometry
 from firesat.grid import Grid, Tile
 from firesat.raster import warp
@@ -135,7 +135,7 @@ def masked_average() -> list[Timing]:
     def ours(date: int) -> np.ndarray:
         grade = (CLEAR.astype("uint8") * np.uint8(2))[scl[date]]
         grade *= numbers[0] > 0
-        return gather.average(numbers, grade, remembered_geometry(TILE, cells)).mean
+        return footprint.average(numbers, grade, remembered_geometry(TILE, cells)).mean
 
     def theirs(call: Callable[..., np.ndarray], date: int) -> np.ndarray:
         return call(np.where(CLEAR[scl[date]], numbers, np.uint16(0)), cells, "average")
@@ -150,7 +150,7 @@ def masked_average() -> list[Timing]:
     calls = {"rasterio, 2 threads": by_rasterio, "odc-geo xr_reproject": by_odc}
     if find_spec("rioxarray") is not None:
         calls["rioxarray reproject"] = by_rioxarray
-    contenders = {"firesat.gather.average": all_dates(ours)}
+    contenders = {"firesat.footprint.average": all_dates(ours)}
     contenders |= {name: all_dates(partial(theirs, call)) for name, call in calls.items()}
     mine, other = ours(0), theirs(by_rasterio, 0).astype("float64")
     there = np.isfinite(mine) & (other > 0)

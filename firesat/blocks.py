@@ -6,8 +6,6 @@ Blocks never share a file, so two tasks never write into one.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.grid import TILE_SIZE, Bounds, Grid, geobox
+from firesat.places import intersection, places_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +69,7 @@ class Layout:
     whole_box : bool
         Whether a block spans the region's box, as for weather, or one tile.
     side : int
-        Metres of a block's side where it is not the whole box: a tile's, or a divisor of it for
-        fine levels.
+        Metres of a block's side, where it is not the whole box: a tile's, or a divisor of it.
     span : int
         Days that a time step stands for: nothing of it is published before they have passed.
     attrs : dict
@@ -199,9 +197,10 @@ def cut(
         Time outermost, then rows, then columns.
     """
     places = [
-        (*place, _intersection(place[2], grid.extent))
-        for place in _places(layout.level, grid, side=_side(layout))
+        (*place, intersection(place[2], grid.extent))
+        for place in places_of(layout.level, grid, side=_side(layout))
     ]
+    whole = grid.extent
     for step in range(0, len(times), layout.steps):
         chosen = tuple(times[step : step + layout.steps])
         for row, column, cells, extent in places:
@@ -213,7 +212,7 @@ def cut(
                     times=chosen,
                     geobox=cells,
                     extent=extent,
-                    whole=grid.extent,
+                    whole=whole,
                 )
 
 
@@ -234,7 +233,7 @@ def count(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> int:
     int
         As many as `cut` yields.
     """
-    places = _places(layout.level, grid, side=_side(layout))
+    places = places_of(layout.level, grid, side=_side(layout))
     return -(-len(times) // layout.steps) * len(places)
 
 
@@ -274,56 +273,15 @@ def keys(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[
     str
         In the order of `cut`.
     """
-    places = _places(layout.level, grid, side=_side(layout))
+    places = places_of(layout.level, grid, side=_side(layout))
     for step in range(-(-len(times) // layout.steps)):
         for row, column, _ in places:
             yield key_of(layout.group, (step, row, column))
 
 
-@lru_cache(maxsize=8)
-def _places(level: int, grid: Grid, *, side: int) -> tuple[tuple[int, int, GeoBox], ...]:
-    """Row, column and cells of each block of one time step; a country's take half a second."""
-    if not side:  # the whole box
-        return ((0, 0, grid.box(level)),)
-    first, parts = grid.first_tile, TILE_SIZE // side
-    found = []
-    for tile in grid.tiles():
-        cells = grid.tile_geobox(tile, level)
-        top, left = parts * (tile.row - first.row), parts * (tile.column - first.column)
-        for row, column in product(range(parts), repeat=2):
-            part = cells if parts == 1 else _part(cells, side // level, (row, column))
-            if parts == 1 or _touches(part, grid.extent):
-                found.append((top + row, left + column, part))
-    return tuple(found)
-
-
 def _side(layout: Layout) -> int:
     """Metres of a block's side; 0 = the whole box."""
     return 0 if layout.whole_box else layout.side
-
-
-def _part(cells: GeoBox, side: int, place: tuple[int, int]) -> GeoBox:
-    """A block of a tile."""
-    row, column = (number * side for number in place)
-    part: GeoBox = cells[row : row + side, column : column + side]
-    return part
-
-
-def _touches(cells: GeoBox, extent: Bounds) -> bool:
-    """Whether a block has cells in the region."""
-    x0, y0, x1, y1 = _intersection(cells, extent)
-    return x0 < x1 and y0 < y1
-
-
-def _intersection(cells: GeoBox, extent: Bounds) -> Bounds:
-    """Common part of a block's cells and the region."""
-    box = cells.boundingbox
-    return (
-        max(box.left, extent[0]),
-        max(box.bottom, extent[1]),
-        min(box.right, extent[2]),
-        min(box.top, extent[3]),
-    )
 
 
 def cells_per_block(layout: Layout) -> int:

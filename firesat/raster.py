@@ -14,7 +14,7 @@ from odc.geo.xr import xr_coords
 from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 
-from firesat import gather
+from firesat import footprint, gather
 from firesat.bands import BANDS, Resampling
 from firesat.errors import CorruptFileError, GridError
 from firesat.geometry import Lattice, both_metric, interpolates, remembered_geometry
@@ -108,7 +108,7 @@ def _average(
     parts = [slice(0, len(stack))] if alike else [slice(n, n + 1) for n in range(len(stack))]
     for part in parts:
         seen = np.where(measured[part.start], usable, np.uint8(0))
-        out[part] = gather.average(stack[part], seen, lattice).mean
+        out[part] = footprint.average(stack[part], seen, lattice).mean
     return out
 
 

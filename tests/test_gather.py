@@ -7,7 +7,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from firesat import gather
-from firesat.gather import average, bilinear, nearest
+from firesat.footprint import average
+from firesat.gather import bilinear, nearest
 from firesat.geometry import remembered_geometry
 from firesat.grid import geobox
 

@@ -7,13 +7,10 @@ images are not kept.
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,110 +18,17 @@ from numpy.typing import NDArray
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
 from firesat.grid import Bounds
-from firesat.sources import _pace
 from firesat.sources._averages import write_average
-from firesat.sources._eodata import Archive, connection
+from firesat.sources._eodata import Archive
+from firesat.sources._fetcher import PIXELS, Fetcher, arrivals
 from firesat.sources._jp2 import average_band
 from firesat.sources._mgrs import tile_box
-from firesat.sources._products import Product, Stored
-from firesat.sources._safe import Placing, Radiometry, read_placing, read_radiometry
-from firesat.sources.commons import Commons, commons
-
-PIXELS = {
-    **dict.fromkeys(("B02", "B03", "B04", "B08"), 10),
-    **dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), 20),
-    **dict.fromkeys(("B01", "B09", "B10"), 60),
-}
-"""Metres of a band's pixels."""
+from firesat.sources._placing import Placing
+from firesat.sources._products import Product
+from firesat.sources._safe import Radiometry, read_placing, read_radiometry
+from firesat.sources.commons import commons
 
 _TOLERANCE = 10.0  # metres, a pixel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fetcher:
-    """Where a granule's files come from and lie meanwhile.
-
-    Parameters
-    ----------
-    archive : Archive
-        The bucket.
-    client : botocore.client.S3
-        Its client.
-    product : Product
-        Whose files.
-    cache : Path
-        Folder shared by all workers.
-    folder : Path
-        Folder of this granule's files, gone afterwards.
-    connections : int
-        How many all workers may have open together.
-    shared : Commons
-        What the provider allows, and where what is used is counted.
-    """
-
-    archive: Archive
-    client: Any
-    product: Product
-    cache: Path
-    folder: Path
-    connections: int
-    shared: Commons = field(default_factory=commons)
-
-    def get(self, name: str) -> Path:
-        """Fetch one file.
-
-        Parameters
-        ----------
-        name : str
-            A band, "MTD_MSIL1C" or "MTD_TL", or the name of a quality mask.
-
-        Returns
-        -------
-        Path
-            The whole file, as the catalogue describes it.
-        """
-        stored = self.product.files.get(name) or self._beside(name)
-        path = self.folder / stored.key.rpartition("/")[2]
-        with connection(self.cache, self.connections), _pace.connection(self.shared):
-            _pace.wait_turn(self.shared, requests=1)
-            self.archive.download(self.client, stored, path)
-        self.shared.meter.requests += 1
-        self.shared.meter.bytes += path.stat().st_size
-        return path
-
-    def _beside(self, name: str) -> Stored:
-        """A quality mask, which lies where the format says; the catalogue does not list it."""
-        folder = self.product.files["MTD_TL"].key.rpartition("/")[0]
-        return Stored(key=f"{folder}/QI_DATA/{name}")
-
-    def use[T](self, name: str, path: Path, read: Callable[[Path], T]) -> T:
-        """Read a file and delete it; fetch it once more if it cannot be read.
-
-        Parameters
-        ----------
-        name : str
-            As in `get`.
-        path : Path
-            Where it lies.
-        read : callable
-            Of the file.
-
-        Returns
-        -------
-        object
-            What `read` gives.
-
-        Raises
-        ------
-        CorruptFileError
-            If it cannot be read twice.
-        """
-        try:
-            return read(path)
-        except CorruptFileError:  # it may have been damaged on its way
-            return read(self.get(name))
-        finally:
-            path.unlink(missing_ok=True)
 
 
 def average_granule(
@@ -283,29 +187,6 @@ def check(product: Product, radiometry: Radiometry, placing: Placing) -> None:
             f"{product.id} lies at {found} in EPSG:{placing.epsg}; tile {product.tile} has "
             f"{box.bounds} in EPSG:{box.epsg}, the catalogue says {stated}: refused"
         )
-
-
-def arrivals(fetcher: Fetcher) -> Iterator[tuple[str, Path]]:
-    """Fetch the images of a granule side by side.
-
-    Parameters
-    ----------
-    fetcher : Fetcher
-        Of the granule.
-
-    Yields
-    ------
-    tuple of (str, Path)
-        Band and file, as they arrive; meanwhile the others go on.
-    """
-    pool = ThreadPoolExecutor(fetcher.connections)
-    try:
-        largest_first = sorted(SENTINEL2_BANDS, key=PIXELS.__getitem__)
-        waiting = {pool.submit(fetcher.get, band): band for band in largest_first}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
-from firesat.sources._safe import Placing
+from firesat.sources._placing import Placing
 
 CELL = 100  # metres
 _STRIP = 1024  # rows read at once: the files' own tiles are as high

@@ -4,24 +4,21 @@ The elements are those of the Product Specification Document (S2-PDGS-TAS-DI-PSD
 document type, and with it every entity and outside reference, is refused where it begins.
 """
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Never
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from firesat.bands import SENTINEL2_BANDS
-from firesat.errors import CorruptFileError, SourceError
-from firesat.grid import Bounds
+from firesat.errors import CorruptFileError
+from firesat.sources._placing import CELLS, Placing
 
 _LARGEST = 64 << 20  # bytes: the longest real one has less than 1 MiB
 _NUMBER = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?")
 _OFFSETS_SINCE = (4, 0)  # baseline from which each product must state its offsets
-_CELLS = 100  # metres
-_WHOLE = 300  # metres: whole pixels of 10, 20 and 60, and whole cells
 _QUALITY = re.compile(r"MSK_QUALIT_B[0-9A-Z]{2}\.jp2", re.ASCII)
 _TILE_ID = re.compile(r"S2[A-Z]_OPER_MSI_L1C_TL_\w+_T(\w{5})_N[0-9]{2}\.[0-9]{2}", re.ASCII)
 
@@ -62,92 +59,6 @@ class Radiometry:
             No data, saturated.
         """
         return self.nodata, self.saturated
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placing:
-    """Where a granule lies, as its metadata say.
-
-    Parameters
-    ----------
-    tile : str
-        Square of the Military Grid Reference System, such as "15UVB".
-    sensed : str
-        ISO time of its sensing, UTC.
-    epsg : int
-        Code of its UTM zone.
-    left, top : float
-        Upper left corner, metres.
-    shapes : dict
-        Rows and columns by pixel size in metres: 10, 20, 60.
-    quality : dict
-        Number of a band to the name of its quality mask; empty before baseline 04.00, whose masks
-        are polygons.
-    """
-
-    tile: str
-    sensed: str
-    epsg: int
-    left: float
-    top: float
-    shapes: dict[int, tuple[int, int]]
-    quality: dict[int, str] = field(default_factory=dict)
-
-    def cut(self, bounds: Bounds) -> "Placing":
-        """Cut out the part that is wanted, in whole pixels of every size.
-
-        Parameters
-        ----------
-        bounds : tuple of float
-            x0, y0, x1, y1 in metres, of which some must lie in the granule.
-
-        Returns
-        -------
-        Placing
-            Of the part, grown to multiples of 300 m from the corner.
-
-        Raises
-        ------
-        SourceError
-            If nothing of it lies in the granule.
-        """
-        x0, y0, x1, y1 = bounds
-        rows, columns = (10 * count // _WHOLE for count in self.shapes[10])
-        first, last = _span(self.top - y1, self.top - y0, rows)
-        start, end = _span(x0 - self.left, x1 - self.left, columns)
-        if first >= last or start >= end:
-            raise SourceError(f"{bounds} lie outside the granule of {self.tile}: search again")
-        extent = (last - first) * _WHOLE, (end - start) * _WHOLE
-        return replace(
-            self,
-            left=self.left + start * _WHOLE,
-            top=self.top - first * _WHOLE,
-            shapes={size: (extent[0] // size, extent[1] // size) for size in self.shapes},
-        )
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """Rows and columns of 100 m.
-
-        Returns
-        -------
-        tuple of int
-            Y, X.
-        """
-        rows, columns = self.shapes[10]
-        return rows * 10 // _CELLS, columns * 10 // _CELLS
-
-    @property
-    def bounds(self) -> Bounds:
-        """The area it covers.
-
-        Returns
-        -------
-        tuple of float
-            x0, y0, x1, y1 in metres.
-        """
-        rows, columns = (10 * count for count in self.shapes[10])
-        return self.left, self.top - rows, self.left + columns, self.top
 
 
 def read_radiometry(path: Path) -> Radiometry:
@@ -249,7 +160,7 @@ def read_placing(path: Path) -> Placing:
             f"{path}: pixels of {sorted(shapes)} m, corners {sorted(corners)} and extents "
             f"{sorted(extents)} are not those of one granule: run again"
         )
-    if any(edge % _CELLS for edge in extents.pop()):
+    if any(edge % CELLS for edge in extents.pop()):
         raise CorruptFileError(f"{path}: the granule is no whole number of 100 m cells: run again")
     ((left, top),) = corners
     return Placing(
@@ -261,11 +172,6 @@ def read_placing(path: Path) -> Placing:
         shapes=shapes,
         quality=dict(_quality(root)),
     )
-
-
-def _span(low: float, high: float, count: int) -> tuple[int, int]:
-    """Steps of `_WHOLE` that cover a stretch, as far as there are any."""
-    return max(0, math.floor(low / _WHOLE)), min(count, math.ceil(high / _WHOLE))
 
 
 def _quality(root: Element) -> Iterator[tuple[int, str]]:
