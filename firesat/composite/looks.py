@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
+from firesat.grid import TILE_SIZE
 from firesat.window import Window, parse_day
 
 Floats = NDArray[np.float32]
@@ -236,9 +237,7 @@ def _tiles(dataset: xr.Dataset, dim: str) -> NDArray[np.int64]:
     """Row or column of the block of each cell, in ``available_time``."""
     if dataset.sizes[f"tile_{dim}"] == 1:
         return np.zeros(dataset.sizes[dim], dtype="int64")
-    left, bottom, right, top = dataset.attrs[
-        "spatial:bbox"
-    ]  # of the whole group, whatever part is given
+    left, _, _, top = dataset.attrs["spatial:bbox"]  # of the whole group, whatever part is given
     metres = top - dataset[dim].values if dim == "y" else dataset[dim].values - left
-    side = (top - bottom if dim == "y" else right - left) / dataset.sizes[f"tile_{dim}"]
+    side = dataset.attrs.get("firesat_layout", {}).get("side", TILE_SIZE)
     return np.asarray(metres // side, dtype="int64")
