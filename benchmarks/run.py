@@ -20,10 +20,14 @@ from benchmarks import (
     loader_rows,
     plan_rows,
     start_rows,
+    warp_rows,
 )  # fmt: skip
 from benchmarks.timing import Timing
 
 ROWS: dict[str, Callable[[], list[Timing]]] = {
+    "B1 warp 20 to 20 m, nearest, 6 bands": lambda: warp_rows.same_size("nearest"),
+    "B1 warp 20 to 20 m, bilinear, 6 bands": lambda: warp_rows.same_size("bilinear"),
+    "B2 mask and average 20 to 100 m, 6 bands, 4 dates": warp_rows.masked_average,
     "B3 remote ingest, 80 ms, 4 x 20 MB/s": link_rows.remote_ingest,
     "B4 cube write, zstd 3, /dev/shm, 1 GB": lambda: cube_rows.write(
         cube_rows.MEMORY, "zstd", durable=False

@@ -6,7 +6,6 @@ Blocks never share a file, so two tasks never write into one.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.grid import TILE_SIZE, Bounds, Grid, geobox
+from firesat.places import intersection, places_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,8 @@ class Layout:
         Time steps in a block.
     whole_box : bool
         Whether a block spans the region's box, as for weather, or one tile.
+    side : int
+        Metres of a block's side, where it is not the whole box: a tile's, or a divisor of it.
     span : int
         Days that a time step stands for: nothing of it is published before they have passed.
     attrs : dict
@@ -81,6 +83,7 @@ class Layout:
     variables: tuple[Variable, ...]
     steps: int = 1
     whole_box: bool = False
+    side: int = TILE_SIZE
     span: int = 1
     attrs: dict[str, str | float] = field(default_factory=dict)
     codec: Literal["zstd", "lz4"] = "zstd"
@@ -134,6 +137,8 @@ class Block:
     extent : tuple of float
         The part of it that lies in the project's region: x0, y0, x1, y1 in metres. Nothing else is
         fetched.
+    whole : tuple of float, optional
+        The project's region, of which other blocks hold the rest; None = not known.
     """
 
     group: str
@@ -141,6 +146,7 @@ class Block:
     times: tuple[np.datetime64, ...]
     geobox: GeoBox
     extent: Bounds
+    whole: Bounds | None = None
 
     @property
     def key(self) -> str:
@@ -191,16 +197,22 @@ def cut(
         Time outermost, then rows, then columns.
     """
     places = [
-        (*place, _intersection(place[2], grid.extent))
-        for place in _places(layout.level, grid, whole_box=layout.whole_box)
+        (*place, intersection(place[2], grid.extent))
+        for place in places_of(layout.level, grid, side=_side(layout))
     ]
+    whole = grid.extent
     for step in range(0, len(times), layout.steps):
         chosen = tuple(times[step : step + layout.steps])
         for row, column, cells, extent in places:
             index = (step // layout.steps, row, column)
             if key_of(layout.group, index) not in without:
                 yield Block(
-                    group=layout.group, index=index, times=chosen, geobox=cells, extent=extent
+                    group=layout.group,
+                    index=index,
+                    times=chosen,
+                    geobox=cells,
+                    extent=extent,
+                    whole=whole,
                 )
 
 
@@ -221,7 +233,7 @@ def count(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> int:
     int
         As many as `cut` yields.
     """
-    places = _places(layout.level, grid, whole_box=layout.whole_box)
+    places = places_of(layout.level, grid, side=_side(layout))
     return -(-len(times) // layout.steps) * len(places)
 
 
@@ -261,37 +273,19 @@ def keys(layout: Layout, grid: Grid, times: NDArray[np.datetime64]) -> Iterator[
     str
         In the order of `cut`.
     """
-    places = _places(layout.level, grid, whole_box=layout.whole_box)
+    places = places_of(layout.level, grid, side=_side(layout))
     for step in range(-(-len(times) // layout.steps)):
         for row, column, _ in places:
             yield key_of(layout.group, (step, row, column))
 
 
-@lru_cache(maxsize=8)
-def _places(level: int, grid: Grid, *, whole_box: bool) -> tuple[tuple[int, int, GeoBox], ...]:
-    """Row, column and cells of each block of one time step; a country's take half a second."""
-    if whole_box:
-        return ((0, 0, grid.box(level)),)
-    first = grid.first_tile
-    return tuple(
-        (tile.row - first.row, tile.column - first.column, grid.tile_geobox(tile, level))
-        for tile in grid.tiles()
-    )
+def _side(layout: Layout) -> int:
+    """Metres of a block's side; 0 = the whole box."""
+    return 0 if layout.whole_box else layout.side
 
 
-def _intersection(cells: GeoBox, extent: Bounds) -> Bounds:
-    """Common part of a block's cells and the region."""
-    box = cells.boundingbox
-    return (
-        max(box.left, extent[0]),
-        max(box.bottom, extent[1]),
-        min(box.right, extent[2]),
-        min(box.top, extent[3]),
-    )
-
-
-def cells_per_tile(layout: Layout) -> int:
-    """Count the cells along a tile's side at the layout's level.
+def cells_per_block(layout: Layout) -> int:
+    """Count the cells along a block's side at the layout's level.
 
     Parameters
     ----------
@@ -303,4 +297,4 @@ def cells_per_tile(layout: Layout) -> int:
     int
         Such as 1000 at 100 m.
     """
-    return TILE_SIZE // layout.level
+    return layout.side // layout.level

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numba
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
@@ -16,9 +15,6 @@ from firesat.grid import crs_of
 # than a decimetre: chord**2 / (8 * radius of the Earth) * convergence.
 _SPACING = 3200.0  # metres
 _FINER = 0.95  # a raster whose pixels are smaller than this share of a cell needs smoothing
-_LEAST = np.float32(1e-3)  # weight of measured pixels below which a cell has none
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +28,18 @@ class Lattice:
         first pixel.
     step : int
         Cells between the points.
+    shape : tuple of int
+        Rows and columns of cells.
     """
 
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
     step: int
+    shape: tuple[int, int]
 
 
 def interpolates(source: GeoBox, cells: GeoBox) -> bool:
-    """Tell whether bilinear interpolation by `interpolate` does for a pair.
+    """Tell whether bilinear interpolation by `gather.bilinear` does for a pair.
 
     Parameters
     ----------
@@ -55,9 +54,27 @@ def interpolates(source: GeoBox, cells: GeoBox) -> bool:
         False for degrees, which wrap around, and for pixels finer than the cells, which have to be
         smoothed: both are left to GDAL.
     """
-    if crs_of(source).geographic or crs_of(cells).geographic:
+    if not both_metric(source, cells):
         return False
     return abs(source.resolution.x) >= _FINER * abs(cells.resolution.x)
+
+
+def both_metric(source: GeoBox, cells: GeoBox) -> bool:
+    """Tell whether neither lies in degrees, which wrap around.
+
+    Parameters
+    ----------
+    source : GeoBox
+        Pixels there are.
+    cells : GeoBox
+        Cells wanted.
+
+    Returns
+    -------
+    bool
+        False is left to GDAL.
+    """
+    return not (crs_of(source).geographic or crs_of(cells).geographic)
 
 
 @lru_cache(maxsize=4096)  # 20 kB each for a tile: every granule that reaches into some hundred
@@ -83,7 +100,7 @@ def remembered_geometry(source: GeoBox, cells: GeoBox) -> Lattice:
         crs_of(cells).to_wkt(), crs_of(source).to_wkt(), always_xy=True
     )
     u, v = _apply(~source.affine, *transformer.transform(x, y))
-    return Lattice(rows=v - 0.5, columns=u - 0.5, step=step)
+    return Lattice(rows=v - 0.5, columns=u - 0.5, step=step, shape=(cells.shape[0], cells.shape[1]))
 
 
 def _apply(
@@ -91,57 +108,3 @@ def _apply(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Positions under an affine transformation."""
     return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
-
-
-@numba.njit(cache=True, nogil=True)
-def interpolate(
-    stack: Floats,
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    step: int,
-    out: Floats,
-) -> None:
-    """Interpolate bilinearly between the pixels that were measured.
-
-    Parameters
-    ----------
-    stack : ndarray of float32, shape (B, H, W)
-        Pixels; NaN = not measured: its neighbours' weights then count for more.
-    rows, columns, step : ndarray, ndarray, int
-        A `Lattice`.
-    out : ndarray of float32, shape (B, Y, X)
-        Filled; NaN where the cell's centre lies outside the raster, or nothing near was measured.
-    """
-    bands, height, width = stack.shape
-    row, column = np.empty(out.shape[2]), np.empty(out.shape[2])
-    for y in range(out.shape[1]):
-        m, below = y // step, (y % step) / step
-        for x in range(out.shape[2]):
-            n, right = x // step, (x % step) / step
-            row[x] = (
-                (1 - below) * ((1 - right) * rows[m, n] + right * rows[m, n + 1])
-                + below * ((1 - right) * rows[m + 1, n] + right * rows[m + 1, n + 1])
-            )  # fmt: skip
-            column[x] = (
-                (1 - below) * ((1 - right) * columns[m, n] + right * columns[m, n + 1])
-                + below * ((1 - right) * columns[m + 1, n] + right * columns[m + 1, n + 1])
-            )  # fmt: skip
-        for band in range(bands):
-            for x in range(out.shape[2]):
-                out[band, y, x] = _between(stack[band], row[x], column[x], height, width)
-
-
-@numba.njit(cache=True, nogil=True)
-def _between(image: Floats, row: float, column: float, height: int, width: int) -> np.float32:
-    """Mean of the four pixels around a place, by their nearness."""
-    if not (-0.5 <= row <= height - 0.5 and -0.5 <= column <= width - 0.5):
-        return np.float32(np.nan)
-    upper, left = int(np.floor(row)), int(np.floor(column))
-    total, weight = np.float32(0.0), np.float32(0.0)
-    for i in range(upper, upper + 2):
-        for j in range(left, left + 2):
-            if 0 <= i < height and 0 <= j < width and not np.isnan(image[i, j]):
-                near = np.float32((1 - abs(row - i)) * (1 - abs(column - j)))
-                total += near * image[i, j]
-                weight += near
-    return total / weight if weight > _LEAST else np.float32(np.nan)

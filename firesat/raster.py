@@ -1,6 +1,8 @@
 """Rasters: opening them with care, and putting them on our cells."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import odc.geo.xr  # noqa: F401  registers the .odc accessor
@@ -12,16 +14,19 @@ from odc.geo.xr import xr_coords
 from rasterio.errors import RasterioError
 from rasterio.warp import reproject
 
+from firesat import footprint, gather
 from firesat.bands import BANDS, Resampling
 from firesat.errors import CorruptFileError, GridError
-from firesat.geometry import interpolate, interpolates, remembered_geometry
+from firesat.geometry import Lattice, both_metric, interpolates, remembered_geometry
 from firesat.grid import crs_of
 
 # Formats that cannot point at other files or hosts: a VRT or a WMS file could.
 SAFE_DRIVERS = ("GTiff", "COG", "JP2OpenJPEG", "ENVI", "AAIGrid", "GRIB", "PNG")
 
 
-def align(scene: xr.Dataset, cells: GeoBox) -> xr.Dataset:
+def align(
+    scene: xr.Dataset, cells: GeoBox, *, masks: Mapping[str, str] | None = None
+) -> xr.Dataset:
     """Resample a scene onto cells, each variable by the rule of its band.
 
     Parameters
@@ -31,6 +36,10 @@ def align(scene: xr.Dataset, cells: GeoBox) -> xr.Dataset:
         ``resampling`` attribute overrides the lexicon's rule.
     cells : GeoBox
         Target cells.
+    masks : mapping of str, optional
+        Name of a variable to that of another ``(y, x)``, which is 1 where the first may be used, 0
+        where better not, NaN where neither was observed. An average of finer pixels is then over
+        the ones alone, wherever a cell has any.
 
     Returns
     -------
@@ -46,8 +55,16 @@ def align(scene: xr.Dataset, cells: GeoBox) -> xr.Dataset:
     source = scene.odc.geobox
     if source is None or source.crs is None:
         raise GridError("scene has no CRS: set it in the source's read(), by assign_crs(...)")
-    aligned = {name: _align(scene[name], source, cells) for name in scene.data_vars}
+    grades = {name: _grade(scene[mask].values) for name, mask in (masks or {}).items()}
+    aligned = {
+        name: _align(scene[name], source, cells, grades.get(str(name))) for name in scene.data_vars
+    }
     return xr.Dataset(aligned, coords=xr_coords(cells), attrs=scene.attrs)
+
+
+def _grade(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """0 not observed, 1 better not used, 2 usable."""
+    return np.where(np.isnan(mask), 0, 1 + (mask > 0)).astype("uint8")
 
 
 def _rule(variable: xr.DataArray) -> Resampling:
@@ -60,32 +77,81 @@ def _rule(variable: xr.DataArray) -> Resampling:
     return known.resampling if known else "bilinear"
 
 
-def _align(variable: xr.DataArray, source: GeoBox, cells: GeoBox) -> xr.DataArray:
+def _align(
+    variable: xr.DataArray, source: GeoBox, cells: GeoBox, grade: NDArray[np.uint8] | None
+) -> xr.DataArray:
     """Warp the last two dims; the leading ones are warped together, sharing the geometry."""
     leading = variable.dims[:-2]
     values = np.ascontiguousarray(variable.values, dtype="float32")
-    stack = values.reshape(-1, *values.shape[-2:])
-    out = np.full((len(stack), *cells.shape), np.nan, dtype="float32")
-    if _rule(variable) == "bilinear" and interpolates(source, cells):
-        lattice = remembered_geometry(source, cells)
-        interpolate(stack, lattice.rows, lattice.columns, lattice.step, out)
+    stack, rule = values.reshape(-1, *values.shape[-2:]), _rule(variable)
+    if rule == "average" and both_metric(source, cells):
+        out = _average(stack, grade, remembered_geometry(source, cells))
+    else:
+        out = warp(stack, source, cells, rule, missing=np.nan)
+    shape = (*(variable.sizes[dim] for dim in leading), *cells.shape)
+    coords = {dim: variable.coords[dim] for dim in leading if dim in variable.coords}
+    return xr.DataArray(
+        out.reshape(shape), dims=(*leading, "y", "x"), coords=coords, attrs=variable.attrs
+    )
+
+
+def _average(
+    stack: NDArray[np.float32],
+    grade: NDArray[np.uint8] | None,
+    lattice: Lattice,
+) -> NDArray[np.float32]:
+    """Average layers together where the same pixels are missing in all, else one by one."""
+    out = np.empty((len(stack), *lattice.shape), dtype="float32")
+    measured = ~np.isnan(stack)
+    usable = np.uint8(2) if grade is None else grade
+    alike = len(stack) > 0 and bool((measured == measured[0]).all())
+    parts = [slice(0, len(stack))] if alike else [slice(n, n + 1) for n in range(len(stack))]
+    for part in parts:
+        seen = np.where(measured[part.start], usable, np.uint8(0))
+        out[part] = footprint.average(stack[part], seen, lattice).mean
+    return out
+
+
+def warp(
+    stack: NDArray[Any], source: GeoBox, cells: GeoBox, rule: Resampling, *, missing: float
+) -> NDArray[Any]:
+    """Warp layers together.
+
+    Parameters
+    ----------
+    stack : ndarray of uint16 or float32, shape (B, H, W)
+        Layers on the source's pixels.
+    source, cells : GeoBox
+        Pixels there are, cells wanted.
+    rule : {"nearest", "bilinear", "average", "mode"}
+        How values are found between pixels.
+    missing : float
+        Value of pixels and cells without measurement.
+
+    Returns
+    -------
+    ndarray of the same type, shape (B, Y, X)
+        The layers on the cells. The nearest pixel, and pixels of at least the cells' size between
+        metric CRSs, are looked up by our own loops, the rest is left to GDAL.
+    """
+    out = np.full((len(stack), *cells.shape), missing, dtype=stack.dtype)
+    if rule == "bilinear" and interpolates(source, cells):
+        gather.bilinear(stack, remembered_geometry(source, cells), missing, out)
+    elif rule == "nearest" and both_metric(source, cells):
+        gather.nearest(stack, remembered_geometry(source, cells), missing, out)
     elif len(stack):
         reproject(
             stack,
             out,
             src_transform=source.affine,
             src_crs=crs_of(source).to_wkt(),
-            src_nodata=np.nan,
+            src_nodata=missing,
             dst_transform=cells.affine,
             dst_crs=crs_of(cells).to_wkt(),
-            dst_nodata=np.nan,
-            resampling=rasterio.enums.Resampling[_rule(variable)],
+            dst_nodata=missing,
+            resampling=rasterio.enums.Resampling[rule],
         )
-    shape = (*(variable.sizes[dim] for dim in leading), *cells.shape)
-    coords = {dim: variable.coords[dim] for dim in leading if dim in variable.coords}
-    return xr.DataArray(
-        out.reshape(shape), dims=(*leading, "y", "x"), coords=coords, attrs=variable.attrs
-    )
+    return out
 
 
 def on_cells(values: NDArray[np.generic], cells: GeoBox, dims: tuple[str, ...]) -> xr.DataArray:

@@ -7,9 +7,10 @@ import pytest
 import rasterio
 import xarray as xr
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from firesat.bands import SENTINEL2_BANDS
-from firesat.composite import clear_mask, recent_looks, stack_looks
+from firesat.composite import Sun, clear_mask, doubts, recent_looks, stack_looks, sun_at, sun_over
 from firesat.cube import open_cube
 from firesat.errors import BandError
 from firesat.window import Window
@@ -61,6 +62,72 @@ def test_only_the_edge_of_a_cloud_takes_other_ground_away(name: str) -> None:
     view = scene(name, (1, 40))
     view[:, 0, 0] = SPECTRA["cumulus"]
     assert clear_mask(view)[0].tolist() == [0.0] * 2 + [1.0] * 38
+
+
+SUN = Sun(zenith=45.0, azimuth=180.0)  # in the south: a thing h metres high shades h metres north
+
+
+def cloudy(spectrum: str, height: float) -> NDArray[np.float32]:
+    """A cloud of 4 x 4 cells over conifers, and its shadow on ground of a spectrum."""
+    view = scene("conifers", (60, 60))
+    view[:, 40:44, 30:34] = np.array(SPECTRA["cumulus"], dtype="float32")[:, None, None]
+    top = 40 - round(height / 100)
+    view[:, top : top + 4, 30:34] = np.array(SPECTRA[spectrum], dtype="float32")[:, None, None]
+    return view
+
+
+@pytest.mark.parametrize("height", [500.0, 1500.0, 3000.0])
+def test_a_shadow_is_where_the_sun_throws_a_cloud(height: float) -> None:
+    found = doubts(cloudy("shadowed conifers", height), sun=SUN)["shadow"]
+    rows, columns = np.nonzero(found)
+    top = 40 - round(height / 100)
+    assert (rows.min(), rows.max()) == (top, top + 3)
+    assert (columns.min(), columns.max()) == (30, 33)
+
+
+def test_dark_ground_elsewhere_is_no_shadow() -> None:
+    view = cloudy("shadowed conifers", 1500.0)
+    other = Sun(zenith=45.0, azimuth=90.0)  # in the east: the shadow would lie to the west
+    assert not doubts(view, sun=other)["shadow"].any()
+
+
+def test_a_scar_where_a_shadow_could_be_is_kept() -> None:
+    assert not doubts(cloudy("fresh scar", 1500.0), sun=SUN)["shadow"].any()
+
+
+def test_a_shadow_and_what_is_next_to_it_are_not_clear() -> None:
+    clear = clear_mask(cloudy("shadowed conifers", 1500.0), sun=SUN)
+    assert (clear == 0).sum() == 2 * 6 * 6  # cloud and shadow of 4 x 4, each with its edge
+    fine = cloudy("shadowed conifers", 1500.0).repeat(2, axis=1).repeat(2, axis=2)
+    again = clear_mask(fine, resolution=50.0, sun=SUN)
+    assert (again == 0).sum() == 2 * 12 * 12
+
+
+def test_a_full_detector_shows_nothing() -> None:
+    view = scene("conifers", (1, 3))
+    view[12, 0, 1] = 3.2767
+    assert clear_mask(view)[0].tolist() == [1, 0, 1]
+    assert doubts(view)["saturated"][0].tolist() == [False, True, False]
+
+
+def test_the_sun_stands_where_the_almanac_says() -> None:
+    # at 105 W the sun is highest at 19:00 UTC, and two minutes later in June
+    summer = sun_at(np.datetime64("2023-06-21T19:02:00"), -105.0, 55.0)
+    assert summer.zenith == pytest.approx(55 - 23.44, abs=0.1)
+    assert summer.azimuth == pytest.approx(180, abs=0.5)
+    evening = sun_at(np.datetime64("2023-03-21T00:07:00"), -90.0, 45.0)  # equinox, six hours on
+    assert evening.zenith == pytest.approx(90, abs=0.5)
+    assert evening.azimuth == pytest.approx(270, abs=0.5)
+
+
+def test_a_time_that_is_no_overpass_has_no_sun() -> None:
+    pixels = GeoBox.from_bbox(
+        (400_000, 6_000_000, 410_000, 6_010_000), "EPSG:32613", resolution=100
+    )
+    assert sun_over(np.datetime64("2023-07-05T18:10:00"), pixels) is not None
+    assert sun_over(np.datetime64("2023-07-05T00:00:00"), pixels) is None
+    degrees = GeoBox.from_bbox((-105, 55, -104, 56), "EPSG:4326", resolution=0.01)
+    assert sun_over(np.datetime64("2023-07-05T18:10:00"), degrees) is None
 
 
 def test_what_was_not_observed_is_neither() -> None:

@@ -9,7 +9,8 @@ from pyproj import Transformer
 from scipy.ndimage import map_coordinates
 
 from firesat import geometry
-from firesat.geometry import interpolate, interpolates, remembered_geometry
+from firesat.gather import bilinear
+from firesat.geometry import interpolates, remembered_geometry
 from firesat.grid import geobox
 from firesat.raster import align
 from firesat.sources._layers import georeferenced
@@ -30,7 +31,7 @@ def exact_places(source: GeoBox, cells: GeoBox) -> tuple[np.ndarray, np.ndarray]
 def aligned(stack: np.ndarray, cells: GeoBox, source: GeoBox = SCENE) -> np.ndarray:
     lattice = remembered_geometry(source, cells)
     out = np.zeros((len(stack), *cells.shape), dtype="float32")
-    interpolate(stack.astype("float32"), lattice.rows, lattice.columns, lattice.step, out)
+    bilinear(stack.astype("float32"), lattice, np.nan, out)
     return out
 
 

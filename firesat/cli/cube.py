@@ -188,7 +188,7 @@ def _fetch_again(arguments: Namespace) -> bool:
         screen.print(f"[red]failed[/red] {receipt.key}: {receipt.reason}", soft_wrap=True)
     if project.ingest.derive:
         with progress_bar("derive") as advance:
-            derive(project.cube.path, project.ingest.derive, advance)
+            derive(project.cube.path, project.ingest.derive, advance, recent=project.ingest.recent)
     for reason, blocks in report.not_attempted.items():
         screen.print(f"[red]{blocks} not attempted[/red] {reason}", soft_wrap=True)
     return report.complete

@@ -81,7 +81,7 @@ def _ingest(project: "Project") -> "IngestReport":
         report = ingest(project, watch)
     if project.ingest.derive:
         with progress_bar("derive") as advance:
-            derive(project.cube.path, project.ingest.derive, advance)
+            derive(project.cube.path, project.ingest.derive, advance, recent=project.ingest.recent)
     return report
 
 

@@ -18,7 +18,7 @@ COMMANDS = {
     "cube": "look at a cube, verify and repair it, export a part of it",
     "labels": "what burned in a season and when, from perimeters and hotspots to a GeoTIFF",
     "fwi": "the Fire Weather Index of stations, or of a cube",
-    "derive": "fire weather and labels from what is in the cube",
+    "derive": "fire weather, labels and recent looks from what is in the cube",
     "sample": "cut the chips a forecaster learns from",
     "audit": "look for anything that the chips could not have known",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",
@@ -26,7 +26,7 @@ COMMANDS = {
     "predict": "write probability maps",
     "evaluate": "judge maps against what burned, beside the baselines",
     "show": "say what one pixel of a map means and where it comes from",
-    "sandbox": "run the made world's provider servers",
+    "sandbox": "run the made world's provider servers; audit the masks beside its truth",
     "run": "run a target of the pipeline, such as demo",
 }
 

@@ -1,10 +1,16 @@
-"""Run the made world's provider servers, to try the real clients against by hand.
+"""Run the made world's provider servers, or measure what firesat makes of it beside the truth.
 
-Prints the addresses and the environment variables that point sentinelhub, cdsapi, CMR and the
-others at them, then serves until Ctrl-C.
+`serve` prints the addresses and the environment variables that point sentinelhub, cdsapi, CMR and
+the others at them, then serves until Ctrl-C. `audit --masks` compares the mask of cloud, cirrus,
+shadow, smoke and snow with the truth in every Sentinel-2 pass of a season: the share of each that
+is taken for clear ground (omission), of what is called so wrongly (commission), and how far the
+reflectance of what is kept lies from that under a clear sky. Measured on made scenes: it says how
+the rules err there, not over Canada.
 
 Example:
   firesat sandbox serve --size 20 --seasons 2021 --port 8765
+  firesat sandbox audit --masks --config configs/sandbox.yaml
+  firesat sandbox audit --masks --size 20 --seasons 2023 --world out/small.npz --json
 """
 
 import sys
@@ -12,12 +18,14 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firesat.cli.console import screen
+from firesat.cli.console import add_json, print_json, print_table, progress_bar, screen
+from firesat.errors import ConfigError
 from firesat.project import load
 from firesat.sandbox.config import WorldConfig
 
 if TYPE_CHECKING:
     from firesat.sandbox.servers.http import SandboxServer
+    from firesat.sandbox.world import World
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,7 +36,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser : ArgumentParser
         Of the command.
     """
-    parser.add_argument("action", choices=["serve"], help="what to do")
+    parser.add_argument("action", choices=["serve", "audit"], help="what to do")
+    parser.add_argument("--masks", action="store_true", help="audit the mask of Sentinel-2 scenes")
+    parser.add_argument("--season", type=int, help="year that is audited (default: the last)")
+    add_json(parser)
     parser.add_argument("--config", "-c", type=Path, help="a project with a sandbox section")
     parser.add_argument("--world", type=Path, default=Path("out/world.npz"), help="its file")
     parser.add_argument("--port", type=int, default=8765, help="port on 127.0.0.1 (0 = any)")
@@ -40,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Serve until interrupted.
+    """Serve until interrupted, or audit.
 
     Parameters
     ----------
@@ -51,13 +62,36 @@ def run(arguments: Namespace) -> int:
     -------
     int
         0.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is named that could be audited.
     """
     from firesat.sandbox.serve import open_world, serve_forever
 
+    if arguments.action == "audit" and not arguments.masks:
+        raise ConfigError("say what to audit: firesat sandbox audit --masks")
     config = _config(arguments)
     screen.print(f"making the world of {arguments.world}, or opening the one that is kept ...")
-    serve_forever(open_world(arguments.world, config), arguments.port, ready=_announce)
+    world = open_world(arguments.world, config)
+    if arguments.action == "audit":
+        _audit(world, arguments)
+    else:
+        serve_forever(world, arguments.port, ready=_announce)
     return 0
+
+
+def _audit(world: "World", arguments: Namespace) -> None:
+    """Print the errors of the mask."""
+    from firesat.sandbox.masks import audit_masks
+
+    with progress_bar("masks") as advance:
+        found = audit_masks(world, advance, arguments.season)
+    if arguments.json:
+        print_json({"measured_on": "the sandbox", "scenes": found.scenes, "kinds": found.rows})
+        return
+    print_table(f"the mask beside the truth, {found.scenes} passes of the sandbox", found.rows)
 
 
 def _config(arguments: Namespace) -> WorldConfig:

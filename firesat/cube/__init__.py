@@ -13,7 +13,7 @@ Each block is its own shard, hence its own file: two tasks never write into one.
 
 from firesat.cube.arrays import differences
 from firesat.cube.read import cells_of, cube_hash, cube_info, grid_of, groups, open_cube
-from firesat.cube.write import Cube, Written, create_cube
+from firesat.cube.write import Cube, Written, create_cube, shard_key
 
 __all__ = [
     "Cube",
@@ -26,4 +26,5 @@ __all__ = [
     "grid_of",
     "groups",
     "open_cube",
+    "shard_key",
 ]

@@ -11,11 +11,11 @@ from odc.geo.geobox import GeoBox
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from firesat.bands import BANDS
-from firesat.blocks import Layout, Variable, cells_per_tile
+from firesat.blocks import Layout, Variable, cells_per_block
 from firesat.cube.hierarchy import Draft
 from firesat.cube.shards import CODECS, Pattern
 from firesat.errors import CubeError
-from firesat.grid import Grid, crs_of
+from firesat.grid import TILE_SIZE, Grid, crs_of
 from firesat.window import DAY_START
 
 INNER_CHUNK = 250  # cells: small enough for a chip, large enough to compress
@@ -29,7 +29,9 @@ def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
     days = times.astype("datetime64[s]").astype(np.int64)
     dates = np.datetime_as_string(times, unit="D")
     span = f"{len(dates)} from {dates[0]} to {dates[-1]}"
+    finer = {} if layout.side == TILE_SIZE else {"side": layout.side}
     return {
+        **finer,
         "level": layout.level,
         "steps": layout.steps,
         "whole_box": layout.whole_box,
@@ -118,7 +120,7 @@ def pattern_of(layout: Layout, variable: Variable, cells: GeoBox) -> Pattern:
     Pattern
         The same for creating and for writing.
     """
-    sides = cells.shape if layout.whole_box else (cells_per_tile(layout),) * 2
+    sides = cells.shape if layout.whole_box else (cells_per_block(layout),) * 2
     inner = tuple(min(INNER_CHUNK, side) for side in sides)
     outer = tuple(-(-side // n) * n for side, n in zip(sides, inner, strict=True))
     lead = (layout.steps, *((len(variable.bands),) if variable.bands else ()))
@@ -128,8 +130,8 @@ def pattern_of(layout: Layout, variable: Variable, cells: GeoBox) -> Pattern:
 
 
 def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
-    """Rows and columns of tiles."""
-    side = cells_per_tile(layout)
+    """Rows and columns of blocks."""
+    side = cells_per_block(layout)
     return cells.shape[0] // side, cells.shape[1] // side
 
 
@@ -256,7 +258,7 @@ def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, 
 
 def _cf_attrs(variable: Variable) -> Attrs:
     """CF attributes of an array on disk."""
-    described = BANDS.get(variable.name) or (BANDS[variable.bands[0]] if variable.bands else None)
+    described = BANDS.get(variable.bands[0] if variable.bands else variable.name)
     attrs: Attrs = dict(described.attrs) if described else {}
     attrs.pop("valid_range", None)  # CF reads it in packed units, where it would mislead
     if variable.bands:

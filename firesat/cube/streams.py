@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from firesat.cube.read import groups, open_cube
 from firesat.errors import CubeError
-from firesat.grid import TILE_SIZE
 
 STREAMS = ("final", "nrt")  # the better one first
 
@@ -114,4 +113,4 @@ def _tiles(dataset: xr.Dataset, chosen: xr.Dataset, dim: str) -> NDArray[np.int6
     if dataset.sizes[f"tile_{dim}"] == 1:
         return np.zeros(chosen.sizes[dim], dtype=np.int64)
     cells = dataset.indexes[dim].get_indexer(chosen.indexes[dim])
-    return np.asarray(cells // (TILE_SIZE // int(dataset.attrs["firesat_layout"]["level"])))
+    return np.asarray(cells // (dataset.sizes[dim] // dataset.sizes[f"tile_{dim}"]))

@@ -108,8 +108,8 @@ class Times:
         """
         key = f"{self._name}/{NODE}"
         draft = Draft({key: self._store.read(key)})
-        array = zarr.open_array(draft.store, path=self._name, mode="r+")
         with zarr.config.set({"array.write_empty_chunks": True}):  # else a file would have to go
+            array = zarr.open_array(draft.store, path=self._name, mode="r+")  # takes the setting
             array[:] = table
         self._store.put((k, [content]) for k, content in draft.files(f"{self._name}/c/").items())
 

@@ -104,6 +104,11 @@ class Opened:
         if "sentinel2" not in self.there:
             return None
         piece = take(self._open(self._path, "sentinel2", packed=True), self.cells)
+        if piece.level != 100:
+            raise SampleError(
+                f"the cube's sentinel2 has cells of {piece.level} m, chips are made from 100 m: "
+                "ingest it with level 100"
+            )
         return self._of_these_days("sentinel2", piece)
 
     def _of_these_days(self, group: str, piece: Piece) -> Piece:

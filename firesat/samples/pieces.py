@@ -194,7 +194,7 @@ def take(group: xr.Dataset, cells: GeoBox, margin: float = 0.0) -> Piece:
     rows = _span(y1 - box.top, y1 - box.bottom, level, margin, group.sizes["y"])
     per_tile = max(group.sizes["x"], group.sizes["y"])
     if not layout["whole_box"]:
-        per_tile = TILE_SIZE // level
+        per_tile = int(layout.get("side", TILE_SIZE)) // level
     return Piece(
         data=group.isel(y=rows, x=columns),
         top=(y1 - box.top) - rows.start * level,

@@ -14,7 +14,7 @@ from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
 from firesat.sources._jp2 import CELL
 from firesat.sources._msi import FILL, SCALE
-from firesat.sources._safe import Placing
+from firesat.sources._placing import Placing
 
 _SHARES = 10_000  # steps of the stored share that was observed
 _UNITS = f"reflectance in steps of {SCALE:g}; observed in steps of {1 / _SHARES:g}"

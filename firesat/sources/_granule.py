@@ -7,120 +7,38 @@ images are not kept.
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
+from firesat.grid import Bounds
 from firesat.sources._averages import write_average
-from firesat.sources._eodata import Archive, connection
+from firesat.sources._eodata import Archive
+from firesat.sources._fetcher import PIXELS, Fetcher, arrivals
 from firesat.sources._jp2 import average_band
 from firesat.sources._mgrs import tile_box
+from firesat.sources._placing import Placing
 from firesat.sources._products import Product
-from firesat.sources._safe import Placing, Radiometry, read_placing, read_radiometry
-from firesat.sources.commons import Meter, commons
-
-PIXELS = {
-    **dict.fromkeys(("B02", "B03", "B04", "B08"), 10),
-    **dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), 20),
-    **dict.fromkeys(("B01", "B09", "B10"), 60),
-}
-"""Metres of a band's pixels."""
+from firesat.sources._safe import Radiometry, read_placing, read_radiometry
+from firesat.sources.commons import commons
 
 _TOLERANCE = 10.0  # metres, a pixel
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fetcher:
-    """Where a granule's files come from and lie meanwhile.
-
-    Parameters
-    ----------
-    archive : Archive
-        The bucket.
-    client : botocore.client.S3
-        Its client.
-    product : Product
-        Whose files.
-    cache : Path
-        Folder shared by all workers.
-    folder : Path
-        Folder of this granule's files, gone afterwards.
-    connections : int
-        How many all workers may have open together.
-    meter : Meter
-        Where what is used is counted.
-    """
-
-    archive: Archive
-    client: Any
-    product: Product
-    cache: Path
-    folder: Path
-    connections: int
-    meter: Meter = field(default_factory=Meter)
-
-    def get(self, name: str) -> Path:
-        """Fetch one file.
-
-        Parameters
-        ----------
-        name : str
-            A band, or "MTD_MSIL1C" or "MTD_TL".
-
-        Returns
-        -------
-        Path
-            The whole file, as the catalogue describes it.
-        """
-        stored = self.product.files[name]
-        path = self.folder / stored.key.rpartition("/")[2]
-        with connection(self.cache, self.connections):
-            self.archive.download(self.client, stored, path)
-        self.meter.requests += 1
-        self.meter.bytes += path.stat().st_size
-        return path
-
-    def use[T](self, name: str, path: Path, read: Callable[[Path], T]) -> T:
-        """Read a file and delete it; fetch it once more if it cannot be read.
-
-        Parameters
-        ----------
-        name : str
-            As in `get`.
-        path : Path
-            Where it lies.
-        read : callable
-            Of the file.
-
-        Returns
-        -------
-        object
-            What `read` gives.
-
-        Raises
-        ------
-        CorruptFileError
-            If it cannot be read twice.
-        """
-        try:
-            return read(path)
-        except CorruptFileError:  # it may have been damaged on its way
-            return read(self.get(name))
-        finally:
-            path.unlink(missing_ok=True)
-
-
 def average_granule(
-    product: Product, archive: Archive, cache: Path, connections: int, path: Path
+    product: Product,
+    archive: Archive,
+    cache: Path,
+    connections: int,
+    path: Path,
+    *,
+    bounds: Bounds | None = None,
 ) -> None:
     """Fetch a granule's bands and average them to 100 m.
 
@@ -136,6 +54,9 @@ def average_granule(
         How many all workers may have open together.
     path : Path
         Where to write: a GeoTIFF in the granule's own UTM zone.
+    bounds : tuple of float, optional
+        Part of it that is wanted, in metres of its zone: no other tiles of its images are decoded.
+        None = all.
 
     Raises
     ------
@@ -146,7 +67,7 @@ def average_granule(
     CorruptFileError
         If a file is damaged, or is not of this granule.
     """
-    with _folder(cache / f".{product.id}") as folder:
+    with _folder(cache / f".{label_of(product, bounds)}") as folder:
         fetcher = Fetcher(
             archive=archive,
             client=archive.client(),
@@ -154,22 +75,57 @@ def average_granule(
             cache=cache,
             folder=folder,
             connections=connections,
-            meter=commons().meter,  # files come through threads, which do not know it
+            shared=commons(),  # files come through threads, which do not know it
         )
         radiometry = fetcher.use("MTD_MSIL1C", fetcher.get("MTD_MSIL1C"), read_radiometry)
         placing = fetcher.use("MTD_TL", fetcher.get("MTD_TL"), read_placing)
         check(product, radiometry, placing)
-        reflectance = np.full((len(SENTINEL2_BANDS), *placing.cells), np.nan, dtype="float32")
-        observed = np.ones(placing.cells)
-        for band, arrived in arrivals(fetcher):
-            average = partial(
-                average_band, placing=placing, size=PIXELS[band], special=radiometry.special
-            )
-            mean, share = fetcher.use(band, arrived, average)
-            number = SENTINEL2_BANDS.index(band)
-            reflectance[number] = to_reflectance(mean, radiometry, number)
-            np.minimum(observed, share, out=observed)
-        write_average(path, (reflectance, observed), placing, _tags(product, radiometry, placing))
+        part = placing.cut(bounds or placing.bounds)
+        pixels = _average(fetcher, radiometry, placing, part)
+        write_average(path, pixels, part, _tags(product, radiometry, placing))
+
+
+def label_of(product: Product, bounds: Bounds | None) -> str:
+    """Name the averages of a part of a granule.
+
+    Parameters
+    ----------
+    product : Product
+        Which granule.
+    bounds : tuple of float, optional
+        The part, in metres; None = all.
+
+    Returns
+    -------
+    str
+        Without an ending.
+    """
+    whole = bounds is None or bounds == tile_box(product.tile).bounds
+    edges = () if whole or bounds is None else bounds
+    return "-".join([product.id, "100m", *(f"{edge:.0f}" for edge in edges)])
+
+
+def _average(
+    fetcher: Fetcher, radiometry: Radiometry, placing: Placing, part: Placing
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Reflectance of a part of all bands, and the share that was observed in all of them."""
+    reflectance = np.full((len(SENTINEL2_BANDS), *part.cells), np.nan, dtype="float32")
+    observed = np.ones(part.cells)
+    for band, arrived in arrivals(fetcher):
+        number = SENTINEL2_BANDS.index(band)
+        name = placing.quality.get(number)
+        average = partial(
+            average_band,
+            placing=placing,
+            size=PIXELS[band],
+            special=radiometry.special,
+            part=part,
+            quality=fetcher.get(name) if name else None,
+        )
+        mean, share = fetcher.use(band, arrived, average)
+        reflectance[number] = to_reflectance(mean, radiometry, number)
+        np.minimum(observed, share, out=observed)
+    return reflectance, observed
 
 
 def to_reflectance(
@@ -231,29 +187,6 @@ def check(product: Product, radiometry: Radiometry, placing: Placing) -> None:
             f"{product.id} lies at {found} in EPSG:{placing.epsg}; tile {product.tile} has "
             f"{box.bounds} in EPSG:{box.epsg}, the catalogue says {stated}: refused"
         )
-
-
-def arrivals(fetcher: Fetcher) -> Iterator[tuple[str, Path]]:
-    """Fetch the images of a granule side by side.
-
-    Parameters
-    ----------
-    fetcher : Fetcher
-        Of the granule.
-
-    Yields
-    ------
-    tuple of (str, Path)
-        Band and file, as they arrive; meanwhile the others go on.
-    """
-    pool = ThreadPoolExecutor(fetcher.connections)
-    try:
-        largest_first = sorted(SENTINEL2_BANDS, key=PIXELS.__getitem__)
-        waiting = {pool.submit(fetcher.get, band): band for band in largest_first}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

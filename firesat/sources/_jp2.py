@@ -1,6 +1,8 @@
 """One band of a granule, from its JPEG 2000 file to 100 m: means by area of what was measured."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numba
@@ -12,7 +14,7 @@ from rasterio.windows import Window
 
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
-from firesat.sources._safe import Placing
+from firesat.sources._placing import Placing
 
 CELL = 100  # metres
 _STRIP = 1024  # rows read at once: the files' own tiles are as high
@@ -26,8 +28,21 @@ _ONE_THREAD = {"GDAL_NUM_THREADS": "1"}
 Floats = NDArray[np.float64]
 
 
+# Planes of a quality mask whose pixels are no measurement, counted from 1: lost packets of the
+# instrument, defective, no data, saturated. Degraded packets, ancillary ones and corrected
+# cross-talk still measure. Source: S2-PDGS-TAS-DI-PSD, level 1C, MSK_QUALIT.
+_BAD_PLANES = (3, 5, 6, 8)
+_PLANES = 8
+
+
 def average_band(
-    path: Path, placing: Placing, size: int, special: tuple[int, int]
+    path: Path,
+    placing: Placing,
+    size: int,
+    special: tuple[int, int],
+    *,
+    part: Placing | None = None,
+    quality: Path | None = None,
 ) -> tuple[Floats, Floats]:
     """Average the digital numbers of a band over cells of 100 m.
 
@@ -41,35 +56,70 @@ def average_band(
         Metres of its pixels.
     special : tuple of int
         Numbers that are no measurement.
+    part : Placing, optional
+        A `Placing.cut`: only its tiles of the image are decoded. None = the whole granule.
+    quality : Path, optional
+        The band's quality mask, whose bad pixels are left out.
 
     Returns
     -------
     tuple of ndarray of float64, shape (Y, X)
-        Mean of the numbers, each weighed by the area it shares with the cell, NaN where there is
-        none; and the share of the cell that was measured, 0 to 1.
+        Of the part: mean of the numbers, each weighed by the area it shares with the cell, NaN
+        where there is none; and the share of the cell that was measured, 0 to 1.
 
     Raises
     ------
     CorruptFileError
         If the file is damaged, or lies elsewhere than the metadata say.
     """
-    _check_end(path)
-    total, area = (np.zeros(placing.cells) for _ in range(2))
-    with rasterio.Env(**_ONE_THREAD), open_raster(path, driver="JP2OpenJPEG") as raster:
-        _check(raster, path, placing, size)
-        try:
-            for first in range(0, raster.height, _STRIP):
-                rows = min(_STRIP, raster.height - first)
-                numbers = raster.read(1, window=Window(0, first, raster.width, rows))
-                add_pixels(numbers, (first, size), special, total, area)
-        except RasterioError as error:
-            raise CorruptFileError(
-                f"{path} is damaged or cut short ({error.__cause__ or error}): run again"
-            ) from error
+    wanted = part or placing
+    total, area = (np.zeros(wanted.cells) for _ in range(2))
+    with rasterio.Env(**_ONE_THREAD), ExitStack() as files:
+        image = files.enter_context(_opened(path, placing, size, ("uint16",)))
+        planes = ("uint8",) * _PLANES
+        mask = quality and files.enter_context(_opened(quality, placing, size, planes))
+        for first, window in _strips(placing, wanted, size):
+            numbers = _read(image, path, window, (1,))[0]
+            if quality and mask:
+                bad = _read(mask, quality, window, _BAD_PLANES).any(axis=0)
+                numbers[bad] = special[0]
+            add_pixels(numbers, (first, size), special, total, area)
     seen = area > 0
-    mean = np.full(placing.cells, np.nan)
+    mean = np.full(wanted.cells, np.nan)
     mean[seen] = total[seen] / area[seen]
     return mean, area / CELL**2
+
+
+def _opened(
+    path: Path, placing: Placing, size: int, dtypes: tuple[str, ...]
+) -> rasterio.DatasetReader:
+    """An image that is whole and lies where it should."""
+    _check_end(path)
+    raster = open_raster(path, driver="JP2OpenJPEG")
+    _check(raster, path, placing, size, dtypes)
+    return raster
+
+
+def _strips(placing: Placing, wanted: Placing, size: int) -> Iterator[tuple[int, Window]]:
+    """Strips of the part, each with the number of its first row there."""
+    rows, columns = wanted.shapes[size]
+    above = round((placing.top - wanted.top) / size)
+    before = round((wanted.left - placing.left) / size)
+    for first in range(-(above % _STRIP), rows, _STRIP):  # those of the image's own tiles
+        start, end = max(first, 0), min(first + _STRIP, rows)
+        yield start, Window(before, above + start, columns, end - start)
+
+
+def _read(
+    raster: rasterio.DatasetReader, path: Path, window: Window, planes: tuple[int, ...]
+) -> NDArray[np.generic]:
+    """Some planes of a window."""
+    try:
+        return np.asarray(raster.read(planes, window=window))
+    except RasterioError as error:
+        raise CorruptFileError(
+            f"{path} is damaged or cut short ({error.__cause__ or error}): run again"
+        ) from error
 
 
 def _check_end(path: Path) -> None:
@@ -93,15 +143,22 @@ def _check_end(path: Path) -> None:
     raise CorruptFileError(f"{path} is damaged or cut short, or no JPEG 2000: run again")
 
 
-def _check(raster: rasterio.DatasetReader, path: Path, placing: Placing, size: int) -> None:
+def _check(
+    raster: rasterio.DatasetReader,
+    path: Path,
+    placing: Placing,
+    size: int,
+    dtypes: tuple[str, ...],
+) -> None:
     """Refuse a raster of another shape, type or place, before any of it is decoded."""
     wanted = (placing.epsg, (size, 0, placing.left, 0, -size, placing.top), placing.shapes[size])
     crs, place = raster.crs, tuple(raster.transform)[:6]
     found = (crs.to_epsg() if crs else None, place, raster.shape)
-    if found != wanted or raster.dtypes != ("uint16",):
+    if found != wanted or raster.dtypes != dtypes:
+        held = f"{raster.count} x {raster.dtypes[0]}"
+        raster.close()
         raise CorruptFileError(
-            f"{path} holds {raster.count} x {raster.dtypes[0]} at {found}, the granule's metadata "
-            f"say {wanted}: run again"
+            f"{path} holds {held} at {found}, the granule's metadata say {wanted}: run again"
         )
 
 

@@ -15,7 +15,10 @@ SCALE = 1e-4  # reflectance of one stored step
 FILL = 65535
 
 
-def msi_layout(provider: str, latency_hours: float, day_start: int) -> Layout:
+_SIDES = {10: 25_000, 20: 50_000, 100: 100_000}  # metres of a block by level: all of 100 MB or less
+
+
+def msi_layout(provider: str, latency_hours: float, day_start: int, level: int = 100) -> Layout:
     """Give the layout of the group ``sentinel2``.
 
     Parameters
@@ -26,6 +29,8 @@ def msi_layout(provider: str, latency_hours: float, day_start: int) -> Layout:
         From the overpass to its publication.
     day_start : int
         Hour UTC at which days begin.
+    level : {10, 20, 100}
+        Metres of a cell.
 
     Returns
     -------
@@ -34,7 +39,8 @@ def msi_layout(provider: str, latency_hours: float, day_start: int) -> Layout:
     """
     return Layout(
         group="sentinel2",
-        level=100,
+        level=level,
+        side=_SIDES[level],
         variables=(
             Variable(
                 name="reflectance", dtype="uint16", bands=SENTINEL2_BANDS, scale=SCALE, fill=FILL

@@ -14,12 +14,12 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
-from firesat.grid import Bounds
+from firesat.sources._placing import CELLS, Placing
 
 _LARGEST = 64 << 20  # bytes: the longest real one has less than 1 MiB
 _NUMBER = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?")
 _OFFSETS_SINCE = (4, 0)  # baseline from which each product must state its offsets
-_CELLS = 100  # metres
+_QUALITY = re.compile(r"MSK_QUALIT_B[0-9A-Z]{2}\.jp2", re.ASCII)
 _TILE_ID = re.compile(r"S2[A-Z]_OPER_MSI_L1C_TL_\w+_T(\w{5})_N[0-9]{2}\.[0-9]{2}", re.ASCII)
 
 
@@ -59,56 +59,6 @@ class Radiometry:
             No data, saturated.
         """
         return self.nodata, self.saturated
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placing:
-    """Where a granule lies, as its metadata say.
-
-    Parameters
-    ----------
-    tile : str
-        Square of the Military Grid Reference System, such as "15UVB".
-    sensed : str
-        ISO time of its sensing, UTC.
-    epsg : int
-        Code of its UTM zone.
-    left, top : float
-        Upper left corner, metres.
-    shapes : dict
-        Rows and columns by pixel size in metres: 10, 20, 60.
-    """
-
-    tile: str
-    sensed: str
-    epsg: int
-    left: float
-    top: float
-    shapes: dict[int, tuple[int, int]]
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """Rows and columns of 100 m.
-
-        Returns
-        -------
-        tuple of int
-            Y, X.
-        """
-        rows, columns = self.shapes[10]
-        return rows * 10 // _CELLS, columns * 10 // _CELLS
-
-    @property
-    def bounds(self) -> Bounds:
-        """The area it covers.
-
-        Returns
-        -------
-        tuple of float
-            x0, y0, x1, y1 in metres.
-        """
-        rows, columns = (10 * count for count in self.shapes[10])
-        return self.left, self.top - rows, self.left + columns, self.top
 
 
 def read_radiometry(path: Path) -> Radiometry:
@@ -210,7 +160,7 @@ def read_placing(path: Path) -> Placing:
             f"{path}: pixels of {sorted(shapes)} m, corners {sorted(corners)} and extents "
             f"{sorted(extents)} are not those of one granule: run again"
         )
-    if any(edge % _CELLS for edge in extents.pop()):
+    if any(edge % CELLS for edge in extents.pop()):
         raise CorruptFileError(f"{path}: the granule is no whole number of 100 m cells: run again")
     ((left, top),) = corners
     return Placing(
@@ -220,7 +170,16 @@ def read_placing(path: Path) -> Placing:
         left=left,
         top=top,
         shapes=shapes,
+        quality=dict(_quality(root)),
     )
+
+
+def _quality(root: Element) -> Iterator[tuple[int, str]]:
+    """Numbers of bands and names of their quality masks, where these are images."""
+    for mask in root.iter("MASK_FILENAME"):
+        name, band = (mask.text or "").strip().rpartition("/")[2], mask.get("bandId", "")
+        if _QUALITY.fullmatch(name) and re.fullmatch("[0-9]{1,2}", band, re.ASCII):
+            yield int(band), name
 
 
 def _shapes(root: Element, path: Path) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import xarray as xr
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
-from firesat.grid import crs_of
+from firesat.grid import Bounds, crs_of
 from firesat.sources._averages import read_average
 from firesat.sources._catalogue import search
 from firesat.sources._eodata import Archive, find_key
-from firesat.sources._granule import average_granule
+from firesat.sources._granule import average_granule, label_of
 from firesat.sources._layers import end_of_fire_day, hours
+from firesat.sources._mgrs import needed_part
 from firesat.sources._msi import clearest, msi_layout, msi_scene
 from firesat.sources._orbits import SWATH, degrees_of, looks_a_day, satellites
 from firesat.sources._products import Product
@@ -31,7 +32,7 @@ CATALOGUE = "https://stac.dataspace.copernicus.eu/v1"
 _EODATA = "https://eodata.dataspace.copernicus.eu"
 
 _GRANULE_BYTES = 600e6  # a full L1C product: Sentinel-2 user handbook
-_FILES = 15  # of a granule: 13 bands and two of metadata
+_FILES = 28  # of a granule: 13 bands, their quality masks, two of metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,9 @@ class Sentinel2Granules:
     """Sentinel-2 L1C at 100 m from whole granules, one tile and day a block.
 
     The group is that of `sentinel2.Sentinel2`, which asks a service for pixels instead. A granule
-    is fetched once, however many blocks it reaches into, averaged by area to 100 m in its own UTM
-    zone and kept so in the cache; the averages of a later run are those of an earlier one.
+    is fetched once, however many blocks it reaches into. What the project's region needs of it is
+    decoded, without pixels that its quality masks call bad, averaged by area to 100 m in its own
+    UTM zone and kept so in the cache; the averages of a later run are those of an earlier one.
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ class Sentinel2Granules:
     max_cloud : float
         Granules with a larger share of cloud, in per cent, are not fetched.
     connections : int
-        Downloads at a time, of all workers that share the cache; a general account has 4.
+        Downloads at a time, of all workers that share the cache; ``ingest.quotas.cdse`` holds as
+        well.
     latency_hours : float
         From the overpass to its publication.
     day_start : int
@@ -138,7 +141,7 @@ class Sentinel2Granules:
             requests=len(blocks) + _FILES * granules,
             bytes=full * _GRANULE_BYTES,
             basis="looks: orbit geometry of the Sentinel-2 user handbook, clouds not considered; "
-            "600 MB a full granule of 15 files",
+            "600 MB a full granule of 28 files",
         )
 
     def search(self, block: Block) -> list[Scene]:
@@ -164,9 +167,12 @@ class Sentinel2Granules:
         start = to_datetime(reference_time(str(day), self.day_start))
         end = to_datetime(end_of_fire_day(day, self.day_start)) - timedelta(seconds=1)
         products = search(self.base_url, block.region, (start, end), self.max_cloud)
-        return [self._scene(product) for product in products]
+        region, crs = block.whole or block.extent, crs_of(block.geobox).to_wkt()
+        return [
+            self._scene(product, needed_part(product.tile, region, crs)) for product in products
+        ]
 
-    def _scene(self, product: Product) -> Scene:
+    def _scene(self, product: Product, part: Bounds) -> Scene:
         """One granule."""
         observed = np.datetime64(product.observed.replace(tzinfo=None), "s")
         return Scene(
@@ -174,12 +180,12 @@ class Sentinel2Granules:
             source="sentinel2",
             observed=observed,
             available=observed + hours(self.latency_hours),
-            request={"product": product},
+            request={"product": product, "part": part},
             superseded=product.older,
         )
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Bring a granule into the cache, averaged to 100 m, once.
+        """Bring a granule into the cache, averaged to 100 m, once: what the project needs of it.
 
         Parameters
         ----------
@@ -206,10 +212,13 @@ class Sentinel2Granules:
         if not isinstance(product, Product):
             raise SourceError(f"{scene.id} is no scene of this source: take one from its search()")
         archive = Archive(endpoint=self.archive_url, attempts=self.attempts, pause=self.pause)
+        part = cast("Bounds", scene.request["part"])
         return cached(
             cache,
-            f"{product.id}-100m.tif",
-            lambda path: average_granule(product, archive, cache, self.connections, path),
+            f"{label_of(product, part)}.tif",
+            lambda path: average_granule(
+                product, archive, cache, self.connections, path, bounds=part
+            ),
         )
 
     @property

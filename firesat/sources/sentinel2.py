@@ -34,15 +34,19 @@ _AROUND = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Sentinel2:
-    """Sentinel-2 L1C, 100 m, one tile and day a block.
+    """Sentinel-2 L1C, 100 m, one tile and day a block; or finer, with smaller blocks.
 
     Parameters
     ----------
     base_url : str
         Root of the Sentinel Hub deployment.
-    resolution : {20, 100}
-        Metres of the requested pixels. 100 lets the service interpolate, which is cheap but no area
-        average; 20 is averaged here, at 25 times the processing units.
+    resolution : {10, 20, 100}
+        Metres of the requested pixels, at most the level's. For cells of 100 m, 100 lets the
+        service interpolate, which is cheap but no area average; 20 is averaged here, at 25 times
+        the processing units.
+    level : {10, 20, 100}
+        Metres of the cube's cells: 20 comes in blocks of 50 km, 10 in blocks of 25 km. Chips and
+        maps are made from 100.
     max_cloud : float
         Granules with a larger share of cloud, in per cent, are not asked for.
     latency_hours : float
@@ -56,7 +60,8 @@ class Sentinel2:
     provider: ClassVar[str] = "sentinelhub"
 
     base_url: str = CDSE
-    resolution: Literal[20, 100] = 100
+    resolution: Literal[10, 20, 100] = 100
+    level: Literal[10, 20, 100] = 100
     max_cloud: float = 60.0
     latency_hours: float = 24.0
     day_start: int = DAY_START
@@ -72,7 +77,12 @@ class Sentinel2:
         Layout
             Group ``sentinel2``: reflectance of 13 bands and the clear fraction, packed.
         """
-        return msi_layout(self.provider, self.latency_hours, self.day_start)
+        return msi_layout(self.provider, self.latency_hours, self.day_start, self.level)
+
+    @property
+    def _metres(self) -> int:
+        """Metres of the requested pixels."""
+        return min(self.resolution, self.level)
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Choose its time axis.
@@ -112,14 +122,19 @@ class Sentinel2:
         Cost
             Expected values.
         """
-        pixels = SIDE // self.resolution
+        pixels = SIDE // self._metres
         requests = looks_at_squares(blocks)
+        coarse, fine = (
+            requests * processing_units(SIDE // metres, SIDE // metres) for metres in (100, 20)
+        )
         return Cost(
             requests=requests + len(blocks),
             bytes=requests * 2 * (_BANDS + 1) * pixels**2,
             units=requests * processing_units(pixels, pixels),
-            basis="looks: orbit geometry of the Sentinel-2 user handbook, clouds not considered; "
-            "units: docs.sentinel-hub.com, Processing unit definition; bytes: 14 bands of 16 bits",
+            basis=f"units: {coarse:.0f} at 100 m interpolated by the service, {fine:.0f} at 20 m "
+            f"averaged here (now {self._metres} m), docs.sentinel-hub.com, Processing "
+            "unit definition; looks: orbit geometry of the Sentinel-2 user handbook, clouds not "
+            "considered; bytes: 14 bands of 16 bits",
         )
 
     def search(self, block: Block) -> list[Scene]:
@@ -147,7 +162,7 @@ class Sentinel2:
         end = to_datetime(end_of_fire_day(day, self.day_start)) - timedelta(seconds=1)
         box = degrees_around(block.region, margin=0.0, step=0.001)
         granules = self._hub.granules(box, (start, end), self.max_cloud)
-        groups = grouped(fixed_squares(block.region), MAX_SIDE * self.resolution)
+        groups = grouped(fixed_squares(block.region), MAX_SIDE * self._metres)
         return [
             self._scene(overpass, squares)
             for overpass in overpasses(granules)
@@ -164,7 +179,7 @@ class Sentinel2:
         first, last = overpass[0][0], overpass[-1][0]
         observed = np.datetime64(last.replace(tzinfo=None), "s")
         stem = f"S2L1C-{name_of_overpass(overpass[0])}"
-        ending = f"{self.resolution}m-c{self.max_cloud:g}"
+        ending = f"{self._metres}m-c{self.max_cloud:g}"
         tiffs = [
             f"{stem}-{epsg}-{x0:.0f}-{y0:.0f}-{SIDE}-{ending}.tif"
             for epsg, (x0, y0, _, _) in squares
@@ -216,7 +231,7 @@ class Sentinel2:
     def _download(self, scene: Scene, square: Square, path: Path) -> None:
         """Ask for the pixels of a square and check what came."""
         epsg, box = square
-        side = SIDE // self.resolution
+        side = SIDE // self._metres
         period = (
             datetime.fromisoformat(str(scene.request["start"])),
             datetime.fromisoformat(str(scene.request["end"])),

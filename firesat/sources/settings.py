@@ -11,6 +11,7 @@ from dask.utils import parse_bytes
 from firesat.errors import ConfigError
 from firesat.sources.base import Source
 from firesat.sources.quotas import quota_of
+from firesat.window import parse_day
 
 _WALLTIME = re.compile(r"(\d+-)?\d{1,3}:\d{2}(:\d{2})?")
 
@@ -85,6 +86,49 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecentSettings:
+    """What the group ``sentinel2_recent`` keeps.
+
+    Parameters
+    ----------
+    looks : int
+        K, latest clear looks of each cell.
+    history : int
+        Days before the issue day from which a look may come.
+    min_clear : float
+        Smallest clear fraction of a cell that counts as a look, above 0, at most 1.
+    days : list of str
+        Issue days to keep states of, such as 2023-07-05; empty = the first day on which all scenes
+        of the cube are in hand. States that were made before are kept and stay up to date.
+    """
+
+    looks: int = 3
+    history: int = 64
+    min_clear: float = 0.5
+    days: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse what no look could meet."""
+        if self.looks < 1 or self.history < 1 or not 0 < self.min_clear <= 1:
+            raise ConfigError(
+                "ingest.recent: looks and history start at 1, min_clear is above 0, at most 1"
+            )
+        for day in self.days:
+            parse_day(day)
+
+    @property
+    def rules(self) -> str:
+        """What decides which looks a state holds.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        return f"{self.looks} looks of {self.history} days, at least {self.min_clear:g} clear"
+
+
+@dataclass(frozen=True, kw_only=True)
 class IngestSettings:
     """What is fetched, by whom, and within which limits.
 
@@ -110,7 +154,10 @@ class IngestSettings:
         Provider to figures of `Quota` that your account has instead of the general ones, such as
         ``{sentinelhub: {units_per_month: 30000}}``.
     derive : list of str
-        Groups computed from others when the ingest has ended: "fire_weather", "labels".
+        Groups computed from others when the ingest has ended: "fire_weather", "labels",
+        "sentinel2_recent".
+    recent : RecentSettings
+        What "sentinel2_recent" keeps.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -122,6 +169,7 @@ class IngestSettings:
     max_units: float = 10_000.0
     quotas: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     derive: list[str] = field(default_factory=list)
+    recent: RecentSettings = field(default_factory=RecentSettings)
 
     def __post_init__(self) -> None:
         """Refuse settings that would only fail once workers start."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import shutil
 import socket
 import threading
@@ -19,6 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.io import MemoryFile
 from shapely.geometry.base import BaseGeometry
 
 from firesat.errors import (
@@ -31,6 +34,7 @@ from firesat.errors import (
 )
 from firesat.jobs.ingest import Workplace, ingest_block, observe
 from firesat.manifest import Receipt
+from firesat.sandbox.encode.jp2 import encode_jp2
 from firesat.sandbox.observe import sentinel2
 from firesat.sandbox.observe.granules import Granule
 from firesat.sandbox.servers.data_space import Eodata, StacCatalogue
@@ -40,9 +44,12 @@ from firesat.sandbox.servers.safe import SafeArchive
 from firesat.sandbox.servers.sentinel_hub import SentinelHub
 from firesat.sources import _catalogue
 from firesat.sources._eodata import Archive, connection
+from firesat.sources._granule import label_of
 from firesat.sources._products import Stored
 from firesat.sources.base import Scene
+from firesat.sources.commons import Commons, OwnTokens, sharing
 from firesat.sources.granules import Sentinel2Granules
+from firesat.sources.quotas import Quota
 from firesat.sources.sentinel2 import Sentinel2
 from tests.sources.data_space import (
     KEY,
@@ -207,6 +214,79 @@ def test_both_ways_to_sentinel_2_lead_to_the_same_cube(
     assert together[0, 1] > 0.97
 
 
+def test_20_m_averaged_here_and_100_m_of_the_service_differ_in_price_alone(
+    archive: SafeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SH_CLIENT_ID", "SH_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "sandbox")
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    found: dict[int, np.ndarray] = {}
+    units: dict[int, float] = {}
+    with running([SentinelHub(archive.world, "sandbox")]) as url:
+        for metres in (20, 100):
+            hub = Sentinel2(
+                base_url=url.replace("cdse/v1", "sentinelhub"), max_cloud=100, attempts=1,
+                pause=0.0, resolution=metres,
+            )  # fmt: skip
+            with sharing(Commons(provider="sentinelhub", tokens=OwnTokens())) as shared:
+                found[metres] = layer_of(hub, SINGLE, tmp_path)["reflectance"]
+            units[metres] = shared.meter.units
+            basis = hub.cost([block_of(hub, SINGLE)]).basis
+            assert f"(now {metres} m)" in basis
+            assert "at 100 m interpolated by the service" in basis
+    assert units[20] == pytest.approx(25 * units[100], rel=0.01)  # as the service counted them
+    assert (np.isfinite(found[20]) == np.isfinite(found[100])).all()
+    apart = found[20] - found[100]
+    assert np.abs(apart.mean(axis=(1, 2))).max() < 2e-4
+    assert np.abs(apart).mean() < 0.005
+
+
+def test_no_more_than_the_project_needs_of_a_granule_is_read(
+    source: Sentinel2Granules, tmp_path: Path
+) -> None:
+    block = block_of(source, TWICE)
+    x0, y0, _, _ = REGION
+    small = replace(block, whole=(x0 + 3000, y0 + 3000, x0 + 5000, y0 + 4000))
+    whole, part = (
+        [source.read(source.fetch(scene, tmp_path)) for scene in source.search(b)]
+        for b in (block, small)
+    )
+    for large, little in zip(whole, part, strict=True):
+        assert little.sizes["y"] * 100 <= 1000 + 2 * (2000 + 300 + 400)  # margin, lines, a turn
+        inside = large.sel(x=little.x, y=little.y)
+        np.testing.assert_array_equal(inside["reflectance"], little["reflectance"])
+        np.testing.assert_array_equal(inside["observed"], little["observed"])
+
+
+def test_pixels_that_a_quality_mask_calls_bad_are_no_measurement(
+    archive: SafeArchive, tmp_path: Path
+) -> None:
+    def spoil(key: str, content: bytes) -> bytes:
+        """The north-western 500 m of B04 come from a defective detector."""
+        if not key.endswith("MSK_QUALIT_B04.jp2"):
+            return content
+        with MemoryFile(content) as memory, memory.open() as raster:
+            planes, cells = raster.read(), GeoBox(raster.shape, raster.transform, str(raster.crs))
+        planes[4, :50, :50] = 1
+        planes[1] = 1  # degraded ancillary data hurt nothing
+        return encode_jp2(planes, cells)
+
+    with data_space(archive) as healthy, data_space(Doctored(archive, spoil)) as spoilt:
+        (before, _), (after, _) = (
+            [each.read(each.fetch(scene, tmp_path / name)) for scene in each.search(block_of(each))]
+            for each, name in ((healthy, "healthy"), (spoilt, "spoilt"))
+        )
+    seen, left = before["observed"].values, after["observed"].values
+    assert (left[:5, :5] == 0).all()
+    bad = np.zeros(seen.shape, dtype=bool)
+    bad[:5, :5] = True
+    np.testing.assert_array_equal(seen[~bad], left[~bad])
+    assert np.isnan(after["reflectance"].sel(band="B04").values[:5, :5]).all()
+    np.testing.assert_array_equal(
+        before["reflectance"].sel(band="B03"), after["reflectance"].sel(band="B03")
+    )
+
+
 def test_outside_the_swath_nothing_was_seen(
     source: Sentinel2Granules, archive: SafeArchive, cache: Path
 ) -> None:
@@ -243,7 +323,8 @@ def test_a_granule_is_fetched_once_and_its_images_are_not_kept(
     counted = Counted(archive)
     with data_space(archive, eodata=counted) as source:
         scene = one_scene(source)
-        stale = tmp_path / f".{scene.id}"  # of a process that was killed
+        label = label_of(scene.request["product"], scene.request["part"])
+        stale = tmp_path / f".{label}"  # of a process that was killed
         stale.mkdir()
         (stale / "T14UPF_20210704T181643_B02.jp2").write_bytes(b"half a file")
         with ThreadPoolExecutor(3) as pool:
@@ -251,7 +332,8 @@ def test_a_granule_is_fetched_once_and_its_images_are_not_kept(
     assert len(paths) == 1
     assert sorted(counted.answers.values()) == [1] * 15
     left = [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")]
-    assert left == [f"{scene.id}-100m.tif"]
+    assert left == [f"{label}.tif"]
+    assert re.fullmatch(rf"{scene.id}-100m(-[0-9]+){{4}}", label)  # of what the region needs
 
 
 def test_processes_share_what_one_has_fetched(archive: SafeArchive, tmp_path: Path) -> None:
@@ -278,6 +360,17 @@ def test_no_more_connections_are_open_than_an_account_has(
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda scene: source.fetch(scene, tmp_path), scenes))
     assert counted.most == 2
+    with data_space(archive, eodata=counted) as source:
+        counted.most = 0
+        quota = Quota(connections=1)  # of ingest.quotas.cdse
+        shared = Commons(
+            provider="cdse", quota=quota, folder=tmp_path / "locks", tokens=OwnTokens()
+        )
+        with sharing(shared):
+            scene, *_ = source.search(block_of(source, SINGLE))
+            source.fetch(scene, tmp_path / "again")
+    assert counted.most == 1
+    assert shared.meter.requests >= 15
 
 
 def test_connections_are_given_back(tmp_path: Path) -> None:
@@ -672,8 +765,8 @@ def test_the_cost_follows_from_orbit_and_latitude() -> None:
     share = 0.01 * (1 + 100 / 385)  # of a square of 100 km, tiles of both zones
     granules = looks * share * (1 + 100 / 290)
     assert found.bytes == pytest.approx(looks * share * 1.2056 * 600e6, rel=0.01)
-    assert found.requests == pytest.approx(1 + 15 * granules, rel=0.01)
-    before = replace(block_of(source), times=(np.datetime64("2016-07-01"),))
+    assert found.requests == pytest.approx(1 + 28 * granules, rel=0.01)
+    before = replace(block_of(source), index=(1, 0, 0), times=(np.datetime64("2016-07-01"),))
     assert source.cost([before]).bytes == pytest.approx(found.bytes / 2)
     both = source.cost([before, block_of(source)])
     assert both.bytes == pytest.approx(1.5 * found.bytes)

@@ -285,6 +285,31 @@ def test_a_real_image_of_15_bits_is_averaged(real_data: Path) -> None:
     np.testing.assert_allclose(cells, groups, rtol=1e-9)
 
 
+@pytest.mark.parametrize("bounds", [(330_000, 4_000_000, 345_000, 4_011_000), (0, 0, 1e6, 5e6)])
+def test_a_part_of_an_image_is_that_of_the_whole(
+    real_data: Path, bounds: tuple[float, ...]
+) -> None:
+    path = real_data / "sentinel2/sentinelhub_py/img-15bit.jp2"
+    placing = Placing(
+        tile="31SCA", sensed="", epsg=32631, left=300_000, top=4_100_040,
+        shapes={60: (1830, 1830), 10: (10980, 10980), 20: (5490, 5490)},
+    )  # fmt: skip
+    part = placing.cut(bounds)
+    mean, share = average_band(path, placing, 60, SPECIAL)
+    cut, cut_share = average_band(path, placing, 60, SPECIAL, part=part)
+    row, column = (
+        round((placing.top - part.top) / 100), round((part.left - placing.left) / 100)
+    )  # fmt: skip
+    place = slice(row, row + part.cells[0]), slice(column, column + part.cells[1])
+    np.testing.assert_array_equal(mean[place], cut)
+    np.testing.assert_array_equal(share[place], cut_share)
+
+
+def test_a_part_outside_the_granule_is_refused() -> None:
+    with pytest.raises(SourceError, match="outside the granule"):
+        PLACING.cut((0.0, 0.0, 300.0, 300.0))
+
+
 def image(path: Path, size: int = 20, **changes: Any) -> Path:
     rows, columns = PLACING.shapes[size]
     affine = changes.get("affine", Affine(size, 0, PLACING.left, 0, -size, PLACING.top))

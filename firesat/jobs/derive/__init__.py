@@ -1,4 +1,4 @@
-"""Compute groups of the cube from others: fire weather from ERA5-Land, labels from perimeters.
+"""Compute groups of the cube from others: fire weather, labels, the latest clear looks.
 
 A derived block remembers, in the ledger, the checksums of the blocks it was made from. It is made
 again when one of them changes, and otherwise left alone: a rerun does nothing.
@@ -6,91 +6,40 @@ again when one of them changes, and otherwise left alone: a rerun does nothing.
 
 import hashlib
 import json
-import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from firesat.blocks import Block, Layout
-from firesat.cube import Cube, grid_of, groups
+from firesat.blocks import cut
+from firesat.cube import Cube, grid_of, groups, shard_key
 from firesat.errors import ConfigError, CubeError
 from firesat.jobs.derive.fire_weather import FIRE_WEATHER
 from firesat.jobs.derive.labels import LABELS
+from firesat.jobs.derive.recent import recent_recipe
 from firesat.jobs.derive.recipe import Made, Recipe
+from firesat.jobs.derive.report import DeriveReport, Job
 from firesat.manifest import Manifest, Receipt, leave_receipt
+from firesat.sources.settings import RecentSettings
 
-__all__ = ["RECIPES", "DeriveReport", "derive"]
+__all__ = ["RECIPES", "DeriveReport", "derive", "plan_derive"]
 
 Progress = Callable[[int, int, str], None]
 
-RECIPES = {"fire_weather": FIRE_WEATHER, "labels": LABELS}
-"""Name of a group to how it is made."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """The blocks of a group to make, and what each block would be made from."""
-
-    recipe: Recipe
-    inputs: list[str]
-    layout: Layout
-    blocks: list[Block]
-    made_from: dict[str, str]
-    unchanged: int
+RECIPES: dict[str, Callable[[RecentSettings], Recipe]] = {
+    "fire_weather": lambda _: FIRE_WEATHER,
+    "labels": lambda _: LABELS,
+    "sentinel2_recent": recent_recipe,
+}
+"""Name of a group to how it is made, by what is to be kept of recent looks."""
 
 
-@dataclass(kw_only=True)
-class DeriveReport:
-    """What a run has done.
-
-    Parameters
-    ----------
-    counts : dict of Counter
-        Group to blocks "done" (written), "empty" (nothing to write) and "unchanged".
-    cells : dict of Counter
-        Group to counts of cells over the blocks that were made, such as "prescribed".
-    ended : int
-        Blocks made.
-    """
-
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-    cells: dict[str, Counter[str]] = field(default_factory=dict)
-    ended: int = 0
-
-    def start(self, job: _Job) -> None:
-        """Begin with a group.
-
-        Parameters
-        ----------
-        job : _Job
-            Its blocks.
-        """
-        self.counts[job.recipe.group] = Counter(unchanged=job.unchanged)
-        self.cells[job.recipe.group] = Counter()
-
-    def add(self, made: Made, receipt: Receipt) -> None:
-        """Count a block.
-
-        Parameters
-        ----------
-        made : Made
-            The block.
-        receipt : Receipt
-            What became of it.
-        """
-        self.ended += 1
-        self.counts[receipt.group][receipt.status] += 1
-        self.cells[receipt.group].update(made.cells)
-        if made.cells:
-            cells = ", ".join(f"{number} {name}" for name, number in made.cells.items())
-            log.info("%s: cells: %s", receipt.key, cells)
-
-
-def derive(cube_path: Path, what: Sequence[str], progress: Progress) -> DeriveReport:
+def derive(
+    cube_path: Path,
+    what: Sequence[str],
+    progress: Progress,
+    *,
+    recent: RecentSettings | None = None,
+) -> DeriveReport:
     """Make the blocks of derived groups that are missing or out of date.
 
     Parameters
@@ -98,9 +47,11 @@ def derive(cube_path: Path, what: Sequence[str], progress: Progress) -> DeriveRe
     cube_path : Path
         A cube.
     what : sequence of str
-        Groups: "fire_weather", "labels".
+        Groups: "fire_weather", "labels", "sentinel2_recent".
     progress : callable
         Called with (blocks ended, blocks in all, what has just ended).
+    recent : RecentSettings, optional
+        What "sentinel2_recent" keeps; None = the defaults.
 
     Returns
     -------
@@ -114,13 +65,13 @@ def derive(cube_path: Path, what: Sequence[str], progress: Progress) -> DeriveRe
     CubeError
         If the cube lacks a group that is needed, or another job is writing it.
     """
-    recipes = [_recipe(name) for name in what]
-    cube = Cube(cube_path, grid_of(cube_path))
-    _check_inputs(cube, recipes)
+    cube, recipes = _prepared(cube_path, what, recent)
     manifest, report = cube.manifest(), DeriveReport()
     with manifest.lease():
         manifest.fold()
         jobs = [_job(recipe, cube, manifest) for recipe in recipes]
+        for job in jobs:
+            cube.add_group(job.layout, job.recipe.times(cube.path))
         total = sum(len(job.blocks) for job in jobs)
         for job in jobs:
             report.start(job)
@@ -128,19 +79,74 @@ def derive(cube_path: Path, what: Sequence[str], progress: Progress) -> DeriveRe
                 for made in job.recipe.make(cube, job.blocks):
                     receipt = _write(cube, job, made)
                     report.add(made, receipt)
-                    progress(report.ended, total, f"{receipt.key} {receipt.status}")
+                    progress(report.ended, total, _line(made, receipt))
             finally:
                 _record(cube, job, manifest)
     return report
 
 
-def _recipe(name: str) -> Recipe:
+def plan_derive(
+    cube_path: Path, what: Sequence[str], *, recent: RecentSettings | None = None
+) -> dict[str, dict[str, int]]:
+    """Count what `derive` would do, without doing it.
+
+    Parameters
+    ----------
+    cube_path : Path
+        A cube.
+    what : sequence of str
+        Groups.
+    recent : RecentSettings, optional
+        What "sentinel2_recent" keeps; None = the defaults.
+
+    Returns
+    -------
+    dict
+        Group to blocks "missing" (or out of date) and "unchanged", and for "sentinel2_recent" the
+        scenes "to_read".
+
+    Raises
+    ------
+    ConfigError
+        If a group is not one that can be derived.
+    CubeError
+        If the cube lacks a group that is needed.
+    """
+    cube, recipes = _prepared(cube_path, what, recent)
+    manifest, planned = cube.manifest(), {}
+    for recipe in recipes:
+        job = _job(recipe, cube, manifest)
+        planned[recipe.group] = {"missing": len(job.blocks), "unchanged": job.unchanged}
+        if recipe.reads is not None:
+            planned[recipe.group]["to_read"] = recipe.reads(cube, job.blocks)
+    return planned
+
+
+def _prepared(
+    cube_path: Path, what: Sequence[str], recent: RecentSettings | None
+) -> tuple[Cube, list[Recipe]]:
+    """The cube and what is to be made in it, if it can be."""
+    recipes = [_recipe(name)(recent or RecentSettings()) for name in what]
+    cube = Cube(cube_path, grid_of(cube_path))
+    _check_inputs(cube, recipes)
+    return cube, recipes
+
+
+def _recipe(name: str) -> Callable[[RecentSettings], Recipe]:
     """A recipe by its group's name."""
     if name not in RECIPES:
         near = get_close_matches(name, RECIPES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
         raise ConfigError(f"cannot derive {name!r}: {hint}")
     return RECIPES[name]
+
+
+def _line(made: Made, receipt: Receipt) -> str:
+    """What has just ended."""
+    if made.read is None:
+        return f"{receipt.key} {receipt.status}"
+    kept = len(made.items) - 1 - made.read
+    return f"{receipt.key} {receipt.status}: {made.read} scenes folded in, {kept} there before"
 
 
 def _check_inputs(cube: Cube, recipes: Sequence[Recipe]) -> None:
@@ -154,36 +160,44 @@ def _check_inputs(cube: Cube, recipes: Sequence[Recipe]) -> None:
                 )
 
 
-def _job(recipe: Recipe, cube: Cube, manifest: Manifest) -> _Job:
+def _job(recipe: Recipe, cube: Cube, manifest: Manifest) -> Job:
     """Find the blocks of a group that are missing, or were made from something else."""
     layout = recipe.layout(cube.path)
-    blocks = cube.add_group(layout, recipe.times(cube.path))
-    known = {row.key: row.config for row in manifest.rows(recipe.group)}
+    known = {row.key: row for row in manifest.rows(recipe.group)}
     there = groups(cube.path)
     inputs = [name for name in (*recipe.inputs, *recipe.helpful) if name in there]
     rows = [row for name in inputs for row in manifest.rows(name)]
-    made_from = {block.key: _signature(recipe, block, rows) for block in blocks}
-    outdated = [b for b in blocks if not made_from[b.key] or known.get(b.key) != made_from[b.key]]
-    return _Job(
+    every = list(cut(layout, cube.grid, recipe.times(cube.path)))
+    blocks = recipe.choose(cube.path, every, rows, known)
+    needed = recipe.needed(cube.path, rows)
+    made_from = {block.key: _signature(recipe, needed(block)) for block in blocks}
+    outdated = [
+        block
+        for block in blocks
+        if not made_from[block.key]
+        or block.key not in known
+        or known[block.key].config != made_from[block.key]
+    ]
+    return Job(
         recipe=recipe,
         inputs=inputs,
         layout=layout,
+        every=every,
         blocks=outdated,
         made_from=made_from,
         unchanged=len(blocks) - len(outdated),
     )
 
 
-def _signature(recipe: Recipe, block: Block, rows: Sequence[Receipt]) -> str:
+def _signature(recipe: Recipe, needed: Sequence[Receipt]) -> str:
     """Hash of a block's inputs as the ledger knows them; "" where it knows none."""
-    needed = [row for row in rows if recipe.needs(block, row)]
     if not needed:
         return ""
-    facts = [recipe.revision, *((row.key, row.status, row.checksum) for row in needed)]
+    facts = [recipe.revision, *(recipe.content(row) for row in needed)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
-def _write(cube: Cube, job: _Job, made: Made) -> Receipt:
+def _write(cube: Cube, job: Job, made: Made) -> Receipt:
     """Write a block and leave its receipt."""
     written = cube.write_block(job.layout, made.block, made.layer)
     known = made.layer["available_time"].values.astype("datetime64[s]").astype(str)
@@ -193,17 +207,24 @@ def _write(cube: Cube, job: _Job, made: Made) -> Receipt:
         status="done" if written else "empty",
         checksum=written.checksum,
         files=list(written.files),
-        items=[f"derived from {', '.join(job.inputs)}"],
-        available=["" if text == "NaT" else text for text in known],
+        items=list(made.items) or [f"derived from {', '.join(job.inputs)}"],
+        available=["" if text == "NaT" or not written else text for text in known],
         config=job.made_from[made.block.key],
     )
     leave_receipt(cube.ledger, receipt)
     return receipt
 
 
-def _record(cube: Cube, job: _Job, manifest: Manifest) -> None:
+def _record(cube: Cube, job: Job, manifest: Manifest) -> None:
     """Fold receipts, and put the times at which blocks became available into the cube."""
     manifest.fold()
     done = manifest.unnoted(job.recipe.group)
-    cube.record_times(done, job.layout)
+    empty = [row for row in manifest.rows(job.recipe.group) if row.status == "empty"]
+    cube.record_times([*done, *empty], job.layout)
     manifest.note(done)
+    # What was there before it became empty is seen by nobody any more.
+    gone = {row.key for row in empty}
+    for block in job.every:
+        if block.key in gone:
+            for variable in job.layout.variables:
+                cube.store.delete(shard_key(block, variable))

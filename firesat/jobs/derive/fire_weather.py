@@ -14,7 +14,7 @@ from firesat import fwi
 from firesat.blocks import Block, Layout, Variable
 from firesat.cube import Cube, cells_of, open_cube
 from firesat.grid import crs_of
-from firesat.jobs.derive.recipe import Made, Recipe, place_of
+from firesat.jobs.derive.recipe import Made, Recipe, where
 from firesat.manifest import Receipt
 
 INPUT = "era5_land"
@@ -56,7 +56,7 @@ def _times(path: Path) -> NDArray[np.datetime64]:
 
 def _needs(block: Block, receipt: Receipt) -> bool:
     """A day's codes follow from all days before it."""
-    return place_of(receipt)[0] <= block.index[0]
+    return receipt.index[0] <= block.index[0]
 
 
 def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
@@ -127,6 +127,6 @@ FIRE_WEATHER = Recipe(
     revision="fire_weather 2",
     layout=_layout,
     times=_times,
-    needs=_needs,
+    needed=where(_needs),
     make=_make,
 )

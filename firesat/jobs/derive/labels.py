@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.cube import Cube, groups, open_cube
-from firesat.jobs.derive.recipe import Made, Recipe, place_of
+from firesat.jobs.derive.recipe import Made, Recipe, where
 from firesat.labels import LAYOUT, MARGIN, count_cells, label_season
 from firesat.manifest import Receipt
 
@@ -36,7 +36,7 @@ def _times(path: Path) -> NDArray[np.datetime64]:
 
 def _needs(block: Block, receipt: Receipt) -> bool:
     """Perimeters of the season, and hotspots, of the tile and those around it."""
-    step, row, column = place_of(receipt)
+    step, row, column = receipt.index
     near = max(abs(row - block.index[1]), abs(column - block.index[2])) <= 1
     return near and (receipt.group == HOTSPOTS or step == block.index[0])
 
@@ -96,6 +96,6 @@ LABELS = Recipe(
     revision="labels 2",
     layout=_layout,
     times=_times,
-    needs=_needs,
+    needed=where(_needs),
     make=_make,
 )

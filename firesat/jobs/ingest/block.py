@@ -159,18 +159,20 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     xr.Dataset
         On ``block.geobox``; NaN where missing or doubtful.
     """
-    dataset = _read(source, scene, cache)
+    dataset, masks = _read(source, scene, cache), {}
     if dataset.attrs.get("mask") == "sentinel2":
         pixel = abs(float(dataset.odc.geobox.resolution.x))
-        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel)
+        sun = composite.sun_over(scene.observed, dataset.odc.geobox)
+        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel, sun=sun)
         dataset["clear"] = dataset["reflectance"].isel(band=0, drop=True).copy(data=clear)
         dataset["clear"].attrs = {"units": "1"}
+        masks["reflectance"] = "clear"
     for name in dataset.data_vars:
         if name in BANDS:
             check(dataset[name], str(name))
     if not {"y", "x"} <= set(dataset.dims):  # a table, which compose() itself puts on cells
         return dataset
-    return align(dataset, block.geobox)
+    return align(dataset, block.geobox, masks=masks)
 
 
 def _read(source: Source, scene: Scene, cache: Path) -> xr.Dataset:

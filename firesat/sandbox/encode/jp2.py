@@ -12,12 +12,12 @@ from firesat.grid import crs_of
 _TILE = 1024  # pixels: as the product specification says
 
 
-def encode_jp2(numbers: NDArray[np.uint16], cells: GeoBox) -> bytes:
-    """Write one band as a georeferenced JPEG 2000 file.
+def encode_jp2(numbers: NDArray[np.uint16] | NDArray[np.uint8], cells: GeoBox) -> bytes:
+    """Write one band, or the planes of a mask, as a georeferenced JPEG 2000 file.
 
     Parameters
     ----------
-    numbers : ndarray of uint16, shape (Y, X)
+    numbers : ndarray of uint16 or uint8, shape (Y, X) or (plane, Y, X)
         Digital numbers.
     cells : GeoBox
         The pixels.
@@ -27,13 +27,14 @@ def encode_jp2(numbers: NDArray[np.uint16], cells: GeoBox) -> bytes:
     bytes
         Decodes to the same numbers.
     """
-    height, width = numbers.shape
+    planes = numbers.reshape(-1, *numbers.shape[-2:])
+    count, height, width = planes.shape
     profile: dict[str, Any] = {
         "driver": "JP2OpenJPEG",
-        "count": 1,
+        "count": count,
         "height": height,
         "width": width,
-        "dtype": "uint16",
+        "dtype": str(numbers.dtype),
         "crs": crs_of(cells).to_wkt(),
         "transform": cells.affine,
         "QUALITY": "100",
@@ -43,5 +44,5 @@ def encode_jp2(numbers: NDArray[np.uint16], cells: GeoBox) -> bytes:
     }
     with MemoryFile(ext=".jp2") as memory:
         with memory.open(**profile) as file:
-            file.write(np.ascontiguousarray(numbers), 1)
+            file.write(np.ascontiguousarray(planes))
         return bytes(memory.getbuffer())

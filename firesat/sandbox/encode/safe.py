@@ -71,6 +71,8 @@ class GranuleFacts:
         Metres from top to bottom and from left to right.
     cloud : float
         Per cent.
+    quality : tuple of str
+        Paths of the quality masks within the product, by band; empty before baseline 04.00.
     """
 
     tile_id: str
@@ -79,6 +81,7 @@ class GranuleFacts:
     corner: tuple[int, int]
     extent: tuple[int, int]
     cloud: float
+    quality: tuple[str, ...] = ()
 
 
 def encode_product_metadata(facts: ProductFacts) -> bytes:
@@ -171,6 +174,11 @@ def encode_granule_metadata(facts: GranuleFacts) -> bytes:
         "<XDIM>{0}</XDIM>\n<YDIM>-{0}</YDIM>\n</Geoposition>",
         (10, 20, 60),
     )
+    inner = _lines(
+        '<MASK_FILENAME bandId="{0[0]}" type="MSK_QUALIT">{0[1]}</MASK_FILENAME>',
+        tuple(enumerate(facts.quality)),
+    )
+    masks = f"<Pixel_Level_QI>\n{inner}</Pixel_Level_QI>\n" if facts.quality else ""
     text = f"""{_HEAD}<n1:Level-1C_Tile_ID xmlns:n1="{_PSD}/S2_PDI_Level-1C_Tile_Metadata.xsd">
 <n1:General_Info>
 <TILE_ID metadataLevel="Brief">{facts.tile_id}</TILE_ID>
@@ -186,7 +194,7 @@ def encode_granule_metadata(facts: GranuleFacts) -> bytes:
 <Image_Content_QI>
 <CLOUDY_PIXEL_PERCENTAGE>{facts.cloud}</CLOUDY_PIXEL_PERCENTAGE>
 </Image_Content_QI>
-</n1:Quality_Indicators_Info>
+{masks}</n1:Quality_Indicators_Info>
 </n1:Level-1C_Tile_ID>
 """
     return text.encode()

@@ -108,15 +108,28 @@ def reflectance(world: World, acquisition: Acquisition) -> tuple[Floats, NDArray
     """
     season = world.season(acquisition.time.year)
     out = ground_reflectance(season, acquisition.time)
-    sky, light = _scene(season, acquisition.time)
+    sky, light = sky_over(season, acquisition.time)
     look_through(out, sky, light)
     valid = _swath(world.place.shape, acquisition.relative_orbit)
     out[:, ~valid] = 0.0
     return out, valid
 
 
-def _scene(season: Season, moment: datetime) -> tuple[Sky, Light]:
-    """Clouds, smoke and light of a pass."""
+def sky_over(season: Season, moment: datetime) -> tuple[Sky, Light]:
+    """Find what lies between the ground and a pass.
+
+    Parameters
+    ----------
+    season : Season
+        The truth.
+    moment : datetime
+        Of the pass.
+
+    Returns
+    -------
+    tuple of (Sky, Light)
+        Clouds, smoke, shadows on the world's cells; light by band.
+    """
     place, seed = season.setting.place, season.setting.seed
     rng = stream(seed, SCENES, season.year, clock.day_index(moment.date()))
     doy = np.array([clock.day_of_year(season.year, clock.to_hours(moment))])

@@ -6,6 +6,9 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
 from firesat.bands import SENTINEL2_BANDS
 from firesat.sandbox.encode.jp2 import encode_jp2
 from firesat.sandbox.encode.safe import (
@@ -119,6 +122,11 @@ class SafeArchive:
                 lambda name: encode_jp2(numbers[name], granule.cells(SIZE_OF[name])), keys
             )
             files = dict(zip(keys.values(), images, strict=True))
+            masks = quality_keys(granule)
+            images = pool.map(
+                lambda name: encode_jp2(quality(numbers[name]), granule.cells(SIZE_OF[name])), masks
+            )
+            files |= zip(masks.values(), images, strict=True)
         files[f"{granule.folder}/MTD_MSIL1C.xml"] = encode_product_metadata(_product(granule))
         files[f"{granule.granule_folder}/MTD_TL.xml"] = encode_granule_metadata(_place(granule))
         return files
@@ -141,6 +149,44 @@ def image_keys(granule: Granule) -> dict[str, str]:
     return {
         name: f"{granule.granule_folder}/IMG_DATA/{stem}_{name}.jp2" for name in SENTINEL2_BANDS
     }
+
+
+def quality_keys(granule: Granule) -> dict[str, str]:
+    """Say where a product's quality masks lie.
+
+    Parameters
+    ----------
+    granule : Granule
+        Any.
+
+    Returns
+    -------
+    dict of str
+        Key by band; none before baseline 04.00, whose masks are polygons.
+    """
+    if granule.baseline < "04.00":
+        return {}
+    folder = f"{granule.granule_folder}/QI_DATA"
+    return {name: f"{folder}/MSK_QUALIT_{name}.jp2" for name in SENTINEL2_BANDS}
+
+
+def quality(numbers: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Make the quality mask of a band.
+
+    Parameters
+    ----------
+    numbers : ndarray of uint16, shape (Y, X)
+        Digital numbers.
+
+    Returns
+    -------
+    ndarray of uint8, shape (8, Y, X)
+        Planes as the product specification orders them; the made instrument loses no packets and
+        has no defects, so only the sixth (no data) and the eighth (saturated) have any.
+    """
+    planes = np.zeros((8, *numbers.shape), dtype="uint8")
+    planes[5], planes[7] = numbers == NODATA, numbers == SATURATED
+    return planes
 
 
 def checksum(content: bytes) -> str:
@@ -195,4 +241,7 @@ def _place(granule: Granule) -> GranuleFacts:
         corner=granule.corner,
         extent=granule.extent,
         cloud=granule.acquisition.cloud_cover,
+        quality=tuple(
+            key.removeprefix(f"{granule.folder}/") for key in quality_keys(granule).values()
+        ),
     )

@@ -1,4 +1,4 @@
-"""What Sentinel-2 last saw of each cell: masks of doubtful pixels, and the latest clear looks."""
+"""The latest clear looks of every cell, stacked from the scenes that were in hand."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,10 +8,8 @@ from functools import cache
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from firesat.bands import SENTINEL2_BANDS
-from firesat.errors import BandError
 from firesat.grid import TILE_SIZE
 from firesat.window import Window, parse_day
 
@@ -22,27 +20,6 @@ Scene = tuple[float, NDArray[np.generic], NDArray[np.generic]]
 
 REFLECTANCE_FILL, REFLECTANCE_SCALE = 65535, 1e-4
 CLEAR_FILL, CLEAR_SCALE = 255, 0.01
-
-# Thresholds on top-of-atmosphere reflectance.
-CIRRUS = 0.01  # B10: Zhu, Wang and Woodcock 2015, Remote Sens. Environ. 159, sec. 3.1
-CLOUD_GREEN = 0.175  # B03, whiter than red: Braaten, Cohen and Yang 2015, RSE 169, eqs 1 and 2
-BRIGHT_GREEN = 0.39  # B03, whatever the colour: as above
-WHITENESS = (
-    0.7  # sum of |band - mean| / mean over the visible: Zhu and Woodcock 2012, RSE 118, eq 2
-)
-# Haze-optimised transformation B02 - 0.5 B04 - 0.08: Zhu and Woodcock 2012, eq 3. Theirs ends at 0
-# and takes thin haze and low sun for cloud; 0.04 keeps what still shows the ground. Thin smoke is
-# information.
-HAZE = 0.04
-SNOW_NDSI, SNOW_GREEN, SNOW_NIR = (
-    0.4,
-    0.1,
-    0.11,
-)  # Hall et al. 1995 (RSE 54); dark water is not snow
-# A shadow is dark where burnt ground is not: a fresh scar is dark at 833 nm, bright at 1612 nm.
-SHADOW_NIR, SHADOW_SWIR = 0.12, 0.09
-SHADOW_REACH = 1500.0  # metres: clouds at 1.5 km under a sun 45 degrees high
-CLOUD_EDGE = 100.0  # metres around a cloud: Zhu and Woodcock 2012 grow clouds by three 30 m pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,77 +36,6 @@ class Looks:
 
     reflectance: Floats
     age: Floats
-
-
-def clear_mask(reflectance: Floats, *, resolution: float = 100.0) -> Floats:
-    """Tell which pixels show the ground.
-
-    Cloud, cirrus, dense haze or smoke, snow, and shadow near clouds do not; thin smoke and burnt
-    ground do. The rules and their sources stand beside the thresholds of this module. They look at
-    a scene alone: over mountains above 2 km, B10 may see the ground and call it cirrus.
-
-    Parameters
-    ----------
-    reflectance : ndarray of float32, shape (13, ..., Y, X)
-        Level 1C, bands in the order of `bands.SENTINEL2_BANDS`, 0 to above 1; NaN = not observed.
-    resolution : float
-        Pixel size in metres.
-
-    Returns
-    -------
-    ndarray of float32, shape (..., Y, X)
-        1 clear, 0 not, NaN where any band that is needed was not observed.
-
-    Raises
-    ------
-    BandError
-        If there are not 13 bands.
-    """
-    if len(reflectance) != len(SENTINEL2_BANDS):
-        raise BandError(
-            f"a Sentinel-2 L1C scene has 13 bands, this one {len(reflectance)}: request "
-            f"{', '.join(SENTINEL2_BANDS)}"
-        )
-    band = dict(zip(SENTINEL2_BANDS, reflectance, strict=True))
-    needed = ("B02", "B03", "B04", "B08", "B10", "B11")
-    missing = np.logical_or.reduce([np.isnan(band[name]) for name in needed])
-    snow = _snow(band)
-    cloud = (_cloud(band) & ~snow) | (band["B10"] > CIRRUS)
-    shadow = _shadow(band) & _near(cloud, SHADOW_REACH / resolution)
-    doubtful = _near(cloud, CLOUD_EDGE / resolution) | snow | shadow
-    return np.where(missing, np.float32(np.nan), (~doubtful).astype("float32"))
-
-
-def _cloud(band: dict[str, Floats]) -> Mask:
-    """Thick cloud, or haze and smoke that hide the ground."""
-    blue, green, red = band["B02"], band["B03"], band["B04"]
-    mean = (blue + green + red) / 3
-    spread = abs(blue - mean) + abs(green - mean) + abs(red - mean)
-    white = (green > CLOUD_GREEN) & (green > red) & (spread < WHITENESS * mean)
-    hazy = blue - 0.5 * red - 0.08 > HAZE
-    return np.asarray(white | (green > BRIGHT_GREEN) | hazy)
-
-
-def _snow(band: dict[str, Floats]) -> Mask:
-    """Snow and ice: bright in the green, dark at 1612 nm."""
-    green, swir = band["B03"], band["B11"]
-    # NDSI > s written without a division, which black pixels would break
-    frozen = green - swir > SNOW_NDSI * (green + swir)
-    return np.asarray(frozen & (green > SNOW_GREEN) & (band["B08"] > SNOW_NIR))
-
-
-def _shadow(band: dict[str, Floats]) -> Mask:
-    """Dark land: in the near and the short-wave infrared, but not water."""
-    dark = (band["B08"] < SHADOW_NIR) & (band["B11"] < SHADOW_SWIR)
-    return np.asarray(dark & (band["B08"] > band["B03"]))
-
-
-def _near(mask: Mask, reach: float) -> Mask:
-    """Pixels within `reach` pixels of the mask along both axes."""
-    side = 2 * round(reach) + 1
-    size = (*(1,) * (mask.ndim - 2), side, side)
-    grown = maximum_filter(mask.astype("uint8"), size=size, mode="nearest")
-    return np.asarray(grown > 0)
 
 
 def stack_looks(scenes: Iterable[Scene], looks: int, *, min_clear: float = 0.5) -> Looks:
@@ -164,7 +70,7 @@ def stack_looks(scenes: Iterable[Scene], looks: int, *, min_clear: float = 0.5) 
         if not found.age.size:
             found = empty_looks(looks, *reflectance.shape)
             count = np.zeros(clear.shape, dtype="int16")
-        good = _clear_enough(clear, min_clear) & _whole(reflectance) & (count < looks)
+        good = clear_enough(clear, min_clear) & whole(reflectance) & (count < looks)
         for place in range(looks):
             _put(found, place, np.flatnonzero(good & (count == place)), (age, reflectance))
         count += good
@@ -196,8 +102,21 @@ def empty_looks(looks: int, bands: int, height: int, width: int) -> Looks:
     )
 
 
-def _clear_enough(clear: NDArray[np.generic], min_clear: float) -> Mask:
-    """Where a scene's clear fraction is known and large enough."""
+def clear_enough(clear: NDArray[np.generic], min_clear: float) -> Mask:
+    """Find where a scene's clear fraction is known and large enough.
+
+    Parameters
+    ----------
+    clear : ndarray, shape (Y, X)
+        uint8 as stored, or float 0 to 1 with NaN.
+    min_clear : float
+        Smallest fraction that counts, 0 to 1.
+
+    Returns
+    -------
+    ndarray of bool, shape (Y, X)
+        False where nobody looked.
+    """
     if clear.dtype == np.uint8:
         return np.asarray(_enough_percent(min_clear)[clear])
     return np.asarray(clear.astype("float32") >= np.float32(min_clear))
@@ -216,8 +135,35 @@ def _decoded() -> Floats:
     return (np.arange(REFLECTANCE_FILL + 1) * REFLECTANCE_SCALE).astype("float32")
 
 
-def _whole(reflectance: NDArray[np.generic]) -> Mask:
-    """Cells that miss no band; the largest value tells, as NaN and the fill win over all others."""
+def decode_reflectance(stored: NDArray[np.uint16]) -> Floats:
+    """Turn stored integers into reflectance.
+
+    Parameters
+    ----------
+    stored : ndarray of uint16
+        Steps of 1e-4; 65535 has to be masked by the caller.
+
+    Returns
+    -------
+    ndarray of float32
+        To the bit what xarray's decoding gives.
+    """
+    return np.asarray(_decoded()[stored])
+
+
+def whole(reflectance: NDArray[np.generic]) -> Mask:
+    """Find the cells that miss no band.
+
+    Parameters
+    ----------
+    reflectance : ndarray, shape (band, Y, X)
+        uint16 as stored, or float with NaN.
+
+    Returns
+    -------
+    ndarray of bool, shape (Y, X)
+        The largest value tells, as NaN and the fill win over all others.
+    """
     largest = reflectance.max(axis=0)
     if reflectance.dtype == np.uint16:
         return np.asarray(largest != REFLECTANCE_FILL)
@@ -288,9 +234,10 @@ def _admitted(dataset: xr.Dataset, day: str | date, window: Window) -> Iterator[
 
 
 def _tiles(dataset: xr.Dataset, dim: str) -> NDArray[np.int64]:
-    """Row or column of the tile of each cell, in ``available_time``."""
+    """Row or column of the block of each cell, in ``available_time``."""
     if dataset.sizes[f"tile_{dim}"] == 1:
         return np.zeros(dataset.sizes[dim], dtype="int64")
     left, _, _, top = dataset.attrs["spatial:bbox"]  # of the whole group, whatever part is given
     metres = top - dataset[dim].values if dim == "y" else dataset[dim].values - left
-    return np.asarray(metres // TILE_SIZE, dtype="int64")
+    side = dataset.attrs.get("firesat_layout", {}).get("side", TILE_SIZE)
+    return np.asarray(metres // side, dtype="int64")
