@@ -57,7 +57,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
         arguments[argument] = getattr(network, argument)
     channels = arguments.pop("channels")
     # the trained weights stand in the checkpoint; the file they started from may be gone
-    arguments.pop("weights", None)
+    arguments = {k: None if k.endswith("weights") else v for k, v in arguments.items()}
     return {
         "network_class": name,
         "network_args": plain(arguments, name),

@@ -5,6 +5,7 @@ its constructor's arguments under their own names and declares ``halo``, the cel
 that it knows too little about, and ``stride``, of which a chip's side must be a multiple.
 """
 
+import logging
 import math
 from pathlib import Path
 from typing import Any, cast
@@ -18,9 +19,11 @@ from firesat import __version__
 from firesat.batch import HEADS
 from firesat.checkpoint import RECORD, describe, plain, read_checkpoint, rebuild
 from firesat.errors import CheckpointError, ConfigError
-from firesat.losses import cell_weight, masked_bce
+from firesat.losses import Loss, cell_weight, masked_bce
 from firesat.monitor import RunningScores, combine
 from firesat.optimiser import adamw, warm_cosine
+
+log = logging.getLogger(__name__)
 
 PROBABILITIES = ("fire", *HEADS)
 """Maps of a forecast: any fire, then one for each process."""
@@ -42,8 +45,10 @@ class Forecaster(LightningModule):
         Of matrices and kernels; biases and norms are free.
     warmup : float
         Share of all steps, 0..1.
-    focal_gamma : float
-        Focus of the focal loss; 0 = cross-entropy. Above 0 the outputs are not calibrated.
+    lowest_rate : float
+        Where the warm-up begins and the cosine ends.
+    loss : Loss
+        Default the cross-entropy; with any other the outputs are not calibrated.
     prior : float, optional
         Chance that a cell burns before anything is known, shared by the heads; default what the
         training chips say (``base_rate`` of the data), else one in a thousand.
@@ -63,7 +68,8 @@ class Forecaster(LightningModule):
         learning_rate: float = 2e-3,
         weight_decay: float = 0.01,
         warmup: float = 0.1,
-        focal_gamma: float = 0.0,
+        lowest_rate: float = 0.0,
+        loss: Loss = Loss(),  # noqa: B008  frozen
         prior: float | None = None,
         inputs: dict[str, Any] | None = None,
         scaler: dict[str, Any] | None = None,
@@ -72,7 +78,7 @@ class Forecaster(LightningModule):
         # channels_last: a third faster for the small ResNet on AVX2, no slower for the ViT
         self.network = network.to(memory_format=torch.channels_last)
         self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
-        self.focal_gamma, self.prior = focal_gamma, prior
+        self.lowest_rate, self.loss, self.prior = lowest_rate, loss, prior
         self.inputs, self.scaler = dict(inputs or {}), dict(scaler or {})
         self.provenance: dict[str, Any] = {}
         self.processes = _processes(network)
@@ -94,6 +100,16 @@ class Forecaster(LightningModule):
         rate: float | None = getattr(data, "base_rate", None)
         if stage == "fit" and not self.prior and rate:
             self.offset.copy_(self._offset(rate))
+
+    def on_fit_start(self) -> None:
+        """Say aloud when a training starts from scratch what was meant to start from weights."""
+        for name in () if self.trainer.ckpt_path else getattr(self.network, "random_start", ()):
+            log.warning(
+                "%s starts from RANDOM weights, the published model from learned ones: give a "
+                "local file with --model.network.%s FILE",
+                type(self.network).__name__,
+                name,
+            )
 
     def _offset(self, rate: float) -> Tensor:
         """Log odds of each head when together they have this chance."""
@@ -151,13 +167,7 @@ class Forecaster(LightningModule):
             Scalar.
         """
         cells = cell_weight(batch["valid"], batch["weight"])
-        loss = masked_bce(
-            self(batch),
-            batch["label"],
-            cells,
-            total=self._usual_total(cells),
-            gamma=self.focal_gamma,
-        )
+        loss = self.loss(self(batch), batch["label"], cells, self._usual_total(cells))
         self.log(
             "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(cells)
         )
@@ -244,8 +254,9 @@ class Forecaster(LightningModule):
         if math.isinf(steps):
             raise ConfigError("the training has no end: give trainer.max_epochs or max_steps")
         optimizer = adamw(self.network, self.learning_rate, self.weight_decay)
+        floor = self.lowest_rate / self.learning_rate
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warm_cosine(step, int(steps), self.warmup)
+            optimizer, lambda step: warm_cosine(step, int(steps), self.warmup, floor)
         )
         return {
             "optimizer": optimizer,

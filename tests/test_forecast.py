@@ -87,6 +87,13 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert warm_cosine(130, 100, 0.1) == pytest.approx(0.0)
 
 
+def test_a_rate_may_begin_and_end_above_nothing() -> None:
+    rates = [warm_cosine(step, 100, 0.1, floor=0.02) for step in range(101)]
+    assert rates[0] == pytest.approx(0.02 + 0.98 / 10)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.02)
+
+
 def test_biases_and_norms_do_not_decay() -> None:
     network = TemporalCNN(CHANNELS)
     decayed, free = adamw(network, 1e-3, 0.1).param_groups
