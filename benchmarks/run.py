@@ -18,6 +18,7 @@ from benchmarks import (
     fwi_rows,
     link_rows,
     loader_rows,
+    network_rows,
     plan_rows,
     start_rows,
 )  # fmt: skip
@@ -42,6 +43,10 @@ ROWS: dict[str, Callable[[], list[Timing]]] = {
     "B5 chips at random, batches of 100": chips_rows.at_random,
     "B5 chips at random, one by one": chips_rows.one_by_one,
     "B6 loader to step": loader_rows.feed,
+    "B7 step, ResNet-50, 8 looks": lambda: network_rows.step("cnn"),
+    "B7 step, ViT-S, 8 looks": lambda: network_rows.step("vit"),
+    "B8 forecast, ResNet-50, 8 looks": lambda: network_rows.forecast("cnn"),
+    "B8 forecast, ViT-S, 8 looks": lambda: network_rows.forecast("vit"),
     "B11 FWI, 256 x 256 x 120 days": fwi_rows.season,
     "B11 FWI, 2048 x 2048 x 30 days": fwi_rows.month,
     "B13 start-up": start_rows.start,
