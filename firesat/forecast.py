@@ -16,10 +16,10 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
-from firesat import __version__
+from firesat import __version__, regression
 from firesat.batch import HEADS
 from firesat.checkpoint import RECORD, describe, plain, read_checkpoint, rebuild
-from firesat.errors import CheckpointError, ConfigError
+from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.losses import Loss, cell_weight, masked_bce
 from firesat.monitor import RunningScores, combine
 from firesat.optimiser import adamw, warm_cosine
@@ -31,6 +31,7 @@ PROBABILITIES = ("fire", *HEADS)
 """Maps of a forecast: any fire, then one for each process."""
 
 _BASE_RATE = 1e-3  # a cell's chance in a summer week, before anything is known
+_EPOCHS, _BATCHES = 1 << 16, 1 << 24  # more than any training has
 _MEMORY = 100  # batches over which the mean weight is taken
 
 
@@ -109,7 +110,12 @@ class Forecaster(LightningModule):
             self.offset.copy_(self._offset(rate))
 
     def on_fit_start(self) -> None:
-        """Say aloud when a training starts from scratch what was meant to start from weights."""
+        """Fit the network's drivers; say aloud what starts from scratch and was meant not to."""
+        data: Any = getattr(self.trainer, "datamodule", None)
+        drivers: Any = getattr(self.network, "drivers", None)
+        if drivers is not None and data is not None and not self.trainer.ckpt_path:
+            start = regression.start(drivers, data.train_dataloader(), data.val_dataloader())
+            drivers.bias.copy_(start.to(self.device) - self.offset)
         for name in () if self.trainer.ckpt_path else getattr(self.network, "random_start", ()):
             log.warning(
                 "%s starts from RANDOM weights, the published model from learned ones: give a "
@@ -160,29 +166,51 @@ class Forecaster(LightningModule):
         fire = combine(logits)[:, None]
         return torch.cat([fire, logits] if self.processes else [fire], dim=1).sigmoid()
 
-    def training_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Tensor], number: int) -> Tensor:
         """Compute the loss of one batch.
 
         Parameters
         ----------
         batch : dict of Tensor
             With ``label``, ``valid`` and ``weight``.
-        _ : int
-            Number of the batch.
+        number : int
+            Of the batch.
 
         Returns
         -------
         Tensor
             Scalar.
+
+        Raises
+        ------
+        TrainingError
+            If it is no number; checkpoints stay as they are.
         """
         if self.precision not in PRECISIONS:
             self.precision = quickest(self.network, batch, learn=True)
         cells = cell_weight(batch["valid"], batch["weight"])
         loss = self.loss(self(batch), batch["label"], cells, self._usual_total(cells))
+        if not loss.isfinite():
+            raise TrainingError(self._diverged(batch, number))
         self.log(
             "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(cells)
         )
         return loss
+
+    def _diverged(self, batch: dict[str, Tensor], number: int) -> str:
+        """What to say of a batch whose loss is no number."""
+        broken = [name for name, value in batch.items() if not value.isfinite().all()]
+        why = (
+            f"{broken[0]} of it is not finite: remove or mend these samples"
+            if broken
+            else "its samples are finite, so the training diverged: lower model.learning_rate"
+        )
+        folder: str | None = getattr(self.trainer.checkpoint_callback, "dirpath", None)
+        last = Path(folder) / "last.ckpt" if folder and self.current_epoch else "none yet"
+        return (
+            f"the loss of batch {number} in epoch {self.current_epoch + 1} is no number; {why}. "
+            f"The last good checkpoint is {last}"
+        )
 
     def _usual_total(self, cells: Tensor) -> Tensor:
         """The weight that a batch of this size usually has.
@@ -281,7 +309,18 @@ class Forecaster(LightningModule):
         ----------
         checkpoint : dict
             Lightning's, before it is written.
+
+        Raises
+        ------
+        TrainingError
+            If a weight is no number: what was written before is not replaced.
         """
+        for name, weight in self.state_dict().items():
+            if not weight.isfinite().all():
+                raise TrainingError(
+                    f"{name} is not finite after epoch {self.current_epoch + 1}: the training "
+                    "diverged, lower model.learning_rate; earlier checkpoints are whole"
+                )
         checkpoint[RECORD] = {
             **describe(self.network),
             "firesat_version": __version__,
@@ -301,6 +340,19 @@ class Forecaster(LightningModule):
         """
         if self.precision not in PRECISIONS:
             self.precision = checkpoint.get(RECORD, {}).get("precision", self.precision)
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Let a step's dropout follow from seed, epoch and batch, wherever the training began.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Not used.
+        batch_idx : int
+            Number of the batch.
+        """
+        seed = int(self.provenance.get("seed") or 0) + self.trainer.global_rank
+        torch.manual_seed((seed * _EPOCHS + self.current_epoch) * _BATCHES + batch_idx)
 
 
 def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, Any]]:
