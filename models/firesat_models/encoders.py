@@ -1,6 +1,7 @@
 """timm encoders, with local weights or none: no model hub is ever asked."""
 
 import logging
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,10 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"there are no weights at {path}: nothing is ever downloaded, put them")
     if path.suffix == ".safetensors":
         return load_file(path)
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(f"{path} holds more than numbers: it is not opened") from None
     return state
 
 
