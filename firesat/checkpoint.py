@@ -7,7 +7,7 @@ name only networks of `firesat_models`.
 import importlib
 import inspect
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
         arguments[argument] = getattr(network, argument)
     channels = arguments.pop("channels")
     # the trained weights stand in the checkpoint; the file they started from may be gone
-    arguments.pop("weights", None)
+    arguments = {k: None if k.endswith("weights") else v for k, v in arguments.items()}
     return {
         "network_class": name,
         "network_args": plain(arguments, name),
@@ -135,6 +135,45 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
         raise CheckpointError(
             f"{path} is no checkpoint of firesat, or damaged: train again, or give another one"
         ) from None
+
+
+def refuse_other(then: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
+    """Refuse to go on with other inputs than a checkpoint was trained on.
+
+    Parameters
+    ----------
+    then, now : mapping
+        Records of the checkpoint, and of what it meets.
+    what : str
+        What it meets, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first things that differ, at most three.
+    """
+    found = list(_differences(plain(then, "checkpoint"), plain(now, what), ""))
+    if found:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise CheckpointError(
+            f"the checkpoint does not fit {what}: {'; '.join(found[:3])}{more}. Give the one it "
+            "was trained on, or train again"
+        )
+
+
+def _differences(then: Any, now: Any, where: str) -> Iterator[str]:  # noqa: ANN401  plain values
+    """Where two records differ, and how."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted(then.keys() | now.keys()):
+            yield from _differences(then.get(key), now.get(key), f"{where}.{key}".lstrip("."))
+    elif then != now:
+        yield f"{where} was {_short(then)}, is {_short(now)}"
+
+
+def _short(value: object) -> str:
+    """A value in a message."""
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_sums(path: Path) -> None:

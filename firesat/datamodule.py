@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from firesat.augmentation import Augmentation
 from firesat.batch import Channels
+from firesat.checkpoint import refuse_other
 from firesat.chipstore import ChipStore
 from firesat.dataset import SplitChips
 from firesat.errors import ConfigError
@@ -145,6 +146,21 @@ class ChipData(pl.LightningDataModule):
             Records of `inputs`, `scaler`, `channels` and the `regime`: plain values, no pickles.
         """
         return {key: self.store.attrs[key] for key in ("inputs", "scaler", "channels", "regime")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse a checkpoint that learned from chips of another kind.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`.
+
+        Raises
+        ------
+        CheckpointError
+            If bands, grid, scaling or regime differ; it says how.
+        """
+        refuse_other(state_dict, self.state_dict(), f"the chips of {self.path}")
 
     def train_dataloader(self) -> Loader:
         """Give batches for training.

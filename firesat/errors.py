@@ -107,5 +107,9 @@ class CheckpointError(FiresatError):
     """A checkpoint does not fit the network, the bands or the grid."""
 
 
+class TrainingError(FiresatError):
+    """A training went where no forecast comes from."""
+
+
 class ProductError(FiresatError):
     """A map cannot be written as promised."""

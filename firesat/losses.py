@@ -1,7 +1,16 @@
-"""The loss: cross-entropy over the cells that are known, each for as many as it stands for."""
+"""The loss: cross-entropy over the cells that are known, each for as many as it stands for.
 
+Only the default is a proper score, from which probabilities come; the rest rebuilds the recipes of
+others, whose scores rank cells but are no chances.
+"""
+
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor
 from torch.nn import functional
+
+from firesat.errors import ConfigError
 
 
 def cell_weight(valid: Tensor, weight: Tensor) -> Tensor:
@@ -64,3 +73,100 @@ def masked_bce(
         entropy = entropy * (1.0 - (-entropy).exp()) ** gamma
     summed = (entropy * cells).sum()
     return summed / (cells.sum() if total is None else total).clamp(min=1e-12)
+
+
+def soft_dice(logits: Tensor, label: Tensor, cells: Tensor) -> Tensor:
+    """Give one minus the Dice overlap of forecast and truth over all known cells of a batch.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(N, L, Y, X)``.
+    label : Tensor
+        ``(N, L, Y, X)``, 0..1; anything where `cells` is 0.
+    cells : Tensor
+        ``(N, L, Y, X)`` from `cell_weight`.
+
+    Returns
+    -------
+    Tensor
+        float32 scalar, 0..1; 1 without a gradient where nothing burns.
+    """
+    truth = label.float().where(cells > 0, 0.0)
+    chance = logits.float().sigmoid() * cells
+    both = (chance * truth).sum()
+    return 1.0 - 2.0 * both / (chance.sum() + (truth * cells).sum()).clamp(min=1e-12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What a training makes small; as it stands, the cross-entropy of `masked_bce`.
+
+    Parameters
+    ----------
+    dice : float
+        Share of the soft Dice loss, 0..1; the rest is cross-entropy.
+    positive_weight : float
+        How much heavier a burning cell counts in the cross-entropy than another.
+    smoothing : float
+        Label smoothing, 0..0.5: what burns counts as 1 - smoothing, what does not as smoothing.
+    gamma : float
+        Focus of the focal loss; 0 = none.
+
+    Raises
+    ------
+    ConfigError
+        If a number is impossible.
+    """
+
+    dice: float = 0.0
+    positive_weight: float = 1.0
+    smoothing: float = 0.0
+    gamma: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no loss."""
+        if not (0 <= self.dice <= 1 and 0 <= self.smoothing < 0.5):
+            raise ConfigError(
+                f"loss: dice={self.dice} must lie in 0..1, smoothing={self.smoothing} below 0.5"
+            )
+        if not (self.positive_weight > 0 and self.gamma >= 0):
+            raise ConfigError(
+                f"loss: positive_weight={self.positive_weight} must be above 0, gamma={self.gamma} "
+                "not below"
+            )
+
+    def __call__(
+        self, logits: Tensor, label: Tensor, cells: Tensor, total: Tensor | None = None
+    ) -> Tensor:
+        """Compute it.
+
+        Parameters
+        ----------
+        logits : Tensor
+            ``(N, L, Y, X)``.
+        label : Tensor
+            ``(N, L, Y, X)``, 0 or 1; anything where `cells` is 0.
+        cells : Tensor
+            ``(N, L, Y, X)`` from `cell_weight`.
+        total : Tensor, optional
+            As `masked_bce`; not used where burning cells count for more, since a weighted mean is
+            divided by its own weights.
+
+        Returns
+        -------
+        Tensor
+            float32 scalar.
+        """
+        truth = label.float() * (1.0 - 2.0 * self.smoothing) + self.smoothing
+        loss = logits.new_zeros((), dtype=torch.float32)
+        if self.dice > 0:
+            loss = loss + self.dice * soft_dice(logits, truth, cells)
+        if self.dice < 1:
+            heavy = self.positive_weight != 1
+            weight = torch.where(label > 0, self.positive_weight, 1.0) * cells if heavy else cells
+            entropy = masked_bce(
+                logits, truth, weight, total=None if heavy else total, gamma=self.gamma
+            )
+            loss = loss + (1.0 - self.dice) * entropy
+        return loss

@@ -32,7 +32,7 @@ def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torc
     return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
-def warm_cosine(step: int, steps: int, warmup: float) -> float:
+def warm_cosine(step: int, steps: int, warmup: float, floor: float = 0.0) -> float:
     """Give the share of the highest learning rate at a step.
 
     Parameters
@@ -43,6 +43,8 @@ def warm_cosine(step: int, steps: int, warmup: float) -> float:
         Of the whole training.
     warmup : float
         Share of the steps with a rising rate.
+    floor : float
+        Share from which it rises and to which it falls, 0..1.
 
     Returns
     -------
@@ -56,6 +58,6 @@ def warm_cosine(step: int, steps: int, warmup: float) -> float:
     """
     warm = max(1, round(warmup * steps))
     if step < warm:
-        return (step + 1) / warm
+        return floor + (1.0 - floor) * (step + 1) / warm
     progress = min(1.0, (step - warm) / max(1, steps - warm))
-    return 0.5 * (1.0 + math.cos(math.pi * progress))
+    return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))

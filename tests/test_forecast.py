@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from firesat.batch import HEADS, Channels
 from firesat.checkpoint import RECORD, describe, plain, read_checkpoint
-from firesat.errors import CheckpointError
+from firesat.errors import CheckpointError, TrainingError
 from firesat.forecast import PROBABILITIES, Forecaster, load_forecaster
 from firesat.optimiser import adamw, warm_cosine
 from firesat_models import TemporalCNN
@@ -85,6 +85,13 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[100] == pytest.approx(0.0)
     assert warm_cosine(130, 100, 0.1) == pytest.approx(0.0)
+
+
+def test_a_rate_may_begin_and_end_above_nothing() -> None:
+    rates = [warm_cosine(step, 100, 0.1, floor=0.02) for step in range(101)]
+    assert rates[0] == pytest.approx(0.02 + 0.98 / 10)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.02)
 
 
 def test_biases_and_norms_do_not_decay() -> None:
@@ -185,12 +192,19 @@ def test_damage_anywhere_is_refused_or_changes_nothing(tmp_path: Path) -> None:
         assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    network = TemporalCNN(CHANNELS)
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(tmp_path: Path) -> None:
+    network = TemporalCNN(CHANNELS, width=8, encoder_args={"channels": [8, 8, 8, 8]})
+    path = _save(tmp_path / "x.ckpt", network)
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["network.head.bias"][0] = torch.nan
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"head\.bias is not finite"):
+        load_forecaster(path)
     with torch.no_grad():
         network.head.bias[0] = torch.nan
-    with pytest.raises(CheckpointError, match=r"head\.bias is not finite"):
-        load_forecaster(_save(tmp_path / "x.ckpt", network))
+    with pytest.raises(TrainingError, match=r"head\.bias is not finite"):
+        _save(tmp_path / "y.ckpt", network)
+    assert not (tmp_path / "y.ckpt").exists()
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from firesat.losses import cell_weight, masked_bce
+from firesat.errors import ConfigError
+from firesat.losses import Loss, cell_weight, masked_bce, soft_dice
 
 
 def _cells(values: list[float]) -> Tensor:
@@ -89,3 +90,50 @@ def test_bfloat16_logits_are_judged_in_float32() -> None:
     loss = masked_bce(logits, torch.zeros(1, 1, 1, 4), torch.ones(1, 1, 1, 4))
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(math.log1p(math.exp(-7.0)), rel=1e-5)
+
+
+def test_the_overlap_is_counted_over_the_known_cells_of_a_batch() -> None:
+    chance, label, cells = [0.8, 0.3, 0.6, 0.9], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 1.0, 0.0]
+    loss = soft_dice(_cells(chance).logit(), _cells(label), _cells(cells))
+    assert loss.item() == pytest.approx(1 - 2 * (0.8 + 0.6) / (0.8 + 0.3 + 0.6 + 2))
+    none = _cells([0.2, -1.0]).requires_grad_()
+    quiet = soft_dice(none, torch.zeros(1, 1, 1, 2), torch.ones(1, 1, 1, 2))
+    quiet.backward()
+    assert quiet.item() == 1.0
+    assert none.grad is not None
+    assert not none.grad.any()
+
+
+def test_a_published_recipe_is_half_overlap_and_half_weighted_entropy() -> None:
+    """Weights of 6.7 to 1, divided by their own sum, as the published loss has them."""
+    chance, label = [0.8, 0.3], [1.0, 0.0]
+    loss = Loss(dice=0.5, positive_weight=6.7)(
+        _cells(chance).logit(), _cells(label), torch.ones(1, 1, 1, 2), torch.tensor(99.0)
+    )
+    entropy = -(6.7 * math.log(0.8) + math.log(0.7)) / 7.7
+    dice = 1 - 2 * 0.8 / (1.1 + 1)
+    assert loss.item() == pytest.approx((entropy + dice) / 2)
+
+
+def test_smoothed_labels_are_nine_tenths_and_one() -> None:
+    loss = Loss(dice=1.0, smoothing=0.1)(
+        _cells([0.8, 0.3]).logit(), _cells([1.0, 0.0]), torch.ones(1, 1, 1, 2)
+    )
+    assert loss.item() == pytest.approx(1 - 2 * (0.8 * 0.9 + 0.3 * 0.1) / (1.1 + 1.0))
+
+
+def test_the_loss_as_it_stands_is_the_proper_one() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits, cells = torch.randn(2, 2, 3, 3, generator=rng), torch.rand(2, 2, 3, 3, generator=rng)
+    label = (torch.rand(2, 2, 3, 3, generator=rng) > 0.7).float()
+    total = torch.tensor(11.0)
+    expected = masked_bce(logits, label, cells, total=total)
+    assert torch.equal(Loss()(logits, label, cells, total), expected)
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"dice": 1.1}, {"smoothing": 0.5}, {"positive_weight": 0.0}, {"gamma": -1.0}]
+)
+def test_an_impossible_loss_is_refused(numbers: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=str(next(iter(numbers)))):
+        Loss(**numbers)

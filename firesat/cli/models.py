@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
         print_json(found)
     else:
         rows = [
-            {k: ", ".join(v) if isinstance(v, list | tuple) else v for k, v in row.items()}
+            {k: ", ".join(v) if isinstance(v, list) else v for k, v in row.items() if k != "class"}
             for row in found
         ]
         print_table("networks", rows)

@@ -94,4 +94,8 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
         raise ConfigError(f"there is no class {class_path}: check its spelling") from None
     if not isinstance(found, type):
         raise ConfigError(f"{class_path} is no class")
+    if not f"{found.__module__}.".startswith(tuple(allowed)):
+        raise ConfigError(
+            f"class_path {class_path} is not allowed: it is {found.__module__}.{found.__name__}"
+        )
     return found

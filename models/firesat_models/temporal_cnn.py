@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from firesat.batch import INPUTS, Channels
+from firesat_models.drivers import Drivers, quiet
 from firesat_models.encoders import build_encoder
 from firesat_models.fine import fine_looks
 from firesat_models.fusion import Context, Join, conv_block, extend, shrink
@@ -82,7 +83,8 @@ class TemporalCNN(nn.Module):
             Join(below, [across, width], across) for below, across in pairwise(reversed(depths))
         )
         self.last = Join(depths[0], [bands, width], width)
-        self.head = nn.Conv2d(width, channels.heads, 1)
+        self.drivers = Drivers(channels)
+        self.head = quiet(nn.Conv2d(width, channels.heads, 1))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Forecast one batch.
@@ -106,7 +108,8 @@ class TemporalCNN(nn.Module):
         for join, look, scale in zip(self.decoder, looks[-2::-1], scales[-2::-1], strict=True):
             hidden = join(hidden, [look, scale])
         out: Tensor = self.head(self.last(hidden, [self.composite(frames), context]))
-        return out[..., :y, :x]
+        linear: Tensor = self.drivers(batch)
+        return out[..., :y, :x] + linear
 
     def _looks(self, frames: Tensor) -> list[Tensor]:
         """Encode the looks at every scale, finest first, averaged over time."""

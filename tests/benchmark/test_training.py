@@ -150,3 +150,36 @@ def test_published_scores_go_with_the_benchmark_alone(tmp_path: Path) -> None:
     allowed = ("firesat.", "firesat_models.", "pytorch_lightning.", "tests.")
     with pytest.raises(ConfigError, match=r"leave it out of trainer\.callbacks"):
         train("fit", content, allowed=allowed)
+
+
+def test_a_published_model_trains_with_its_published_recipe(
+    canadafiresat: Path, tmp_path: Path
+) -> None:
+    """The smallest of them, whose recipe is that of the CNNs."""
+    content = yaml.safe_load((ROOT / "configs/benchmark/canadafiresat.yaml").read_text())
+    folder = ROOT / "configs/model/canadafiresat"
+    words = [
+        f"--config={folder / 'conv_lstm.yaml'}", f"--data.path={canadafiresat}",
+        f"--data.statistics={tmp_path / 's.json'}", "--data.regions=[British Columbia]",
+        "--data.batch_size=1", "--data.workers=0", "--data.inputs.looks=2",
+        "--model.network.width=16", f"--trainer.default_root_dir={tmp_path}",
+        "--trainer.accelerator=cpu", "--trainer.max_epochs=1",
+    ]  # fmt: skip
+    train("fit", content, words)
+    state = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert state["firesat"]["network_class"].endswith("SmallConvLSTM")
+    # nothing is added to what the network says, as in the published models
+    assert state["state_dict"]["offset"].tolist() == [0.0]
+    assert state["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 5e-6
+
+
+def test_a_start_from_random_weights_is_said_aloud(
+    canadafiresat: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = {"class_path": "tests.benchmark.start.Meant", "init_args": {}}
+    content = settings(canadafiresat, tmp_path, **network)
+    few = ["--data.regions=[British Columbia]", "--data.statistics_samples=1"]
+    allowed = ("firesat.", "firesat_models.", "pytorch_lightning.", "tests.")
+    train("fit", content, [*few, "--trainer.max_steps=1"], allowed=allowed)
+    assert "Meant starts from RANDOM weights" in caplog.text
+    assert "--model.network.weights FILE" in caplog.text

@@ -106,6 +106,7 @@ def test_validation_without_a_checkpoint_says_what_to_run(tmp_path: Path) -> Non
         ("data.trian", "train"),
         ("traner.max_epochs", "trainer"),
         ("checkpoint.monitr", "monitor"),
+        ("model.loss.dise", "dice"),
     ],
 )
 def test_a_misspelt_key_is_refused_with_the_right_one_before_chips_are_read(

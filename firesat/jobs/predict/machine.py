@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster, load_forecaster
@@ -17,6 +18,7 @@ from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import Piece
 from firesat.jobs.predict.plan import checkpoint_of
+from firesat.precision import quickest
 from firesat.products.settings import PredictSettings
 from firesat.samples import DayFields, Inputs, Reader
 from firesat.scaling import Batch, Scaler
@@ -25,6 +27,8 @@ from firesat.window import DAY_START
 log = logging.getLogger(__name__)
 
 STEP = 10  # cells: chips start on the 1 km lines of the weather
+
+MANY = 32  # batches; fewer are not worth a measurement, which takes eight
 
 Placed = tuple[Batch, int, int]
 """A scaled chip with its row and column in the map."""
@@ -113,6 +117,22 @@ class Machine:
         """One scaled chip."""
         return self.scaler.apply(self.reader.chip(fields, row, column, self.chip))
 
+    def hurry(self, chips: list[Batch], precision: str, total: int) -> None:
+        """Choose the precision of the network.
+
+        Parameters
+        ----------
+        chips : list of dict of ndarray
+            Scaled, the first of many.
+        precision : {"auto", "float32", "bfloat16"}
+            What was asked for.
+        total : int
+            Chips to come. For few, measuring would cost more than it saves.
+        """
+        if precision == "auto" and total >= MANY * len(chips):
+            precision = quickest(self.forecaster.network, self._batch(chips), learn=False)
+        self.forecaster.precision = "float32" if precision == "auto" else precision
+
     def ask(self, chips: list[Batch]) -> NDArray[np.float32]:
         """Ask the network.
 
@@ -131,20 +151,25 @@ class Machine:
         CheckpointError
             If an answer is no number.
         """
-        batch = {
-            name: torch.from_numpy(np.stack([chip[name] for chip in chips])).to(
-                self.forecaster.device
-            )
-            for name in chips[0]
-        }
         with torch.inference_mode():
-            answer: NDArray[np.float32] = self.forecaster.forecast(batch)[:, 1:].cpu().numpy()
+            answer: NDArray[np.float32] = (
+                self.forecaster.forecast(self._batch(chips))[:, 1:].cpu().numpy()
+            )
         if not np.isfinite(answer).all():
             raise CheckpointError(
                 f"{self.model} answers NaN: the training diverged, or its chips were scaled "
                 "otherwise; run firesat train fit again"
             )
         return answer
+
+    def _batch(self, chips: list[Batch]) -> dict[str, Tensor]:
+        """Chips as one batch, where the network stands."""
+        return {
+            name: torch.from_numpy(np.stack([chip[name] for chip in chips])).to(
+                self.forecaster.device
+            )
+            for name in chips[0]
+        }
 
 
 def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> Machine:

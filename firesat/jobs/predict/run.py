@@ -142,7 +142,10 @@ class _Work:
             fields = machine.reader.day(day, self.cells[piece.rows, piece.columns])
             self._judge(spool, fields, piece)
             for batch in machine.batches(fields, piece, self.settings.batch_size):
-                answer = machine.ask([chip for chip, _, _ in batch])
+                given = [chip for chip, _, _ in batch]
+                if not self.done:
+                    machine.hurry(given, self.settings.precision, self.total)
+                answer = machine.ask(given)
                 for values, (_, row, column) in zip(answer, batch, strict=True):
                     canvas.add(values, row, column)
                 self.done += len(batch)

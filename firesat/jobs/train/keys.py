@@ -148,6 +148,7 @@ def check(content: Mapping[str, Any], allowed: Sequence[str] = ALLOWED) -> None:
         part = content.get(section)
         if kind is not None and isinstance(part, Mapping):
             _check_names(part, _arguments(kind), f"train.{section}")
+            _check_groups(part, kind, f"train.{section}")
         _check_classes(part, allowed, f"train.{section}")
 
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, set_parsing_settings
@@ -32,7 +33,6 @@ CHECKPOINT_DEFAULTS: dict[str, Any] = {
     "filename": "best",
     "monitor": "val/loss",
     "mode": "min",
-    "save_last": True,
     "auto_insert_metric_name": False,
     "enable_version_counter": False,
 }
@@ -117,7 +117,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
             trainer_defaults={
                 **TRAINER_DEFAULTS,
                 "enable_progress_bar": sys.stderr.isatty(),  # rich's, where someone watches
-                "callbacks": [EpochLog()],
+                "callbacks": [EpochLog(), Last()],
             },
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"exit_on_error": False},
@@ -147,6 +147,24 @@ def _checkpoints(root: str) -> str:
 def _record(value: Any) -> Any:  # noqa: ANN401  settings or their record
     """The plain form of settings."""
     return getattr(value, "record", value)
+
+
+class Last(Callback):
+    """Keep ``last.ckpt`` of every epoch, to go on from: Lightning's own writes it beside a best."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it; what stood there is replaced once it is whole.
+
+        Parameters
+        ----------
+        trainer : Trainer
+            Of the run.
+        pl_module : LightningModule
+            The forecaster.
+        """
+        best = trainer.checkpoint_callback
+        if isinstance(best, ModelCheckpoint) and best.dirpath:
+            trainer.save_checkpoint(Path(best.dirpath) / "last.ckpt")
 
 
 class EpochLog(Callback):

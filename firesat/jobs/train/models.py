@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from firesat.batch import Channels
+from firesat.benchmark.settings import BenchmarkInputs
 from firesat.errors import ConfigError
 from firesat.project import import_class, read_yaml, shipped
 from firesat.samples import Inputs
@@ -23,15 +25,41 @@ def list_models(folder: Path | None = None) -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``class``, ``inputs``, ``halo`` and ``stride`` (cells), ``parameters`` and
-        ``trainable_parameters`` for the default inputs; by name.
+        ``trainable_parameters`` for the inputs of the config, else the default ones; by name.
+        Parameters are all numbers that a checkpoint keeps of the network, as the sizes in the
+        literature count them: frozen ones and the moments of the norms too.
 
     Raises
     ------
     ConfigError
         If a config names no network.
     """
-    found = sorted((folder or shipped("configs/model")).glob("*.yaml"))
-    return [_describe(path, Inputs().channels(80)) for path in found]
+    root = folder or shipped("configs/model")
+    found = sorted(root.rglob("*.yaml"), key=lambda path: (len(path.relative_to(root).parts), path))
+    return [_describe(path, str(path.relative_to(root).with_suffix(""))) for path in found]
+
+
+def channels_of(path: Path) -> Channels:
+    """Give the sizes that the network of a config is built for.
+
+    Parameters
+    ----------
+    path : Path
+        YAML with ``model.network``; with ``data`` where it is made for CanadaFireSat.
+
+    Returns
+    -------
+    Channels
+        Of the config's own data, else of chips with the default inputs.
+    """
+    data = read_yaml(path).get("data")
+    if data is None:
+        return Inputs().channels(80)
+    given = data["init_args"]["inputs"]
+    lists: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in given.items()
+    }
+    return BenchmarkInputs(**lists).channels
 
 
 def build_network(path: Path, channels: Channels) -> nn.Module:
@@ -62,16 +90,17 @@ def build_network(path: Path, channels: Channels) -> nn.Module:
     return network
 
 
-def _describe(path: Path, channels: Channels) -> dict[str, Any]:
+def _describe(path: Path, name: str) -> dict[str, Any]:
     """One row of the list."""
-    network: Any = build_network(path, channels)
-    sizes = [(weight.numel(), weight.requires_grad) for weight in network.parameters()]
+    with torch.device("meta"):  # sizes alone: no weight is made
+        network: Any = build_network(path, channels_of(path))
+    stored = [value.numel() for value in network.state_dict().values() if value.is_floating_point()]
     return {
-        "name": path.stem,
+        "name": name,
         "class": f"{type(network).__module__}.{type(network).__qualname__}",
         "inputs": list(network.inputs),
         "halo": network.halo,
         "stride": network.stride,
-        "parameters": sum(size for size, _ in sizes),
-        "trainable_parameters": sum(size for size, moves in sizes if moves),
+        "parameters": sum(stored),
+        "trainable_parameters": sum(w.numel() for w in network.parameters() if w.requires_grad),
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from firesat.checkpoint import read_checkpoint
 from firesat.errors import CheckpointError, ConfigError
 from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
 from firesat.jobs.train.lightning import Command, build, quiet
@@ -111,4 +112,5 @@ def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:
         raise CheckpointError(
             f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
         )
+    read_checkpoint(path)  # refused here, in one line, if it is damaged or more than data
     return str(path)

@@ -1,0 +1,99 @@
+"""ConvLSTM (Shi et al. 2015, arXiv:1506.04214), the published one: one layer, 3 x 3, no bias."""
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvLSTM(nn.Module):
+    """Read a series of maps and keep the last hidden state.
+
+    The convolution over input and hidden state is split in two: that over the inputs runs once for
+    all steps, and the first step, whose hidden state is zero, needs no other.
+
+    Parameters
+    ----------
+    inputs : int
+        Channels of the maps.
+    width : int
+        Channels of the state.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.read = nn.Conv2d(inputs, 4 * width, 3, padding=1, bias=False)
+        self.carry = nn.Conv2d(width, 4 * width, 3, padding=1, bias=False)
+        # what torch gives to one convolution over both
+        bound = (9 * (inputs + width)) ** -0.5
+        for weight in (self.read.weight, self.carry.weight):
+            nn.init.uniform_(weight, -bound, bound)
+
+    def forward(self, maps: Tensor, seen: Tensor) -> Tensor:
+        """Read a series.
+
+        Parameters
+        ----------
+        maps : Tensor
+            ``(N * T, C, y, x)``, oldest first.
+        seen : Tensor
+            Bool ``(N, T)``: where False, the state stays as it was.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, y, x)``; 0 where nothing was seen.
+        """
+        number, steps = seen.shape
+        gates = self.read(maps).unflatten(0, (number, steps))
+        hidden = cell = torch.zeros_like(gates[:, 0].chunk(4, dim=1)[0])
+        for step in range(steps):
+            total = gates[:, step]
+            if step:
+                total = total + self.carry(hidden)
+            new_hidden, new_cell = _step(total, cell)
+            there = seen[:, step, None, None, None]
+            hidden, cell = hidden.where(~there, new_hidden), cell.where(~there, new_cell)
+        return hidden
+
+
+def _step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Hidden and cell state after one step."""
+    keep, forget, give, fresh = gates.chunk(4, dim=1)
+    cell = forget.sigmoid() * cell + keep.sigmoid() * fresh.tanh()
+    return give.sigmoid() * cell.tanh(), cell
+
+
+class Tabular(nn.Module):
+    """Read a series of numbers: each variable by itself, averaged, then an LSTM.
+
+    Parameters
+    ----------
+    variables : int
+        Numbers a step.
+    width : int
+        Channels to give.
+    """
+
+    def __init__(self, variables: int, width: int) -> None:
+        super().__init__()
+        # one Linear(1, width) a variable; they are averaged, so all of them are one product
+        self.weight = nn.Parameter(torch.empty(variables, width).uniform_(-1.0, 1.0))
+        self.bias = nn.Parameter(torch.empty(variables, width).uniform_(-1.0, 1.0))
+        self.lstm = nn.LSTM(width, width, batch_first=True)
+
+    def forward(self, series: Tensor) -> Tensor:
+        """Read a series.
+
+        Parameters
+        ----------
+        series : Tensor
+            ``(N, T, V)``, oldest first.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width)``: the last hidden state.
+        """
+        mixed = (series @ self.weight + self.bias.sum(dim=0)) / len(self.weight)
+        _, (hidden, _) = self.lstm(mixed)
+        out: Tensor = hidden[-1]
+        return out

@@ -1,0 +1,108 @@
+"""A logistic regression inside a network: what the drivers of fire say of a cell by themselves.
+
+Few fires against many channels: a network alone learns by which weather it may know each of them
+again. A penalised linear model, as fire occurrence is modelled everywhere (Preisler et al. 2004,
+Int. J. Wildland Fire 13, 133), cannot; the network then learns what departs from it (combined
+actuarial neural nets: Wuthrich and Merz 2019, ASTIN Bulletin 49, 1).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from firesat.batch import Channels
+from firesat_models.fusion import enlarge
+from firesat_models.temporal import present
+
+
+class Drivers(nn.Module):
+    """Log odds that are linear in weather, fires, ground and season; zero until they are fitted.
+
+    Parameters
+    ----------
+    channels : Channels
+        Sizes of the batch.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, channels: Channels) -> None:
+        super().__init__()
+        self.weather = channels.weather
+        count = channels.weather + channels.fire + channels.static + 2
+        # fitted once, with a penalty that the steps of a training would not keep
+        self.register_buffer("weight", torch.zeros(channels.heads, count))
+        self.register_buffer("bias", torch.zeros(channels.heads))
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """Give the drivers of every cell.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields of `firesat.batch`, scaled.
+
+        Returns
+        -------
+        Tensor
+            ``(N, F, Y, X)``: weather of the newest day, whose fire weather codes hold the memory of
+            the days before (Van Wagner 1987), then fires and ground, then the season.
+        """
+        size = batch["age"].shape[-2:]
+        season = batch["season"][..., None, None].expand(-1, -1, *size)
+        coarse = enlarge(_newest(batch), size)
+        return torch.cat([coarse, batch["fire"], batch["static"], season], dim=1)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Give the log odds of one batch, beside the base rate.
+
+        Parameters
+        ----------
+        batch : dict of Tensor
+            Fields of `firesat.batch`, scaled.
+
+        Returns
+        -------
+        Tensor
+            ``(N, L, Y, X)``.
+        """
+        here = torch.cat([batch["fire"], batch["static"]], dim=1)
+        weather, ground = self.weight[:, : self.weather], self.weight[:, self.weather : -2]
+        # the coarse part is weighed before it is enlarged: the same sum, of fewer cells
+        coarse = functional.conv2d(_newest(batch), weather[..., None, None], self.bias)
+        total = enlarge(coarse, batch["age"].shape[-2:])
+        if here.shape[1]:
+            total = total + functional.conv2d(here, ground[..., None, None])
+        return total + functional.linear(batch["season"], self.weight[:, -2:])[..., None, None]
+
+
+def quiet(head: nn.Conv2d) -> nn.Conv2d:
+    """Let a network begin by saying next to nothing beside its drivers.
+
+    Parameters
+    ----------
+    head : nn.Conv2d
+        Last layer.
+
+    Returns
+    -------
+    nn.Conv2d
+        The same, with a hundredth of its random weights: they would cost the drivers half their
+        average precision until they are unlearned.
+    """
+    with torch.no_grad():
+        head.weight.mul_(0.01)
+        if head.bias is not None:
+            head.bias.zero_()
+    return head
+
+
+def _newest(batch: dict[str, Tensor]) -> Tensor:
+    """Each variable on the newest day on which it is known, ``(N, V, y, x)``; 0 where on none."""
+    known = batch["weather_mask"] > 0
+    steps = torch.arange(1, known.shape[1] + 1, device=known.device)[None, :, None]
+    last = (known * steps).amax(dim=1)
+    place = (last - 1).clamp(min=0)[:, None, :, None, None]
+    values = batch["weather"].take_along_dim(place, dim=1)[:, 0]
+    return present(values, (last > 0)[..., None, None])

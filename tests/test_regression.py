@@ -1,0 +1,149 @@
+"""The drivers of a network: a penalised logistic regression, fitted before the training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from firesat.forecast import Forecaster
+from firesat.jobs.train.lightning import quiet
+from firesat.regression import CELLS, Fit, Rows, fit, gather, start
+from firesat_models import TemporalCNN
+from firesat_models.drivers import Drivers
+from tests.fake_chips import CHANNELS, FakeChips, make_batch
+
+
+def _rows(number: int, weight: Tensor, bias: Tensor, seed: int = 0) -> Rows:
+    """Cells that burn by a logistic law."""
+    rng = torch.Generator().manual_seed(seed)
+    features = 2.0 + 3.0 * torch.randn(number, weight.shape[1], generator=rng)
+    chance = (features @ weight.T + bias).sigmoid()
+    label = (torch.rand(chance.shape, generator=rng) < chance).float()
+    return Rows(features=features, label=label, weight=torch.ones_like(label))
+
+
+WEIGHT, BIAS = torch.tensor([[0.5, 0.0, -0.3], [0.0, 0.2, 0.0]]), torch.tensor([-4.0, -3.0])
+
+
+def test_a_law_is_found_again_and_so_is_the_number_of_fires() -> None:
+    rows = _rows(40_000, WEIGHT, BIAS)
+    found = fit(rows, 1e-5)
+    torch.testing.assert_close(found.weight, WEIGHT, rtol=0, atol=0.03)
+    torch.testing.assert_close(found.bias, BIAS, rtol=0, atol=0.12)
+    expected = (rows.features @ found.weight.T + found.bias).sigmoid().sum(dim=0)
+    torch.testing.assert_close(expected, rows.label.sum(dim=0), rtol=1e-3, atol=0)
+
+
+def test_a_cell_that_stands_for_two_counts_as_two() -> None:
+    rows = _rows(2_000, WEIGHT, BIAS)
+    double = replace(
+        rows, weight=torch.where(torch.arange(2_000) < 500, 2.0, 1.0)[:, None] * rows.weight
+    )
+    twice = Rows(
+        **{name: torch.cat([value[:500], value]) for name, value in vars(rows).items()}
+    )  # fmt: skip
+    one, other = fit(double, 0.0), fit(twice, 0.0)
+    torch.testing.assert_close(one.weight, other.weight, rtol=0, atol=0.01)
+
+
+def test_a_penalty_shrinks_the_weights_and_keeps_the_number_of_fires() -> None:
+    rows = _rows(5_000, WEIGHT, BIAS)
+    norms = [fit(rows, penalty).weight.norm().item() for penalty in (0.01, 0.3, 10.0)]
+    assert norms == sorted(norms, reverse=True)
+    strong = fit(rows, 1e4)
+    assert strong.weight.abs().max() < 1e-3
+    rate = rows.label.mean(dim=0)
+    level = (rows.features.mean(dim=0) @ strong.weight.T + strong.bias).sigmoid()
+    torch.testing.assert_close(level, rate, rtol=0.02, atol=0)
+
+
+def test_a_head_without_fire_learns_its_rate_alone() -> None:
+    rows = _rows(1_000, WEIGHT, BIAS)
+    rows.label[:, 0] = 0.0
+    found = fit(rows, 0.1)
+    assert found.weight[0].abs().max() < 1e-6
+    assert found.bias[0] < -10
+
+
+def test_the_penalty_is_that_under_which_other_chips_are_least_surprising() -> None:
+    """Noise in 60 features and few fires: a weak penalty learns the noise."""
+    drivers = Drivers(replace(CHANNELS, weather=2, fire=20, static=36))
+    rng = torch.Generator().manual_seed(3)
+
+    def batches(number: int) -> list[dict[str, Tensor]]:
+        out = []
+        for seed in range(number):
+            batch = make_batch(1, seed=seed + number)
+            batch["weather"] = torch.randn(1, 6, 2, 4, 4, generator=rng)
+            batch["weather_mask"] = torch.ones(1, 6, 2)
+            batch["fire"] = torch.randn(1, 20, 1, 1, generator=rng).expand(1, 20, 40, 40)
+            batch["static"] = torch.randn(1, 36, 1, 1, generator=rng).expand(1, 36, 40, 40)
+            out.append(batch)
+        return out
+
+    train, val = batches(20), batches(9)
+    bias = start(drivers, train, val, penalties=(1e-4, 1e3))
+    rows = gather(drivers, val)
+    chosen = Fit(weight=drivers.weight, bias=bias).entropy(rows)
+    weak = fit(gather(drivers, train), 1e-4).entropy(rows)
+    assert (chosen < weak).all()
+    assert drivers.weight.abs().max() < 1e-2
+
+
+def test_what_is_taken_of_a_chip_counts_for_all_of_it() -> None:
+    drivers, batch = Drivers(CHANNELS), make_batch(2)
+    rows = gather(drivers, [batch])
+    cells = batch["valid"] * batch["weight"][:, None, None, None]
+    burning = (cells * batch["label"]).sum(dim=(0, 2, 3))
+    torch.testing.assert_close((rows.weight * rows.label).sum(dim=0), burning)
+    torch.testing.assert_close(rows.weight.sum(dim=0), cells.sum(dim=(0, 2, 3)), rtol=0.03, atol=0)
+    assert len(rows.label) < 2 * CELLS + int(batch["label"].sum()) + 1
+
+
+def test_the_linear_part_is_its_features_times_its_weights() -> None:
+    torch.manual_seed(0)
+    drivers, batch = Drivers(CHANNELS), make_batch(2)
+    drivers.weight.normal_()
+    drivers.bias.normal_()
+    product = torch.einsum("nfyx,lf->nlyx", drivers.features(batch), drivers.weight)
+    expected = product + drivers.bias[:, None, None]
+    torch.testing.assert_close(drivers(batch), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_newest_day_that_is_known_is_read_variable_by_variable() -> None:
+    drivers, batch = Drivers(CHANNELS), make_batch(1)
+    batch["weather_mask"][0, 3:, 1] = 0
+    batch["weather_mask"][0, :, 2] = 0
+    batch["weather"][0, 3:, 1] = torch.nan
+    middle = drivers.features(batch)[0, :4, 20, 20]
+    near = batch["weather"][0, :, :, 1:3, 1:3].mean(dim=(-2, -1))
+    assert middle.tolist() == pytest.approx(
+        [near[5, 0].item(), near[2, 1].item(), 0.0, near[5, 3].item()], abs=0.4
+    )
+    assert middle.isfinite().all()
+
+
+def test_a_training_starts_where_the_regression_ends(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = TemporalCNN(CHANNELS, width=8, encoder_args={"channels": [8, 8, 8, 8]})
+    with torch.no_grad():
+        network.head.weight.zero_()
+    forecaster, chips = Forecaster(network, learning_rate=1e-12), FakeChips(train=64, val=16)
+    with quiet():
+        trainer = pl.Trainer(
+            accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+            num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.fit(forecaster, chips)
+    assert network.drivers.weight.any()
+    batch = make_batch(64, seed=1)
+    with torch.no_grad():
+        chance = forecaster.eval().forecast(batch)[:, 1:]
+    cells = batch["valid"] * batch["weight"][:, None, None, None]
+    # a logistic regression forecasts as many fires as there were
+    expected, burnt = (chance * cells).sum(), (batch["label"] * cells).sum()
+    assert expected.item() == pytest.approx(burnt.item(), rel=0.1)

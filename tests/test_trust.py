@@ -1,0 +1,275 @@
+"""What a training may be given, and what it leaves behind when something goes wrong."""
+
+import builtins
+import importlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from firesat.batch import Channels
+from firesat.checkpoint import RECORD, read_checkpoint
+from firesat.datamodule import ChipData
+from firesat.errors import CheckpointError, ConfigError, TrainingError
+from firesat.jobs.train import train
+from firesat.jobs.train.keys import ALLOWED, check
+from firesat_models.encoders import build_encoder
+from tests.fake_chips import FakeChips
+from tests.tiny_chips import write_tiny_chips
+
+TRUSTED = (*ALLOWED, "tests.")
+
+
+class Call:
+    """A pickle that calls something when it is opened."""
+
+    def __init__(self, what: Callable[..., Any], *arguments: Any) -> None:
+        self.what, self.arguments = what, arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.what, self.arguments
+
+
+def _payloads(canary: Path) -> list[Call]:
+    """Ways to write a file by being opened."""
+    code = f"open({str(canary)!r}, 'w').close()"
+    return [
+        Call(os.system, f"touch {canary}"),
+        Call(os.popen, f"touch {canary}"),
+        Call(os.mkdir, str(canary)),
+        Call(subprocess.check_call, ["touch", str(canary)]),
+        Call(subprocess.Popen, ["touch", str(canary)]),
+        Call(builtins.eval, code),
+        Call(builtins.exec, code),
+        Call(builtins.open, str(canary), "w"),
+        Call(Path.touch, canary),
+        Call(shutil.copy, __file__, str(canary)),
+        Call(importlib.import_module, "this"),
+        Call(getattr, Call(importlib.import_module, "os"), "system"),
+    ]
+
+
+def _forms(payload: object) -> list[Callable[[Path], object]]:
+    """Places in a file where a payload may hide, the last not a zip at all."""
+    return [
+        lambda path: torch.save(payload, path),
+        lambda path: torch.save({RECORD: payload, "state_dict": {}}, path),
+        lambda path: torch.save({RECORD: {"inputs": [payload]}, "state_dict": {}}, path),
+        lambda path: torch.save({RECORD: {}, "state_dict": {"w": payload}}, path),
+        lambda path: path.write_bytes(pickle.dumps({RECORD: payload})),
+    ]
+
+
+def test_no_hostile_pickle_is_run_wherever_it_hides(tmp_path: Path) -> None:
+    canary, path, tried = tmp_path / "canary", tmp_path / "x.ckpt", 0
+    for payload in _payloads(canary):
+        for write in _forms(payload):
+            write(path)
+            with pytest.raises(CheckpointError) as caught:
+                read_checkpoint(path)
+            assert "\n" not in str(caught.value)
+            assert not canary.exists(), payload.what
+            tried += 1
+    assert tried >= 50
+
+
+@pytest.mark.parametrize("subcommand", ["fit", "validate", "test"])
+def test_a_training_does_not_open_a_hostile_checkpoint(tmp_path: Path, subcommand: str) -> None:
+    path = tmp_path / "x.ckpt"
+    torch.save({"state_dict": {}, RECORD: Call(os.mkdir, str(tmp_path / "canary"))}, path)
+    with pytest.raises(CheckpointError, match="does not open it"):
+        train(subcommand, _settings(tmp_path), [f"--ckpt_path={path}"], allowed=TRUSTED)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_weights_of_an_encoder_are_numbers_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    torch.save({"conv1.weight": Call(os.mkdir, str(tmp_path / "canary"))}, path)
+    with pytest.raises(ValueError, match="holds more than numbers"):
+        build_encoder("resnet10t", inputs=3, weights=path)
+    assert not (tmp_path / "canary").exists()
+
+
+NAMES = (
+    "os.system", "os.popen", "os.remove", "posix.system", "nt.system", "pty.spawn", "sys.exit",
+    "subprocess.run", "subprocess.Popen", "subprocess.check_output", "shutil.rmtree",
+    "builtins.eval", "builtins.exec", "builtins.open", "builtins.__import__", "builtins.type",
+    "importlib.import_module", "pickle.loads", "pickle.Unpickler", "code.InteractiveInterpreter",
+    "ctypes.CDLL", "socket.socket", "http.server.HTTPServer", "multiprocessing.Process",
+    "pathlib.Path", "torch.load", "torch.hub.load", "torch.utils.data.DataLoader", "canary.Net",
+    "firesat_evil.Net", "firesatx.Net", "firesat", "firesat_models", "firesat_models.os.system",
+    "firesat.forecast.Path", "firesat.forecast.torch.load", "firesat.checkpoint.ZipFile",
+    "firesat..os.system", ".os.system", "",
+)  # fmt: skip
+SAFE = {"class_path": "firesat_models.TemporalCNN", "init_args": {}}
+
+
+def _hostile(name: str) -> list[dict[str, Any]]:
+    """Configs that name a class in each place where one may stand."""
+    evil: dict[str, Any] = {"class_path": name, "init_args": {"command": "touch canary"}}
+    return [
+        {"model": {"network": evil}},
+        {"model": {"network": {**SAFE, "init_args": {"encoder_args": {"x": evil}}}}},
+        {"trainer": {"callbacks": [evil]}},
+        {"trainer": {"logger": evil}, "model": {"network": SAFE}},
+        {"data": evil},
+    ]
+
+
+def test_no_config_may_name_a_class_from_elsewhere_wherever_it_hides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'CANARY')!r}, 'w').close()")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before, tried = set(sys.modules), 0
+    for name in NAMES:
+        for content in _hostile(name):
+            with pytest.raises(ConfigError) as caught:
+                check(content)
+            assert "\n" not in str(caught.value)
+            tried += 1
+    assert tried >= 100
+    assert not (set(sys.modules) - before) & {"canary", "pty", "http.server", "socket"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "canary.py"]
+
+
+class Small(nn.Module):
+    """A network with dropout, so that a training draws random numbers."""
+
+    def __init__(self, channels: Channels) -> None:
+        super().__init__()
+        self.channels = channels
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels.fire, 8, 1), nn.ReLU(), nn.Dropout(0.3),
+            nn.Conv2d(8, channels.heads, 1),
+        )  # fmt: skip
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        out: Tensor = self.layers(batch["fire"])
+        return out
+
+
+class Interrupted(FakeChips):
+    """Chips whose training batches break from the second epoch on, while a file says so."""
+
+    def __init__(self, flag: str, field: str = "weather", train: int = 8) -> None:
+        super().__init__(train=train, val=4, batch_size=4)
+        self.flag, self.field = Path(flag), field
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        loader = self._loader(self.train, 10 + epoch, shuffle=False)
+        if epoch and self.flag.exists():
+            chips: Any = loader.dataset
+            chips[5][self.field] = chips[5][self.field] * torch.nan
+        return loader
+
+
+def _settings(root: Path, field: str = "fire") -> dict[str, Any]:
+    return {
+        "model": {
+            "network": {"class_path": "tests.test_trust.Small"},
+            "learning_rate": 0.01,
+        },
+        "data": {
+            "class_path": "tests.test_trust.Interrupted",
+            "init_args": {"flag": str(root / "broken"), "field": field},
+        },
+        "trainer": {
+            "accelerator": "cpu", "max_epochs": 3, "default_root_dir": str(root),
+            "reload_dataloaders_every_n_epochs": 1,
+        },
+    }  # fmt: skip
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_names_the_batch(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    with pytest.raises(
+        TrainingError, match=r"batch 1 in epoch 2 .*fire of it is not fin"
+    ) as caught:
+        train("fit", _settings(tmp_path), allowed=TRUSTED)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    assert f"The last good checkpoint is {last}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert torch.load(last, weights_only=True)["epoch"] == 0
+    assert all(weight.isfinite().all() for weight in read_checkpoint(last)[1].values())
+
+
+def test_a_rate_that_is_too_high_is_named(tmp_path: Path) -> None:
+    words = ["--model.learning_rate=1e38", "--model.weight_decay=10"]
+    with pytest.raises(TrainingError, match=r"lower model\.learning_rate"):
+        train("fit", _settings(tmp_path), words, allowed=TRUSTED)
+    for path in (tmp_path / "checkpoints").glob("*.ckpt"):
+        assert all(weight.isfinite().all() for weight in read_checkpoint(path)[1].values())
+
+
+def test_a_training_that_was_interrupted_ends_bit_for_bit_as_if_it_had_not_been(
+    tmp_path: Path,
+) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    for folder in (whole, torn):
+        folder.mkdir()
+    train("fit", _settings(whole), allowed=TRUSTED)
+    (torn / "broken").touch()
+    with pytest.raises(TrainingError):
+        train("fit", _settings(torn), allowed=TRUSTED)
+    (torn / "broken").unlink()
+    last = torn / "checkpoints" / "last.ckpt"
+    torch.rand(100)  # another process would not draw from the same place either
+    train("fit", _settings(torn), [f"--ckpt_path={last}"], allowed=TRUSTED)
+    one, other = (
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+        for folder in (whole, torn)
+    )
+    assert one["global_step"] == other["global_step"] == 6
+    for name, weight in one["state_dict"].items():
+        assert torch.equal(weight, other["state_dict"][name]), name
+    for moments, others in zip(
+        one["optimizer_states"][0]["state"].values(),
+        other["optimizer_states"][0]["state"].values(),
+        strict=True,
+    ):
+        assert all(torch.equal(moments[name], others[name]) for name in moments)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("inputs", "weather"), ["t2m"], "inputs.weather was"),
+        (("inputs", "modis"), ["evi"], "inputs.modis was"),
+        (("channels", "size"), 96, "channels.size was 96, is"),
+        (("channels", "looks"), 9, "channels.looks was 9, is"),
+        (("regime",), "operational", "regime was operational, is"),
+        (("scaler",), {}, "scaler."),
+    ],
+)
+def test_chips_of_another_kind_are_refused_with_the_difference(
+    tmp_path: Path, path: tuple[str, ...], value: Any, said: str
+) -> None:
+    write_tiny_chips(tmp_path / "chips.zarr")
+    data = ChipData(tmp_path / "chips.zarr")
+    state = {key: _copy(part) for key, part in data.state_dict().items()}
+    data.load_state_dict(state)
+    place = state
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(CheckpointError, match=said) as caught:
+        data.load_state_dict(state)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path / "chips.zarr") in str(caught.value)
+
+
+def _copy(value: Any) -> Any:
+    """A record that may be changed."""
+    return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
