@@ -96,7 +96,8 @@ def open_cube(path: Path, group: str, *, packed: bool = False) -> xr.Dataset:
     dataset: xr.Dataset = xr.open_zarr(
         zarr_store(path), group=group, consolidated=False, chunks=None, mask_and_scale=not packed
     )
-    return dataset.set_coords(["available_time", "spatial_ref"])
+    moments = ["reference_time"] if "reference_time" in dataset else []  # of forecasts
+    return dataset.set_coords(["available_time", "spatial_ref", *moments])
 
 
 def cells_of(dataset: xr.Dataset) -> GeoBox:

@@ -176,7 +176,10 @@ def empty(block: Block, bands: int = 0) -> NDArray[np.float32]:
 
 
 def layer(
-    arrays: Mapping[str, NDArray[np.float32]], block: Block, available: NDArray[np.datetime64]
+    arrays: Mapping[str, NDArray[np.float32]],
+    block: Block,
+    available: NDArray[np.datetime64],
+    inner: str = "band",
 ) -> xr.Dataset:
     """Dress a block's arrays.
 
@@ -188,11 +191,13 @@ def layer(
         The piece they fill.
     available : ndarray of datetime64, shape (T,)
         When each time step became available; NaT where there is nothing.
+    inner : str
+        Name of the axis B.
 
     Returns
     -------
     xr.Dataset
-        Dims ``(time, [band,] y, x)`` with coordinate ``available_time (time)``.
+        Dims ``(time, [inner,] y, x)`` with coordinate ``available_time (time)``.
     """
     rows, columns = inside(block)
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.float32]]] = {}
@@ -201,7 +206,7 @@ def layer(
         values[..., rows.stop :, :] = np.nan
         values[..., :, : columns.start] = np.nan
         values[..., :, columns.stop :] = np.nan
-        middle = ("band",) if values.ndim == 4 else ()
+        middle = (inner,) if values.ndim == 4 else ()
         variables[name] = (("time", *middle, "y", "x"), values)
     times = np.array(block.times, dtype="datetime64[s]")
     coords = {

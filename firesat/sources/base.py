@@ -58,7 +58,8 @@ class Source(Protocol):
         Returns
         -------
         str
-            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files.
+            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static";
+            "" = local files.
         """
         ...
 

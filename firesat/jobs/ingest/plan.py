@@ -209,6 +209,10 @@ def _due(source: Source, step: np.datetime64) -> np.datetime64:
         return np.datetime64("0000-01-01", "s")
     layout = source.layout
     latency = np.timedelta64(round(3600 * float(layout.attrs["latency_hours"])), "s")
+    if "cycle" in layout.attrs:  # a forecast is there before its days have passed
+        start = np.timedelta64(int(layout.attrs["cycle"]), "h")
+        run: np.datetime64 = step.astype("datetime64[s]") + start + latency
+        return run
     end = step.astype("datetime64[D]") + np.timedelta64(layout.span, "D")  # a fire day lasts longer
     due: np.datetime64 = end.astype("datetime64[s]") + _FIRE_DAY_LATER + latency
     return due
