@@ -357,7 +357,8 @@ def _day(
         """A field at a lead; no rain has fallen when the run starts."""
         if name == "tp" and lead == 0:
             return np.zeros(table.shape, dtype="float32")
-        return table.at(name, np.array([start + hours(lead)]))[0]
+        field: Field = table.at(name, np.array([start + hours(lead)]))[0]
+        return field
 
     for name in ("t2m", "rh", "vp", "ws"):
         stack = np.stack([at(name, lead) for lead in within])

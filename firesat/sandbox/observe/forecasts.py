@@ -115,7 +115,9 @@ def forecast(
     for fields, moments in ((coming, valid), (past, valid)):
         fields["tp"] = _increments(fields["tp"], moments)
     share = known_share(every, model).astype("float32")[:, None, None]
-    blend = {name: share * coming[name] + (1 - share) * past[name] for name in NAMES}
+    blend: dict[str, Floats] = {
+        name: (share * coming[name] + (1 - share) * past[name]).astype("float32") for name in NAMES
+    }
     return {name: values[leads // STEP] for name, values in _biased(blend, SKILLS[model]).items()}
 
 
@@ -131,7 +133,7 @@ def _increments(since_midnight: Floats, valid: NDArray[np.datetime64]) -> Floats
     before = np.concatenate([np.zeros_like(since_midnight[:1]), since_midnight[:-1]])
     hour = (valid - valid.astype("datetime64[D]")) / _HOUR
     before[hour == STEP] = 0.0
-    rain = np.maximum(since_midnight - before, 0.0) * np.float32(1000)
+    rain: Floats = np.maximum(since_midnight - before, 0.0) * np.float32(1000)
     rain[0] = 0.0
     return rain
 

@@ -105,8 +105,9 @@ class Runs:
             raise RefusalError(404, f"no run {run} of {model} with lead {lead}")
         fields = self._run(model, run)
         if name == "ws":
-            return np.hypot(fields["u10"][lead // 3], fields["v10"][lead // 3])
-        return fields[name][lead // 3]
+            fields = {"ws": np.hypot(fields["u10"], fields["v10"])}
+        field: NDArray[np.float32] = fields[name][lead // 3]
+        return field
 
     def _run(self, model: str, run: str) -> dict[str, NDArray[np.float32]]:
         """All of a run; the last ones stay in memory."""
