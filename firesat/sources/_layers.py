@@ -95,6 +95,29 @@ def by_month(days: NDArray[np.datetime64]) -> Iterator[list[np.datetime64]]:
         yield list(month)
 
 
+def by_job(days: NDArray[np.datetime64], fields_per_day: int) -> Iterator[list[np.datetime64]]:
+    """Group days into the jobs of a data store: of one calendar month, and no more than it takes.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64[D]
+        Ascending.
+    fields_per_day : int
+        What a day costs: variables times hours.
+
+    Yields
+    ------
+    list of np.datetime64
+        Days of one job; at least one.
+    """
+    limit = commons().quota.fields_per_job
+    most = 31 if math.isinf(limit) else max(1, int(limit // fields_per_day))
+    for month in by_month(days):
+        parts = -(-len(month) // most)  # as even as can be
+        size = -(-len(month) // parts)
+        yield from (month[first : first + size] for first in range(0, len(month), size))
+
+
 def bounds_in(region: GeoBox, crs: str) -> Bounds:
     """Give the box around cells in another CRS.
 

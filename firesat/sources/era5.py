@@ -20,7 +20,7 @@ from firesat.sources._era5_names import AT_NOON, BANDS, BASIS, MEANS, REQUESTED
 from firesat.sources._hours import HourTable, later, noon_hour, read_hours
 from firesat.sources._layers import (
     NEVER,
-    by_month,
+    by_job,
     degrees_around,
     end_of_fire_day,
     hours,
@@ -155,7 +155,7 @@ class Era5Land:
         return cost_of(scenes, 0.1, BASIS)
 
     def search(self, block: Block) -> list[Scene]:
-        """List the requests that a block needs: one per calendar month, of its days only.
+        """List the requests that a block needs: of one calendar month and its days each.
 
         Parameters
         ----------
@@ -172,7 +172,8 @@ class Era5Land:
         around = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
         needed = published(around, self.latency_hours)
         box = degrees_around(block.region, margin=_MARGIN, step=0.1)
-        return [self._scene(month, box, block) for month in by_month(needed)]
+        fields = len(REQUESTED) * len(self.hours)
+        return [self._scene(some, box, block) for some in by_job(needed, fields)]
 
     def _scene(
         self, days: list[np.datetime64], box: tuple[float, float, float, float], block: Block

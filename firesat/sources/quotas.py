@@ -140,7 +140,8 @@ QUOTAS: Mapping[str, Quota] = {
         bytes_per_second=80e6,
         basis=f"{_CDSE}: 4 connections of 20 MB/s",
     ),
-    "cds": _STORE,
+    # The store's own limit on a request for ERA5-Land by hours.
+    "cds": replace(_STORE, fields_per_job=12_000),
     # Measured in September 2026: variables times days, whatever the area.
     "ewds": replace(_STORE, fields_per_job=3720),
     "eccc": Quota(

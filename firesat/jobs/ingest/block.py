@@ -15,6 +15,7 @@ from firesat.errors import (
     CredentialsError,
     FiresatError,
     LicenceError,
+    NoDataError,
     ProviderError,
     StoreError,
     UnreachableError,
@@ -119,7 +120,13 @@ def _trouble(error: FiresatError) -> Trouble:
 def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Receipt:
     """Build a block and write it."""
     scenes = source.search(block)
-    layers = [(scene, observe(source, scene, block, place.cache)) for scene in scenes]
+    layers, absent = [], ""
+    for scene in scenes:
+        try:
+            layers.append((scene, observe(source, scene, block, place.cache)))
+        except NoDataError as error:  # the days stay missing, and are not asked for for ever
+            absent = redact(str(error))
+    blank = replace(blank, reason=absent)
     if not layers:
         return replace(blank, status="empty")
     layer = source.compose(layers, block)
@@ -130,7 +137,7 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
         status="done" if written else "empty",
         checksum=written.checksum,
         files=list(written.files),
-        items=[name for scene in scenes for name in _names(scene)],
+        items=[name for scene, _ in layers for name in _names(scene)],
         available=["" if text == "NaT" else text for text in available],
     )
 
