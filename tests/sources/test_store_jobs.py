@@ -17,8 +17,13 @@ import numpy as np
 import pytest
 
 from firesat.blocks import Block, cut
+from firesat.cube import create_cube
 from firesat.errors import LicenceError, NoDataError, ProviderError
 from firesat.grid import Grid
+from firesat.jobs.ingest import plan
+from firesat.jobs.ingest.block import ingest_block
+from firesat.jobs.ingest.workplace import Workplace
+from firesat.project import CubeSettings, Project
 from firesat.sandbox.config import WorldConfig
 from firesat.sandbox.servers.addresses import environment
 from firesat.sandbox.servers.cads import DataStore
@@ -28,9 +33,12 @@ from firesat.sandbox.servers.http import SandboxServer
 from firesat.sandbox.world import World
 from firesat.sources._tickets import Ticket
 from firesat.sources.era5 import Era5Land
+from firesat.sources.settings import IngestSettings
+from firesat.window import Period
 
 REGION = (20_000.0, 630_000.0, 40_000.0, 650_000.0)
 DAYS = np.arange(np.datetime64("2023-06-20"), np.datetime64("2023-06-22"))
+NEVER = Period(start="2019-06-20", end="2019-06-21")
 ROOT = Path(__file__).parents[2]
 
 
@@ -191,12 +199,32 @@ def test_a_variable_that_the_store_has_renamed_is_named_with_the_nearest(
             source.fetch(replace(scene, request=old), tmp_path)
 
 
-def test_days_that_a_store_never_had_are_said_and_not_asked_for_again(
+def test_days_that_a_store_never_had_are_marked_and_not_asked_for_again(
     world: World, tmp_path: Path
 ) -> None:
-    with store(world) as (url, _):
+    # June of a year that the store has none of, and a winter's end into its first day
+    days = np.array(["2022-12-30", "2022-12-31", "2023-01-01"], dtype="datetime64[D]")
+    never = np.arange(np.datetime64("2019-06-20"), np.datetime64("2019-06-22"))
+    with store(world) as (url, service):
         source = land(url)
-        before = np.arange(np.datetime64("2019-06-20"), np.datetime64("2019-06-22"))
-        scene = source.search(block_of(before))[0]
         with pytest.raises(NoDataError, match="has nothing of reanalysis-era5-land for these"):
-            source.fetch(scene, tmp_path)
+            source.fetch(source.search(block_of(never))[0], tmp_path)
+        receipts = {}
+        for name, axis in (("never", never), ("partly", days)):
+            cube = create_cube(tmp_path / f"{name}.zarr", Grid(region=REGION))
+            (block,) = cube.add_group(source.layout, axis)
+            place = Workplace(cube=cube, cache=tmp_path / "cache")
+            receipts[name] = ingest_block(source, block, place).receipt
+            cube.manifest().fold()
+        asked = queued(service)
+        settings = {"cube": CubeSettings(path=tmp_path / "never.zarr", periods=[NEVER])}
+        made = Project(
+            **settings, grid=Grid(region=REGION), ingest=IngestSettings(sources=[source])
+        )
+        assert [each.left for each in plan(made)] == [0]
+        assert queued(service) == asked
+    assert receipts["never"].status == "empty"
+    assert "has nothing of" in receipts["never"].reason
+    assert receipts["partly"].status == "done"
+    assert receipts["partly"].available == ["", "", "2023-01-07T12:00:00"]
+    assert "has nothing of" in receipts["partly"].reason
