@@ -3,10 +3,10 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -194,6 +194,43 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class InParts(Source, Protocol):
+    """A source whose files are too large for memory: read part by part, composed as they come."""
+
+    def parts(self, path: Path) -> Iterator[xr.Dataset]:
+        """Read a file part by part.
+
+        Parameters
+        ----------
+        path : Path
+            A result of `fetch`.
+
+        Yields
+        ------
+        xr.Dataset
+            As `read` gives them.
+        """
+        ...
+
+    def compose(self, scenes: Iterable[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Turn aligned parts into the block's content.
+
+        Parameters
+        ----------
+        scenes : iterable of (Scene, xr.Dataset)
+            Each part with its scene; to be walked over once, and not kept.
+        block : Block
+            The piece to fill.
+
+        Returns
+        -------
+        xr.Dataset
+            As `Source.compose` gives it.
+        """
+        ...
+
+
 _LONGEST = 180  # characters of a file name; locks and parts add some
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
 
@@ -253,10 +290,7 @@ def _once(cache: Path, path: Path, name: str, download: Callable[[Path], None]) 
 
 
 def _safe_name(name: str) -> str:
-    """A file name that cannot leave its folder, nor exceed the file system's limit.
-
-    Whatever had to be changed is told apart by a digest of the whole.
-    """
+    """A file name that cannot leave its folder, nor be too long; a digest tells changes apart."""
     safe = _UNSAFE.sub("_", name).lstrip(".")
     if safe == name and 0 < len(safe) <= _LONGEST:
         return safe

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from firesat.jobs.ingest.shared import announce
 from firesat.jobs.ingest.workplace import Outcome, Trouble, Workplace
 from firesat.manifest import Receipt, leave_receipt
 from firesat.raster import align
-from firesat.sources.base import Scene, Source
+from firesat.sources.base import InParts, Scene, Source
 from firesat.sources.commons import Meter, sharing
 from firesat.sources.redaction import redact
 from firesat.store import write_json
@@ -119,17 +120,14 @@ def _trouble(error: FiresatError) -> Trouble:
 
 def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Receipt:
     """Build a block and write it."""
-    scenes = source.search(block)
-    layers, absent = [], ""
-    for scene in scenes:
-        try:
-            layers.append((scene, observe(source, scene, block, place.cache)))
-        except NoDataError as error:  # the days stay missing, and are not asked for for ever
-            absent = redact(str(error))
-    blank = replace(blank, reason=absent)
-    if not layers:
+    layers = Layers(source, block, place.cache)
+    if not layers.scenes:
         return replace(blank, status="empty")
-    layer = source.compose(layers, block)
+    if isinstance(source, InParts):
+        layer = source.compose(layers, block)
+    else:
+        layer = source.compose(list(layers), block)
+    blank = replace(blank, reason=layers.absent)
     written = place.cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
     return replace(
@@ -137,9 +135,66 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
         status="done" if written else "empty",
         checksum=written.checksum,
         files=list(written.files),
-        items=[name for scene, _ in layers for name in _names(scene)],
+        items=[name for scene in layers.used for name in _names(scene)],
         available=["" if text == "NaT" else text for text in available],
     )
+
+
+class Layers:
+    """A block's scenes, fetched and brought onto its cells one after the other.
+
+    Parameters
+    ----------
+    source : Source
+        Where from.
+    block : Block
+        Onto which cells.
+    cache : Path
+        Folder of downloads.
+
+    Attributes
+    ----------
+    scenes, used : list of Scene
+        What the block is made of, and what of it the provider had.
+    absent : str
+        What the provider says it does not have; "" = nothing.
+    """
+
+    def __init__(self, source: Source, block: Block, cache: Path) -> None:
+        self._source, self._block, self._cache = source, block, cache
+        self.scenes = source.search(block)
+        self.used: list[Scene] = []
+        self.absent = ""
+
+    def __iter__(self) -> Iterator[tuple[Scene, xr.Dataset]]:
+        """Go through them; of a source that reads in parts, each part by itself."""
+        for scene in self.scenes:
+            try:
+                for layer in self._of(scene):
+                    yield scene, layer
+                self.used.append(scene)
+            except NoDataError as error:  # the days stay missing, and are not asked for for ever
+                self.absent = redact(str(error))
+
+    def _of(self, scene: Scene) -> Iterator[xr.Dataset]:
+        """A scene on the block's cells, whole or part by part.
+
+        What the network has damaged is discarded and fetched once more; a part that had been taken
+        in before the damage was found comes again, and counts once.
+        """
+        source = self._source
+        if not isinstance(source, InParts):
+            yield observe(source, scene, self._block, self._cache)
+            return
+        path = source.fetch(scene, self._cache)
+        try:
+            yield from (onto(part, self._block) for part in source.parts(path))
+        except CorruptFileError:
+            if not path.is_relative_to(self._cache):  # the user's own file stays
+                raise
+            path.unlink(missing_ok=True)
+            again = source.parts(source.fetch(scene, self._cache))
+            yield from (onto(part, self._block) for part in again)
 
 
 def _names(scene: Scene) -> list[str]:
@@ -166,7 +221,24 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
     xr.Dataset
         On ``block.geobox``; NaN where missing or doubtful.
     """
-    dataset = _read(source, scene, cache)
+    return onto(_read(source, scene, cache), block)
+
+
+def onto(dataset: xr.Dataset, block: Block) -> xr.Dataset:
+    """Bring what was read onto a block's cells, doubtful pixels masked.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+        In the sensor's geometry, or a table.
+    block : Block
+        Onto which cells.
+
+    Returns
+    -------
+    xr.Dataset
+        On ``block.geobox``; NaN where missing or doubtful. A table stays as it is.
+    """
     if dataset.attrs.get("mask") == "sentinel2":
         pixel = abs(float(dataset.odc.geobox.resolution.x))
         clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel)
