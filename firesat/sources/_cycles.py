@@ -6,17 +6,15 @@ reanalyses. Rain comes accumulated since the start of the run.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import ConfigError, SourceError
 from firesat.sources._hours import HourTable, noon_hour
-from firesat.sources._layers import NEVER, georeferenced, hours, layer
-from firesat.sources._weather import Field, open_weather, relative_humidity, vapour_pressure
+from firesat.sources._layers import NEVER, hours, layer
+from firesat.sources._weather import Field
 from firesat.sources.base import Scene
 from firesat.sources.commons import commons
 
@@ -24,8 +22,6 @@ VARIABLES = (
     "t2m", "t2m_max", "t2m_min", "rh", "vp", "ws", "tp",
     "t2m_noon", "rh_noon", "ws_noon", "tp_noon",
 )  # fmt: skip
-UNITS = {"t2m": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm"}
-_RAIN = ("tp", "p0_1_8")  # ecCodes has no name for the Canadian service's accumulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,82 +205,6 @@ def layout_of(group: str, cycle: Cycle, attrs: dict[str, str | float]) -> Layout
             "latency_hours": cycle.latency_hours,
         },
     )
-
-
-def read_hours(path: Path) -> xr.Dataset:
-    """Read the hours of a run.
-
-    Parameters
-    ----------
-    path : Path
-        GRIB.
-
-    Returns
-    -------
-    xr.Dataset
-        Dims ``(time, y, x)``: t2m in K, rh in % and vp in hPa (over water), ws in m s-1, tp in mm
-        since the start of the run; what the file lacks is left out. Of an ensemble the mean of its
-        members' values.
-
-    Raises
-    ------
-    CorruptFileError
-        If it is damaged.
-    SourceError
-        If it holds none of these quantities.
-    """
-    raw = open_weather(path)
-    found = dict(_fields(raw))
-    if not found:
-        raise SourceError(
-            f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of a forecast's "
-            f"{', '.join(UNITS)}: delete it and run the command again"
-        )
-    variables = {
-        name: xr.DataArray(
-            values,
-            dims=("time", "y", "x"),
-            coords={"time": raw["time"]},
-            attrs={"units": UNITS[name], "resampling": "bilinear"},
-        )
-        for name, values in found.items()
-    }
-    cells: GeoBox | None = raw.odc.geobox
-    return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
-
-
-def _fields(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
-    """Quantities wanted, in our units."""
-    there = set(raw.data_vars)
-    if "t2m" in there:
-        yield "t2m", _mean(raw, raw["t2m"].values)
-    yield from _moisture(raw, there)
-    if "si10" in there:
-        yield "ws", _mean(raw, raw["si10"].values)
-    elif {"u10", "v10"} <= there:  # along the grid's own axes perhaps: the speed is the same
-        yield "ws", _mean(raw, np.hypot(raw["u10"].values, raw["v10"].values))
-    for name in _RAIN:
-        if name in there:
-            millimetres = 1000 if raw[name].attrs["units"] == "m" else 1  # kg m-2 are mm
-            yield "tp", _mean(raw, millimetres * raw[name].values)
-
-
-def _moisture(raw: xr.Dataset, there: set[object]) -> Iterator[tuple[str, Field]]:
-    """Humidity over water; models' own is over ice in frost, so that the dew point goes first."""
-    if {"t2m", "d2m"} <= there:
-        yield "rh", _mean(raw, relative_humidity(raw["t2m"].values, raw["d2m"].values))
-        yield "vp", _mean(raw, vapour_pressure(raw["d2m"].values))
-    elif "r2" in there:
-        humidity = np.clip(raw["r2"].values, 0, 100)  # packed, saturation exceeds 100
-        yield "rh", _mean(raw, humidity)
-        if "t2m" in there:
-            yield "vp", _mean(raw, humidity / 100 * vapour_pressure(raw["t2m"].values))
-
-
-def _mean(raw: xr.Dataset, values: Field) -> Field:
-    """The mean of members, where there are any."""
-    whole = values if "number" not in raw.dims else values.mean(axis=1)
-    return np.asarray(whole, dtype="float32")
 
 
 def compose_run(

@@ -10,9 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
-from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of, read_hours
+from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of
 from firesat.sources._datamart import MODELS, choose_files
 from firesat.sources._download import download
+from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import hours
 from firesat.sources.base import Scene, cached
@@ -216,7 +217,7 @@ class Datamart:
         SourceError
             If it holds none of these quantities.
         """
-        return read_hours(path)
+        return read_forecast(path)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn the hours of a run into its fire days.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import ProviderError
-from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of, read_hours
+from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of
+from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import get_text
 from firesat.sources._layers import hours
 from firesat.sources._ranges import download_ranges, index_ranges
@@ -226,7 +227,7 @@ class EcmwfOpen:
         SourceError
             If it holds none of these quantities.
         """
-        return read_hours(path)
+        return read_forecast(path)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn the hours of a run into its fire days.

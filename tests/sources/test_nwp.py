@@ -23,7 +23,7 @@ from firesat.sandbox.servers.addresses import base_urls, environment
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.weather_runs import ROTATED, Runs
 from firesat.sandbox.world import World
-from firesat.sources._cycles import read_hours
+from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._ranges import index_ranges
 from firesat.sources._weather import relative_humidity
 from firesat.sources.base import Scene
@@ -279,4 +279,4 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "soil.grib"
     path.write_bytes(grib_message(field, RUN, parameter=PARAMETERS["swvl1"]))
     with pytest.raises(SourceError, match="holds swvl1, none of a forecast's t2m, rh"):
-        read_hours(path)
+        read_forecast(path)
