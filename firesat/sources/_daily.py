@@ -15,6 +15,7 @@ from firesat.sources._era5_names import AT_NOON, MEANS
 from firesat.sources._hours import HourTable, Moments, later
 from firesat.sources._weather import Field
 
+_DAY = np.timedelta64(1, "D")
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -69,7 +70,7 @@ class DayTable:
         self._rank = {day: number for number, day in enumerate(self._days.tolist())}
         self._open: dict[int, _Open] = {}
         self._done: set[int] = set()
-        self._rain: dict[np.datetime64, xr.Dataset] = {}
+        self._rain = _slots(self._days, {0, start, noon})
         self.arrays: dict[str, Field] = {}
 
     def take(self, scenes: Iterable[xr.Dataset]) -> dict[str, Field]:
@@ -87,22 +88,25 @@ class DayTable:
         """
         names = [*MEANS, "t2m_max", "t2m_min", *(f"{name}_noon" for name in AT_NOON)]
         self.arrays = {name: np.full(self._shape, np.nan, dtype="float32") for name in names}
+        # All that is kept is asked for at once: between what comes and goes it would pin the heap.
+        rain = np.full((len(self._rain), *self._shape[1:]), np.nan, dtype="float32")
         for scene in scenes:
             for step, moment in enumerate(scene["time"].values.astype("datetime64[h]")):
                 fields = {str(n): v.values[step] for n, v in scene.data_vars.items()}
                 self._add(moment, fields)
-        table = HourTable.join(list(self._rain.values()), self._shape[1:])
+                slot = self._rain.get(moment.item())
+                if slot is not None and "tp" in fields and np.isnan(rain[slot]).all():
+                    rain[slot] = fields["tp"]
+        moments = np.array(list(self._rain), dtype="datetime64[h]")
+        kept = xr.Dataset({"tp": (("time", "y", "x"), rain)}, coords={"time": moments})
+        table = HourTable.join([kept], self._shape[1:])
         self.arrays["tp"] = table.rain(later(self._days, 24), self._start)
         self.arrays["tp_noon"] = table.rain(self._days, self._noon)
         return self.arrays
 
     def _add(self, moment: np.datetime64, fields: dict[str, Field]) -> None:
         """Take one hour in."""
-        hour_of_day = moment.item().hour
-        if "tp" in fields and hour_of_day in {0, self._start, self._noon}:
-            rain = (("time", "y", "x"), fields["tp"][None].copy())
-            self._rain.setdefault(moment, xr.Dataset({"tp": rain}, coords={"time": [moment]}))
-        if hour_of_day == self._noon:
+        if moment.item().hour == self._noon:
             self._at_noon(moment, fields)
         day = (moment - self._start * _HOUR).astype("datetime64[D]")
         number = self._rank.get(day.item())
@@ -130,3 +134,10 @@ class DayTable:
             self.arrays[name][number] = opened.sums[name] / len(self._wanted)
         if "t2m" in whole and opened.high is not None and opened.low is not None:
             self.arrays["t2m_max"][number], self.arrays["t2m_min"][number] = opened.high, opened.low
+
+
+def _slots(days: Moments, hours: set[int]) -> dict[object, int]:
+    """Moments whose rain is needed, and where it is kept: from the day before to the one after."""
+    dates = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
+    moments = [later(dates, hour) for hour in sorted(hours)]
+    return {moment.item(): slot for slot, moment in enumerate(np.concatenate(moments))}
