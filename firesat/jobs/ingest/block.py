@@ -1,5 +1,6 @@
 """One block from its source into the cube: what a worker does."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from firesat.sources.base import InParts, Scene, Source
 from firesat.sources.commons import Meter, sharing
 from firesat.sources.redaction import redact
 from firesat.store import write_json
+
+_LARGE = 16_000_000  # bytes
 
 
 def ingest_block(source: Source, block: Block, place: Workplace) -> Outcome:
@@ -188,13 +191,21 @@ class Layers:
             return
         path = source.fetch(scene, self._cache)
         try:
-            yield from (onto(part, self._block) for part in source.parts(path))
+            yield from self._onto(source.parts(path))
         except CorruptFileError:
             if not path.is_relative_to(self._cache):  # the user's own file stays
                 raise
             path.unlink(missing_ok=True)
-            again = source.parts(source.fetch(scene, self._cache))
-            yield from (onto(part, self._block) for part in again)
+            yield from self._onto(source.parts(source.fetch(scene, self._cache)))
+
+    def _onto(self, parts: Iterator[xr.Dataset]) -> Iterator[xr.Dataset]:
+        """Parts on the block's cells; a large one is gone before the next is read."""
+        for part in parts:
+            size = part.nbytes
+            yield onto(part, self._block)
+            del part
+            if size > _LARGE:
+                gc.collect()  # datasets refer to themselves through their accessors
 
 
 def _names(scene: Scene) -> list[str]:
