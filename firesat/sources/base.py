@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -196,7 +196,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class InParts(Source, Protocol):
-    """A source whose files are too large for memory: read part by part, composed as they come."""
+    """A source whose files are too large for memory: read part by part, composed as they come.
+
+    Its `compose` walks over the scenes once and keeps none, so that it can be given an iterable.
+    """
 
     def parts(self, path: Path) -> Iterator[xr.Dataset]:
         """Read a file part by part.
@@ -210,23 +213,6 @@ class InParts(Source, Protocol):
         ------
         xr.Dataset
             As `read` gives them.
-        """
-        ...
-
-    def compose(self, scenes: Iterable[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Turn aligned parts into the block's content.
-
-        Parameters
-        ----------
-        scenes : iterable of (Scene, xr.Dataset)
-            Each part with its scene; to be walked over once, and not kept.
-        block : Block
-            The piece to fill.
-
-        Returns
-        -------
-        xr.Dataset
-            As `Source.compose` gives it.
         """
         ...
 

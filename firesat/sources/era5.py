@@ -4,7 +4,7 @@ Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour b
 anything is averaged or resampled.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -273,13 +273,13 @@ class Era5Land:
         """
         return read_parts(path)
 
-    def compose(self, scenes: Iterable[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn hours into the daily values of fire days.
 
         Parameters
         ----------
-        scenes : iterable of (Scene, xr.Dataset)
-            Hours, aligned to the block's cells.
+        scenes : sequence of (Scene, xr.Dataset)
+            Hours, aligned to the block's cells; walked over once.
         block : Block
             32 days of the box.
 

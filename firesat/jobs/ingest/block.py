@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -126,10 +127,9 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
     layers = Layers(source, block, place.cache)
     if not layers.scenes:
         return replace(blank, status="empty")
-    if isinstance(source, InParts):
-        layer = source.compose(layers, block)
-    else:
-        layer = source.compose(list(layers), block)
+    # A source in parts gets them as they come, which is all that it needs of a sequence.
+    given: Any = layers if isinstance(source, InParts) else list(layers)
+    layer = source.compose(given, block)
     blank = replace(blank, reason=layers.absent)
     written = place.cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
