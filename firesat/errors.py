@@ -15,7 +15,8 @@
     │   ├── CorruptFileError     a file is not what its name says
     │   ├── ProviderError        a provider refused, failed or timed out
     │   │   └── UnreachableError     no connection to it at all
-    │   └── LicenceError         a licence must be accepted on a web page first
+    │   ├── LicenceError         a licence must be accepted on a web page first
+    │   └── NoDataError          a provider has nothing of what was asked, and says so
     ├── ClusterError         the machines that do the work are gone
     ├── SampleError          no training sample, or an impossible one
     │   ├── CorruptChipError     a stored chip is truncated or changed
@@ -85,6 +86,10 @@ class UnreachableError(ProviderError):
 
 class LicenceError(SourceError):
     """A licence must be accepted on the provider's web page before the download."""
+
+
+class NoDataError(SourceError):
+    """A provider has nothing of what was asked, and says so: asking again gives the same."""
 
 
 class ClusterError(FiresatError):

@@ -20,8 +20,9 @@ from firesat.audit.evidence import Evidence
 from firesat.audit.scenes import Burning
 from firesat.chipstore import ChipStore, write_chips
 from firesat.cli.main import main
-from firesat.cube import open_cube
+from firesat.cube import create_cube, open_cube
 from firesat.errors import ConfigError, LeakError, SampleError
+from firesat.grid import Grid
 from firesat.jobs.prepare import refuse_leaks, sample
 from firesat.manifest import Manifest, Receipt
 from firesat.samples import Inputs, Ratio, SampleSettings, atmosphere, silent
@@ -29,6 +30,8 @@ from firesat.samples.region import Region
 from firesat.scaling import Moments
 from firesat.splits import Blocks, Groups
 from firesat.window import Period, Window
+from tests.tiny_cube import DAY, DAYS, REGION, START, write_group
+from tests.weather_cube import Model
 
 INPUTS = Inputs(looks=2, modis=("ndvi",), weather_days=4, fuel_classes=(1, 2))
 HOW = AuditSettings(reread=2)
@@ -383,6 +386,41 @@ def test_weather_that_was_not_there_yet_is_found_in_operation(
     found = failed(audit_chips(leaky, tiny_cube, HOW, silent))
     assert "in regime operational, step 8 of 8" in found["horizon"]
     assert "band weather/t2m_max knows 16 cells" in found["layers"]
+
+
+def with_runs(cube: Path, latency: float) -> None:
+    """Forecast runs of two variables, of every day of the tiny cube."""
+    model = Model(
+        value=lambda name, day, lead: 290.0 + lead, names=("t2m_max", "ws"), latency=latency, days=8
+    )
+    axis = np.datetime64(START) + np.arange(DAYS) * DAY
+    out = axis.astype("datetime64[s]") + np.timedelta64(round(3600 * latency), "s")
+    write_group(create_cube(cube, Grid(region=REGION)), model.layout, axis, model.fill, out)
+
+
+def test_forecasts_that_were_out_by_t_are_no_leak_and_later_ones_are(
+    cube: Path, tmp_path: Path
+) -> None:
+    inputs = replace(
+        INPUTS, regime="operational", forecasts=("nwp_gdps",), weather=("t2m_max", "ws")
+    )
+    few = replace(settings(tmp_path / "chips.zarr"), inputs=inputs, positives=4, hard={})
+    with_runs(cube, 7.0)
+    sample(few, cube)
+    weather = ChipStore(few.path)[0]["weather"]
+    assert weather.shape[0] == 4 + 8
+    assert np.isfinite(weather[:, 0]).all()
+    report = audit_chips(few, cube, HOW, silent)
+    assert failed(report) == {}
+    assert {c.name: c.found for c in report.checks}["horizon"].endswith(
+        "operational, the latest day is T+7"
+    )
+    shutil.rmtree(cube / "nwp_gdps")
+    with_runs(cube, 13.0)  # an hour after T
+    found = failed(audit_chips(few, cube, HOW, silent))
+    assert "band weather/t2m_max of 2023-" in found["horizon"]
+    assert "in regime operational, step 12 of 12" in found["horizon"]
+    assert "band weather/t2m_max" in found["layers"]
 
 
 # --- bugs of the reader, there while it is audited too ------------------------------------------

@@ -117,6 +117,20 @@ def test_shipped_projects_load_with_days_that_need_no_quotes(name: str) -> None:
     assert [str(day) for day in project.cube.periods[0].days] == ["2024-02-29", "2024-03-01"]
 
 
+def test_the_demo_can_be_given_forecast_weather(tmp_path: Path) -> None:
+    text = shipped("configs/sandbox.yaml").read_text()
+    for option in ("- class_path: firesat.sources.nwp.Datamart", "inputs: { regime: operational"):
+        assert f"# {option}" in text
+        text = text.replace(f"# {option}", option)
+    path = tmp_path / "sandbox.yaml"
+    path.write_text(text)
+    project = load(path)
+    groups = [source.layout.group for source in project.ingest.sources]
+    assert project.sample is not None
+    assert set(project.sample.inputs.forecasts) == {"nwp_gdps"} <= set(groups)
+    assert project.sample.inputs.weather_steps == 16 + 8
+
+
 def test_the_train_section_stays_as_it_is_written() -> None:
     network = {"class_path": "firesat_models.TemporalCNN"}
     train = load(shipped("configs/real/bc_c50929.yaml")).train

@@ -184,13 +184,14 @@ def _content(
     height, width = block.region.shape
     made = {}
     for variable in layout.variables:
-        bands = (len(variable.bands),) if variable.bands else ()
-        values = np.full((len(steps), *bands, *block.geobox.shape), np.nan, dtype="float32")
+        inner = variable.inner
+        shape = (len(steps), *inner.values(), *block.geobox.shape)
+        values = np.full(shape, np.nan, dtype="float32")
         inside = values[..., top : top + height, left : left + width]
         for number, step in enumerate(steps):
             if not np.isnat(available[step]):
                 inside[number] = fill(variable.name, step)
-        dims = ("time", *(("band",) if bands else ()), "y", "x")
+        dims = ("time", *inner, "y", "x")
         made[variable.name] = (dims, values)
     return xr.Dataset(made)
 

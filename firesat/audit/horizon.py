@@ -51,6 +51,7 @@ class Horizon:
             late = np.zeros(len(days), dtype=bool) if regime == "hindsight" else ended > chip.time
             if regime == "operational":
                 late |= ~(self._arrived(group, days) <= chip.time)
+                late &= ~self._foretold(days, chip)
             if late.any():
                 self._leaks.add(
                     f"{chip}: band weather/{name} of {days[late][0]} in regime {regime}, step "
@@ -63,6 +64,21 @@ class Horizon:
         step = np.searchsorted(axis, days).clip(max=len(axis) - 1)
         never = np.datetime64("NaT", "s")
         return np.where(axis[step] == days, arrived[step, 0, 0], never)
+
+    def _foretold(self, days: NDArray[np.datetime64], chip: Chip) -> NDArray[np.bool_]:
+        """Whether a run that had arrived by T tells of some days."""
+        told = np.zeros(len(days), dtype=bool)
+        for group in self._inputs.forecasts:
+            if group not in self._evidence.there:
+                continue
+            dates, arrived = self._evidence.arrivals(group)
+            opened = self._evidence.open(group)
+            start = int(opened.attrs["cycle"]) - int(opened.attrs["day_start"]) - 24
+            for lead in opened["lead_time"].values:
+                runs = days - (start + int(lead)) // 24 * _DAY
+                step = np.searchsorted(dates, runs).clip(max=len(dates) - 1)
+                told |= (dates[step] == runs) & (arrived[step, 0, 0] <= chip.time)
+        return told
 
     def check(self) -> Check:
         """Answer.

@@ -12,7 +12,15 @@ Each block is its own shard, hence its own file: two tasks never write into one.
 """
 
 from firesat.cube.arrays import differences
-from firesat.cube.read import cells_of, cube_hash, cube_info, grid_of, groups, open_cube
+from firesat.cube.read import (
+    cells_of,
+    cube_hash,
+    cube_info,
+    grid_of,
+    groups,
+    latitude_of,
+    open_cube,
+)
 from firesat.cube.write import Cube, Written, create_cube, shard_key
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     "differences",
     "grid_of",
     "groups",
+    "latitude_of",
     "open_cube",
     "shard_key",
 ]

@@ -21,7 +21,8 @@ from firesat.window import DAY_START
 INNER_CHUNK = 250  # cells: small enough for a chip, large enough to compress
 NEVER = int(np.iinfo("int64").min)  # the integer that xarray decodes as NaT
 Attrs = dict[str, Any]  # whatever JSON can hold
-_SECONDS = "seconds since 1970-01-01T00:00:00"
+LEAD_WORDS = "from the reference time to the end of the fire day"
+_MOMENTS = {"units": "seconds since 1970-01-01T00:00:00", "calendar": "proleptic_gregorian"}
 
 
 def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
@@ -36,9 +37,15 @@ def record(layout: Layout, times: NDArray[np.datetime64]) -> Attrs:
         "steps": layout.steps,
         "whole_box": layout.whole_box,
         "stream": layout.stream,
-        "variables": {v.name: [v.dtype, v.scale, v.fill, list(v.bands)] for v in layout.variables},
+        "variables": {v.name: _stored(v) for v in layout.variables},
         "times": f"{span} ({hashlib.sha256(days.tobytes()).hexdigest()[:16]})",
     }
+
+
+def _stored(variable: Variable) -> list[Any]:
+    """What must not change of an array; lead times only where there are any."""
+    leads = [list(variable.leads)] if variable.leads else []
+    return [variable.dtype, variable.scale, variable.fill, list(variable.bands), *leads]
 
 
 def check_same(group: str, attrs: Attrs, wanted: Attrs) -> None:
@@ -87,7 +94,7 @@ def group_files(
     root = zarr.create_group(draft.store, zarr_format=3)
     attrs = {**geo_attrs(cells), **layout.attrs, "firesat_layout": record}
     group = root.create_group(layout.group, attributes=attrs)
-    _time_axis(group, times, int(layout.attrs.get("day_start", DAY_START)))
+    _time_axis(group, times, layout)
     coordinates(group, cells)
     tiles = (1, 1) if layout.whole_box else _tile_counts(layout, cells)
     _plain(
@@ -95,7 +102,7 @@ def group_files(
         "available_time",
         np.full((len(times), *tiles), NEVER, dtype="int64"),
         ("time", "tile_y", "tile_x"),
-        {"units": _SECONDS, "calendar": "proleptic_gregorian", "long_name": "available since"},
+        {**_MOMENTS, "long_name": "available since"},
         fill=NEVER,
     )
     for variable in layout.variables:
@@ -123,9 +130,9 @@ def pattern_of(layout: Layout, variable: Variable, cells: GeoBox) -> Pattern:
     sides = cells.shape if layout.whole_box else (cells_per_block(layout),) * 2
     inner = tuple(min(INNER_CHUNK, side) for side in sides)
     outer = tuple(-(-side // n) * n for side, n in zip(sides, inner, strict=True))
-    lead = (layout.steps, *((len(variable.bands),) if variable.bands else ()))
+    first = (layout.steps, *variable.inner.values())
     return Pattern(
-        shard=(*lead, *outer), chunk=(*lead, *inner), variable=variable, codec=layout.codec
+        shard=(*first, *outer), chunk=(*first, *inner), variable=variable, codec=layout.codec
     )
 
 
@@ -135,18 +142,29 @@ def _tile_counts(layout: Layout, cells: GeoBox) -> tuple[int, int]:
     return cells.shape[0] // side, cells.shape[1] // side
 
 
-def _time_axis(group: zarr.Group, times: NDArray[np.datetime64], day_start: int) -> None:
-    """Write time."""
+def _time_axis(group: zarr.Group, times: NDArray[np.datetime64], layout: Layout) -> None:
+    """Write time, and of forecasts the reference times."""
+    day_start = int(layout.attrs.get("day_start", DAY_START))
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    if "cycle" in layout.attrs:
+        _plain(
+            group,
+            "reference_time",
+            seconds + 3600 * int(layout.attrs["cycle"]),
+            ("time",),
+            {**_MOMENTS, "standard_name": "forecast_reference_time"},
+        )
     _plain(
         group,
         "time",
-        times.astype("datetime64[s]").astype(np.int64),
+        seconds,
         ("time",),
         {
-            "units": _SECONDS,
-            "calendar": "proleptic_gregorian",
+            **_MOMENTS,
             "standard_name": "time",
-            "comment": f"fire day: begins at {day_start:02d}:00 UTC of this date",
+            "comment": "date of reference_time"
+            if "cycle" in layout.attrs
+            else f"fire day: begins at {day_start:02d}:00 UTC of this date",
         },
     )
 
@@ -231,14 +249,13 @@ def _plain(
 def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, steps: int) -> None:
     """Make an empty array whose shard is one block."""
     pattern = pattern_of(layout, variable, cells)
-    bands = (len(variable.bands),) if variable.bands else ()
     group.create_array(
         variable.name,
-        shape=(steps, *bands, *cells.shape),
+        shape=(steps, *variable.inner.values(), *cells.shape),
         dtype=variable.dtype,
         chunks=pattern.chunk,
         shards=pattern.shard,
-        dimension_names=["time", *(["band"] if bands else []), "y", "x"],
+        dimension_names=["time", *variable.inner, "y", "x"],
         fill_value=pattern.fill,
         compressors=[
             BloscCodec(cname=pattern.codec, clevel=CODECS[pattern.codec], shuffle="shuffle"),
@@ -253,6 +270,14 @@ def _data(group: zarr.Group, layout: Layout, variable: Variable, cells: GeoBox, 
             np.arange(len(variable.bands), dtype="int32"),
             ("band",),
             {"band_names": list(variable.bands)},
+        )
+    if variable.leads and "lead_time" not in group:
+        _plain(
+            group,
+            "lead_time",
+            np.array(variable.leads, dtype="int32"),
+            ("lead_time",),
+            {"units": "hours", "standard_name": "forecast_period", "long_name": LEAD_WORDS},
         )
 
 

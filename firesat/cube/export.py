@@ -187,7 +187,7 @@ def _make(target: zarr.Group, flat: Flat, name: str) -> Iterator[_Array]:
             shape=(last - first, *lead, *flat.cells.shape),
             dtype=source.dtype,
             chunks=(1, *lead, *(min(CHUNK, n) for n in flat.cells.shape)),
-            dimension_names=[f"{name}_time", *(["band"] if lead else []), "y", "x"],
+            dimension_names=[f"{name}_time", *_inner(dataset[variable], name), "y", "x"],
             fill_value=source.fill_value,
             compressors=zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
             attributes={**attrs, "grid_mapping": "spatial_ref"},
@@ -202,6 +202,12 @@ def _make(target: zarr.Group, flat: Flat, name: str) -> Iterator[_Array]:
             left=round((box.left - own[0]) / flat.resolution),
             repeat=level // flat.resolution,
         )
+
+
+def _inner(variable: xr.DataArray, group: str) -> list[str]:
+    """Names of what lies between time and rows; lead times differ from one forecast to another."""
+    dims = map(str, variable.dims[1:-2])
+    return [f"{group}_{dim}" if dim == "lead_time" else dim for dim in dims]
 
 
 def _axis(target: zarr.Group, dataset: xr.Dataset, name: str, cells: GeoBox) -> None:
@@ -222,6 +228,17 @@ def _axis(target: zarr.Group, dataset: xr.Dataset, name: str, cells: GeoBox) -> 
             attributes=units,
         )
         array[:] = values
+    if "lead_time" in dataset.coords:
+        hours = dataset["lead_time"].values
+        axis = target.create_array(
+            f"{name}_lead_time",
+            shape=hours.shape,
+            dtype="int64",
+            chunks=hours.shape,
+            dimension_names=[f"{name}_lead_time"],
+            attributes={"units": "hours", "standard_name": "forecast_period"},
+        )
+        axis[:] = hours
 
 
 def _over_region(dataset: xr.Dataset, cells: GeoBox) -> NDArray[np.datetime64]:

@@ -13,10 +13,11 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pyproj import Proj
 
 from firesat.cube.hierarchy import NODE, root_of, zarr_store
 from firesat.errors import CubeError
-from firesat.grid import Grid
+from firesat.grid import Grid, crs_of
 from firesat.manifest import Manifest
 from firesat.store import address, exists, in_bucket, store_of
 
@@ -96,7 +97,8 @@ def open_cube(path: Path, group: str, *, packed: bool = False) -> xr.Dataset:
     dataset: xr.Dataset = xr.open_zarr(
         zarr_store(path), group=group, consolidated=False, chunks=None, mask_and_scale=not packed
     )
-    return dataset.set_coords(["available_time", "spatial_ref"])
+    moments = ["reference_time"] if "reference_time" in dataset else []  # of forecasts
+    return dataset.set_coords(["available_time", "spatial_ref", *moments])
 
 
 def cells_of(dataset: xr.Dataset) -> GeoBox:
@@ -114,6 +116,24 @@ def cells_of(dataset: xr.Dataset) -> GeoBox:
     """
     cells: GeoBox = dataset.odc.geobox
     return cells
+
+
+def latitude_of(cells: GeoBox) -> NDArray[np.float64]:
+    """Give the latitudes of cells.
+
+    Parameters
+    ----------
+    cells : GeoBox
+        Of any CRS.
+
+    Returns
+    -------
+    ndarray of float64, shape (Y, X)
+        Degrees north, of their centres.
+    """
+    x, y = np.meshgrid(cells.coordinates["x"].values, cells.coordinates["y"].values)
+    _, latitude = Proj(crs_of(cells).to_wkt())(x, y, inverse=True)
+    return np.asarray(latitude, dtype="float64")
 
 
 def cube_hash(path: Path) -> str:

@@ -193,7 +193,7 @@ def shard_key(block: Block, variable: Variable) -> str:
         Such as "sentinel2/clear/c/12/0/1".
     """
     step, row, column = block.index
-    band = "0/" if variable.bands else ""
+    band = "0/" if variable.inner else ""
     return f"{block.group}/{variable.name}/c/{step}/{band}{row}/{column}"
 
 
@@ -283,8 +283,7 @@ def _whole(variable: Variable, block: Block, layer: xr.Dataset) -> NDArray[Any]:
     """The variable's values, of the block's exact shape."""
     if variable.name not in layer:
         raise CubeError(f"{block.key} comes without {variable.name}: compose() must give it")
-    bands = (len(variable.bands),) if variable.bands else ()
-    wanted = (len(block.times), *bands, *block.geobox.shape)
+    wanted = (len(block.times), *variable.inner.values(), *block.geobox.shape)
     values: NDArray[Any] = layer[variable.name].values
     if values.shape != wanted:
         raise CubeError(

@@ -16,11 +16,13 @@ after more than `LONGEST_GAP` such days they start anew.
 from firesat.fwi.behaviour import bui, dsr, fwi, isi
 from firesat.fwi.days import series, step
 from firesat.fwi.moisture import dc, dmc, ffmc, overwinter_dc
+from firesat.fwi.noon import NOON, from_noon
 from firesat.fwi.season import LONGEST_GAP, Season, SeasonState, fire_season, phases
 from firesat.fwi.state import Codes, Rules, State, skip, start
 
 __all__ = [
     "LONGEST_GAP",
+    "NOON",
     "Codes",
     "Rules",
     "Season",
@@ -32,6 +34,7 @@ __all__ = [
     "dsr",
     "ffmc",
     "fire_season",
+    "from_noon",
     "fwi",
     "isi",
     "overwinter_dc",

@@ -35,6 +35,8 @@ PROVIDERS = {
     "Copernicus archive": "https://eodata.dataspace.copernicus.eu",
     "NASA CMR": "https://cmr.earthdata.nasa.gov/search/health",
     "CWFIS Datamart": "https://cwfis.cfs.nrcan.gc.ca/downloads/nbac/",
+    "MSC Datamart": "https://dd.weather.gc.ca/today/",
+    "ECMWF open data": "https://data.ecmwf.int/forecasts/",
 }
 
 KEYS = {

@@ -96,7 +96,7 @@ class Receipt:
     config : str
         Hash of the settings it was made with.
     reason : str
-        Why it failed.
+        Why it failed, or what the provider does not have of it.
     units : float
         Processing units that the provider counted for it.
 

@@ -38,6 +38,8 @@ class Issue:
         Groups that the forecaster reads and the cube lacks.
     note : str
         What who reads the files must know besides.
+    forecasts : tuple of str
+        Groups of forecast weather that it had, in operation.
     """
 
     day: str
@@ -49,6 +51,7 @@ class Issue:
     version: str
     missing: tuple[str, ...] = ()
     note: str = ""
+    forecasts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

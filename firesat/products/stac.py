@@ -114,6 +114,7 @@ def _properties(issue: Issue, cells: GeoBox, created: datetime) -> dict[str, Any
         "firesat:model": issue.model,
         "firesat:checkpoint": f"{_SHA256}{issue.checkpoint}",
         "firesat:regime": issue.regime,
+        **({"firesat:weather_forecasts": list(issue.forecasts)} if issue.forecasts else {}),
     }
 
 

@@ -20,7 +20,11 @@ def forecast_tags(issue: Issue) -> dict[str, str]:
         the same bytes.
     """
     start, end = issue.valid_time
-    special = {"note": issue.note, "missing_inputs": ", ".join(issue.missing)}
+    special = {
+        "note": issue.note,
+        "missing_inputs": ", ".join(issue.missing),
+        "weather_forecasts": ", ".join(issue.forecasts),
+    }
     return {
         **{name: text for name, text in special.items() if text},
         "reference_time": _iso(start),

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from firesat.samples.inputs import COARSEST
 from firesat.samples.opened import Opened
-from firesat.samples.pieces import Array
+from firesat.samples.outlook import Outlook
+from firesat.samples.pieces import Array, Piece, positions
 from firesat.samples.weather import fill_nearest, to_fine
 
 _DAY = np.timedelta64(1, "D")
@@ -19,10 +20,16 @@ class Atmosphere:
     ----------
     opened : Opened
         The cube over the cells.
+
+    Attributes
+    ----------
+    outlook : Outlook
+        Analysis and forecasts, joined.
     """
 
     def __init__(self, opened: Opened) -> None:
         self._opened, self._inputs = opened, opened.inputs
+        self.outlook = Outlook(opened)
 
     def days(self, day: str) -> Array:
         """Give the weather that the regime allows.
@@ -37,6 +44,8 @@ class Atmosphere:
         ndarray of float32, shape (S, V, y, x)
             1 km cells; oldest day first; NaN where missing or not allowed.
         """
+        if self._inputs.looks_ahead:
+            return self._joined(day)
         layers = [
             *self._days_of("era5_land", self._inputs.weather, day),
             *self._days_of("fire_weather", self._inputs.fire_weather, day),
@@ -51,14 +60,25 @@ class Atmosphere:
         piece = self._opened.piece(group, margin=10_000)
         issue = np.datetime64(day, "D")
         first = issue - self._inputs.weather_days * _DAY
-        steps = _positions(piece.days, first + np.arange(self._inputs.weather_steps) * _DAY)
+        steps = positions(piece.days, first + np.arange(self._inputs.weather_steps) * _DAY)
         if self._inputs.regime == "operational":
             allowed = piece.known(day, self._inputs.window, self._inputs.window.history)
         else:
             allowed = piece.written()
+        return [self._fine(piece.read(v, steps, allowed), piece) for v in variables]
+
+    def _fine(self, coarse: Array, piece: Piece) -> Array:
+        """Coarse cells of a piece as 1 km cells."""
         shape = (self._opened.shape[0] // COARSEST, self._opened.shape[1] // COARSEST)
-        top, left = piece.top / piece.level, piece.left / piece.level
-        return [to_fine(piece.read(v, steps, allowed), top, left, shape) for v in variables]
+        return to_fine(coarse, piece.top / piece.level, piece.left / piece.level, shape)
+
+    def _joined(self, day: str) -> Array:
+        """Analysis and forecasts, (S, V, y, x)."""
+        piece, steps = self.outlook.piece(), self._inputs.weather_steps
+        if piece is None:
+            count = len(self._inputs.names["weather"])
+            return self._opened.nothing(steps, count, coarser=COARSEST)
+        return np.stack([self._fine(c, piece) for c in self.outlook.layers(day)], axis=1)
 
     def index_at(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.datetime64], Array]:
         """Give the Fire Weather Index at some cells, whenever it became available.
@@ -88,11 +108,3 @@ class Atmosphere:
         steps = np.flatnonzero(piece.touched(piece.written()))
         values = fill_nearest(piece.read("fwi", steps, piece.written()))
         return piece.days[steps], values[:, row.astype(np.intp), col.astype(np.intp)]
-
-
-def _positions(axis: NDArray[np.datetime64], wanted: NDArray[np.datetime64]) -> NDArray[np.intp]:
-    """Where days stand on a time axis, -1 where they do not."""
-    if not len(axis):
-        return np.full(len(wanted), -1)
-    place = np.minimum(np.searchsorted(axis, wanted), len(axis) - 1)
-    return np.where(axis[place] == wanted, place, -1)

@@ -74,8 +74,12 @@ class Inputs:
     weather_days : int
         Fire days before T.
     regime : {"protocol", "operational", "hindsight"}
-        Weather without latency up to T; as it was available at T; or of the horizon too. Says
-        nothing of other inputs, which are always as available at T.
+        Weather without latency up to T; as it was available at T, with `forecasts` to the end of
+        the horizon; or the true weather of the horizon too. Says nothing of other inputs, which are
+        always as available at T.
+    forecasts : tuple of str
+        Groups of forecast weather, such as "nwp_gdps", for the regime `operational`: the first that
+        has a day gives it. None = nothing is known of the analysis' delay and of the horizon.
     static : tuple of str
         Variables of `static`.
     fuel_classes : tuple of int
@@ -105,6 +109,7 @@ class Inputs:
     fire_weather: tuple[str, ...] = ("ffmc", "dmc", "dc", "fwi")
     weather_days: int = 16
     regime: Literal["protocol", "operational", "hindsight"] = "protocol"
+    forecasts: tuple[str, ...] = ()
     static: tuple[str, ...] = (
         "elevation",
         "slope",
@@ -179,6 +184,7 @@ class Inputs:
             *dict.fromkeys(modis_group(name) for name in self.modis),
             *(["era5_land"] if self.weather else []),
             *(["fire_weather"] if self.fire_weather else []),
+            *(self.forecasts if self.looks_ahead else []),
             "hotspots",
             "static",
         )
@@ -190,9 +196,21 @@ class Inputs:
         Returns
         -------
         int
-            S: the past ones, and those of the horizon in hindsight.
+            S: the past ones, and those of the horizon in hindsight or with forecasts.
         """
-        return self.weather_days + (self.window.horizon if self.regime == "hindsight" else 0)
+        ahead = self.regime == "hindsight" or self.looks_ahead
+        return self.weather_days + (self.window.horizon if ahead else 0)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether forecast weather is read.
+
+        Returns
+        -------
+        bool
+            In operation, where forecasts are named.
+        """
+        return self.regime == "operational" and bool(self.forecasts)
 
     @property
     def record(self) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Opened:
     def _of_these_days(self, group: str, piece: Piece) -> Piece:
         """Refuse a group whose days are not those of the window."""
         wanted = self.inputs.window.day_start
-        if group in _BY_DAY and piece.day_start != wanted:
+        if group in (*_BY_DAY, *self.inputs.forecasts) and piece.day_start != wanted:
             raise SampleError(
                 f"the days of {group} in {self._path.name} begin at {piece.day_start} UTC, those "
                 f"of the window at {wanted}: ingest with day_start {wanted}, or change "

@@ -143,7 +143,7 @@ class Piece:
 
         Returns
         -------
-        ndarray of float32, shape (n, y, x)
+        ndarray of float32, shape (n, [lead_time,] y, x)
             Physical units; NaN where missing, not allowed, or there is no such step.
 
         Raises
@@ -153,14 +153,38 @@ class Piece:
         """
         if variable not in self.data:
             raise CubeError(f"the cube's groups hold no {variable}: ingest it, or leave it out")
-        out = np.full((len(steps), len(self.tile_y), len(self.tile_x)), np.nan, dtype=np.float32)
+        inner = self.data[variable].shape[1:-2]
+        shape = (len(steps), *inner, len(self.tile_y), len(self.tile_x))
+        out = np.full(shape, np.nan, dtype=np.float32)
         there = np.flatnonzero(steps >= 0)
         if there.size:
             first, last = int(steps[there].min()), int(steps[there].max())
             values = self.data[variable].isel(time=slice(first, last + 1)).values
             seen = self.over_cells(allowed[steps[there]])
+            seen = seen.reshape(len(there), *(1 for _ in inner), *shape[-2:])
             out[there] = np.where(seen, values[steps[there] - first], np.nan)
         return out
+
+
+def positions(axis: NDArray[np.datetime64], wanted: NDArray[np.datetime64]) -> NDArray[np.intp]:
+    """Find days on a time axis.
+
+    Parameters
+    ----------
+    axis : ndarray of datetime64[D]
+        Ascending.
+    wanted : ndarray of datetime64[D], shape (n,)
+        Days.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Positions, -1 where there is no such day.
+    """
+    if not len(axis):
+        return np.full(len(wanted), -1)
+    place = np.minimum(np.searchsorted(axis, wanted), len(axis) - 1)
+    return np.where(axis[place] == wanted, place, -1)
 
 
 def take(group: xr.Dataset, cells: GeoBox, margin: float = 0.0) -> Piece:

@@ -8,15 +8,18 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cdsapi
 import requests
-from ecmwf.datastores.processing import LinkError
+from ecmwf.datastores.processing import LinkError, ProcessingFailedError
 
-from firesat.errors import CredentialsError, LicenceError, ProviderError
+from firesat.errors import CredentialsError, LicenceError, NoDataError, ProviderError
+from firesat.sources._constraints import unmet
 from firesat.sources._door import open_session
 from firesat.sources._download import download
 from firesat.sources._pace import connection
+from firesat.sources._tickets import Ticket, take_up
 from firesat.sources.base import Scene
 from firesat.sources.commons import commons
 from firesat.sources.quotas import Cost
@@ -24,6 +27,7 @@ from firesat.sources.quotas import Cost
 log = logging.getLogger(__name__)
 # Files lie in the stores' own clouds.
 _HOSTS = (".copernicus.eu", ".ecmwf.int", ".copernicus-climate.eu")
+_NOTHING = re.compile(r"NoDataError|no data is available", re.IGNORECASE)
 _LINK = re.compile(r"https?://\S+[^\s.,;)]")
 
 
@@ -49,6 +53,9 @@ class DataStore:
     def retrieve(self, dataset: str, request: dict[str, object], path: Path) -> None:
         """Ask for data and wait for the file.
 
+        The job is remembered beside the file: whoever is stopped while it waits in the store's
+        queue, or while the file comes, takes it up again and queues no other.
+
         Parameters
         ----------
         dataset : str
@@ -64,30 +71,46 @@ class DataStore:
             If no key is found, or the store refuses it.
         LicenceError
             If a licence must be accepted first.
+        NoDataError
+            If the store has nothing for these dates.
         ProviderError
             If the store fails or refuses.
         """
+        ticket = Ticket.beside(path, self.url, dataset, request)
         shared = commons()
         log.info("asking %s for %s", self.url, dataset)
         # One of the store's places is held while the job waits; the worker may do something else.
         with shared.away(), connection(shared), open_session(self.url, _HOSTS, repeat=False) as web:
-            address, size = self._result(web, dataset, request)
+            address, size = self._result(web, ticket)
             download(address, path, base_url=self.url, also=_HOSTS, size=size)
+        ticket.drop()
 
-    def _result(
-        self, web: requests.Session, dataset: str, request: dict[str, object]
-    ) -> tuple[str, int]:
-        """Have the store make a file; its address and size."""
+    def _result(self, web: requests.Session, ticket: Ticket) -> tuple[str, int]:
+        """Have the store make a file, unless it is at it already; its address and size."""
+        client = None
         try:
-            client = self._client(web)
-            found = client.retrieve(dataset, request)
+            client = self._client(web).client
+            found = take_up(client, ticket).get_results()
             return str(found.location), int(found.content_length)
         except requests.HTTPError as error:
-            raise _refused(self.url, dataset, error) from error
+            raise self._not_done(client, ticket, error) from error
+        except ProcessingFailedError as error:
+            ticket.drop()  # it will never be done: the next attempt queues another
+            raise self._failed(ticket.dataset, error) from error
         except (requests.RequestException, RuntimeError, LinkError, OSError) as error:
-            raise self._failed(dataset, error) from error
+            raise self._failed(ticket.dataset, error) from error
         except (KeyError, TypeError, ValueError, AssertionError) as error:  # an odd answer
-            raise self._failed(dataset, error) from error
+            raise self._failed(ticket.dataset, error) from error
+
+    def _not_done(self, client: Any, ticket: Ticket, error: requests.HTTPError) -> Exception:  # noqa: ANN401
+        """The right error for a refusal, of a request or of a job's result."""
+        status = error.response.status_code if error.response is not None else 0
+        if 400 <= status < 500 and status != 429:
+            ticket.drop()
+        if _NOTHING.search(str(error)):
+            return self._failed(ticket.dataset, error)
+        wrong = unmet(client, ticket.dataset, ticket.request) if status == 400 else ""
+        return ProviderError(wrong) if wrong else _refused(self.url, ticket.dataset, error)
 
     def _client(self, web: requests.Session) -> cdsapi.Client:
         """The store's own client."""
@@ -103,8 +126,10 @@ class DataStore:
                 session=web,
             )
 
-    def _failed(self, dataset: str, error: Exception) -> ProviderError:
+    def _failed(self, dataset: str, error: Exception) -> ProviderError | NoDataError:
         """The store did not deliver."""
+        if _NOTHING.search(str(error)):
+            return NoDataError(f"{self.url} has nothing of {dataset} for these dates and this area")
         return ProviderError(
             f"{self.url} failed to deliver {dataset} ({type(error).__name__}: {error}): run the "
             "command again later"

@@ -1,9 +1,11 @@
 """GRIB files: every message of a file, as arrays with times, units and a CRS."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import xarray as xr
@@ -14,7 +16,7 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
-from firesat.sources._grib_message import dissect, messages, unpack
+from firesat.sources._grib_message import dissect, messages, spans, unpack
 from firesat.sources._layers import georeferenced
 
 _Moment = tuple[int, int, int]  # seconds since 1970, ensemble member, level
@@ -41,7 +43,7 @@ class _Quantity:
     level_type: str
     attrs: dict[str, str]
     has_member: bool
-    fields: dict[_Moment, NDArray[np.float64]] = field(default_factory=dict)
+    fields: dict[_Moment, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def read_grib(path: Path) -> xr.Dataset:
@@ -69,15 +71,76 @@ def read_grib(path: Path) -> xr.Dataset:
     SourceError
         If it holds several grids, or one without rows and columns.
     """
+    return _read(messages(path), path)
+
+
+def read_grib_parts(path: Path) -> Iterator[xr.Dataset]:
+    """Read a GRIB file part by part: no more than six hours of it are in memory at once.
+
+    Parameters
+    ----------
+    path : Path
+        As for :func:`read_grib`.
+
+    Yields
+    ------
+    xr.Dataset
+        What :func:`read_grib` would give of the messages that are valid in a quarter of a calendar
+        day, the quarters in order of time.
+
+    Raises
+    ------
+    CorruptFileError, SourceError
+        As :func:`read_grib`, of a part.
+    """
+    parts: dict[int, list[tuple[int, int]]] = {}
+    with path.open("rb") as file:
+        for start, end in spans(path):
+            file.seek(start)
+            with _named(path):
+                quarter = _valid(file.read(end - start)) // (6 * 3600)
+            parts.setdefault(quarter, []).append((start, end))
+        for _, places in sorted(parts.items()):
+            yield _read(_messages_at(file, places), path)
+
+
+def _messages_at(file: BinaryIO, places: list[tuple[int, int]]) -> Iterator[bytes]:
+    """Messages of an open file."""
+    for start, end in places:
+        file.seek(start)
+        yield file.read(end - start)
+
+
+def _valid(message: bytes) -> int:
+    """When a message is valid, seconds since 1970."""
+    import eccodes
+
+    handle = eccodes.codes_new_from_message(message)
+    try:
+        keys = partial(eccodes.codes_get, handle)
+        return _seconds(keys("validityDate"), keys("validityTime"))
+    finally:
+        eccodes.codes_release(handle)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in which ecCodes finds something damaged."""
+    try:
+        yield
+    except _eccodes_error() as error:
+        raise CorruptFileError(
+            f"{path} is a damaged GRIB file ({error}): delete it and run the command again"
+        ) from error
+
+
+def _read(content: Iterable[bytes], path: Path) -> xr.Dataset:
+    """Messages as arrays."""
     file = _File(path.name)
-    for message in messages(path):
+    for message in content:
         if not file.add_known(message):
-            try:
+            with _named(path):
                 file.add(message)
-            except _eccodes_error() as error:
-                raise CorruptFileError(
-                    f"{path} is a damaged GRIB file ({error}): delete it and run the command again"
-                ) from error
     if len(file.grids) != 1:
         raise SourceError(f"{path} holds {len(file.grids)} grids: split it by grid, one file each")
     grid = next(iter(file.grids.values()))
@@ -125,7 +188,7 @@ class _File:
         if values is None:
             return False
         key = packed.reference + recipe.step, recipe.member, recipe.level
-        recipe.quantity.fields[key] = values
+        recipe.quantity.fields[key] = values.astype("float32")
         return True
 
     def add(self, message: bytes) -> None:
@@ -156,7 +219,7 @@ class _File:
         values[values == _MISSING] = np.nan
         member = keys("number") if quantity.has_member else 0
         when, level = _seconds(keys("validityDate"), keys("validityTime")), keys("level")
-        quantity.fields[when, member, level] = values
+        quantity.fields[when, member, level] = values.astype("float32")
         packed = dissect(message)
         if packed is not None and _agree(unpack(packed, len(values)), values):
             self.recipes[packed.skeleton] = _Recipe(
@@ -176,14 +239,12 @@ def _describe(handle: int, keys: Keys) -> _Quantity:
     name = str(keys("cfVarName"))
     if name == "unknown":
         name = "p" + "_".join(str(keys(key)) for key in _KIND_KEYS[keys("edition")][:3])
-    attrs = {"units": _udunits(str(keys("units"))), "long_name": str(keys("name"))}
+    attrs = {
+        "units": str(keys("units")).replace("**", ""),  # ECMWF's m s**-1 in the spelling of CF
+        "long_name": str(keys("name")),
+    }
     has_member = bool(eccodes.codes_is_defined(handle, "number"))
     return _Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
-
-
-def _udunits(units: str) -> str:
-    """ECMWF's ``m s**-1`` in the spelling of CF."""
-    return units.replace("**", "")
 
 
 def _seconds(date: int, time: int) -> int:

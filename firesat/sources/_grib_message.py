@@ -67,6 +67,30 @@ def messages(path: Path) -> Iterator[bytes]:
     CorruptFileError
         If it holds anything else, or ends within a message.
     """
+    with path.open("rb") as file:
+        for start, end in spans(path):
+            file.seek(start)
+            yield file.read(end - start)
+
+
+def spans(path: Path) -> Iterator[tuple[int, int]]:
+    """Find where the messages of a file lie.
+
+    Parameters
+    ----------
+    path : Path
+        A GRIB file.
+
+    Yields
+    ------
+    tuple of int
+        First byte of a message, and the one after its last.
+
+    Raises
+    ------
+    CorruptFileError
+        If it holds anything else, or ends within a message.
+    """
     if path.stat().st_size == 0:
         raise _damaged(path, "it is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -76,7 +100,7 @@ def messages(path: Path) -> Iterator[bytes]:
             end = start + _length(data, start, path)
             if data[end - 4 : end] != b"7777":
                 raise _damaged(path, f"the message at byte {start} has no end")
-            yield data[start:end]
+            yield start, end
         _check_padding(data[end:], path, end)
         if end == 0:
             raise _damaged(path, "it holds no message")

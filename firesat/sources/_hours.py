@@ -1,6 +1,6 @@
 """Hourly weather fields, found by their moment and reduced to days."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from firesat.sources._weather import (
     open_weather,
     relative_humidity,
     vapour_pressure,
+    weather_parts,
 )
 
 Moments = NDArray[np.datetime64]
@@ -87,7 +88,35 @@ def read_hours(path: Path) -> xr.Dataset:
     SourceError
         If it holds none of these quantities.
     """
-    raw = open_weather(path)
+    return _wanted(open_weather(path), path)
+
+
+def read_parts(path: Path) -> Iterator[xr.Dataset]:
+    """Read the quantities wanted part by part.
+
+    Parameters
+    ----------
+    path : Path
+        As for :func:`read_hours`; what is not GRIB comes in one piece.
+
+    Yields
+    ------
+    xr.Dataset
+        Six hours, in order of time.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file is damaged.
+    SourceError
+        If it holds none of these quantities.
+    """
+    for raw in weather_parts(path):
+        yield _wanted(raw, path)
+
+
+def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
+    """What is wanted of what a service delivered."""
     fields = dict(hourly(raw))
     if not fields:
         raise SourceError(
@@ -169,50 +198,6 @@ class HourTable:
             if place is not None and name in self.scenes[place[0]]:
                 fields[step] = self.scenes[place[0]][name].values[place[1]]
         return fields
-
-    def mean(self, name: str, within: Sequence[Moments]) -> Field:
-        """Average over the hours of each day.
-
-        Parameters
-        ----------
-        name : str
-            A variable of the scenes.
-        within : sequence of ndarray of datetime64
-            The hours of a day, each for all days.
-
-        Returns
-        -------
-        ndarray of float32, shape (T, Y, X)
-            NaN where an hour is missing.
-        """
-        total = np.zeros((len(within[0]), *self.shape), dtype="float64")
-        for moments in within:
-            total += self.at(name, moments)
-        return (total / len(within)).astype("float32")
-
-    def extreme(
-        self, name: str, within: Sequence[Moments], of: Callable[[Field, Field], Field]
-    ) -> Field:
-        """Find the largest or smallest value among the hours of each day.
-
-        Parameters
-        ----------
-        name : str
-            A variable of the scenes.
-        within : sequence of ndarray of datetime64
-            The hours of a day, each for all days.
-        of : callable
-            ``np.maximum`` or ``np.minimum``.
-
-        Returns
-        -------
-        ndarray of float32, shape (T, Y, X)
-            NaN where an hour is missing.
-        """
-        found = self.at(name, within[0])
-        for moments in within[1:]:
-            found = of(found, self.at(name, moments))
-        return found
 
     def rain(self, days: Moments, hour: int) -> Field:
         """Sum the rain of the 24 h that end at an hour of some days.

@@ -48,7 +48,7 @@ def checked(response: requests.Response, denied: str = "") -> requests.Response:
     return response
 
 
-def get_text(url: str, base_url: str = "") -> str:
+def get_text(url: str, base_url: str = "", *, absent: bool = False) -> str:
     """Read a page.
 
     Parameters
@@ -57,11 +57,13 @@ def get_text(url: str, base_url: str = "") -> str:
         Its address.
     base_url : str
         Root of the provider's addresses; default `url`.
+    absent : bool
+        Whether there may be no such page.
 
     Returns
     -------
     str
-        Its text.
+        Its text; "" where there may be no such page, and there is none.
 
     Raises
     ------
@@ -70,23 +72,29 @@ def get_text(url: str, base_url: str = "") -> str:
     """
     try:
         with connection(commons()), open_session(base_url or url) as session:
-            return checked(session.get(url)).text
+            response = session.get(url)
+            if absent and response.status_code in (404, 410):
+                return ""
+            return checked(response).text
     except requests.RequestException as error:
         raise silent(url, error) from error
 
 
-def list_links(url: str) -> list[str]:
+def list_links(url: str, *, absent: bool = False) -> list[str]:
     """List what an index page of a web server links to.
 
     Parameters
     ----------
     url : str
         Address of a folder.
+    absent : bool
+        Whether there may be no such folder.
 
     Returns
     -------
     list of str
-        Absolute addresses on the same server, sorted.
+        Absolute addresses on the same server, sorted; none where there may be no such folder, and
+        there is none.
 
     Raises
     ------
@@ -94,7 +102,7 @@ def list_links(url: str) -> list[str]:
         If the provider refuses or stays silent.
     """
     base = url.rstrip("/") + "/"
-    links = {urljoin(base, link) for link in _HREF.findall(get_text(base))}
+    links = {urljoin(base, link) for link in _HREF.findall(get_text(base, absent=absent))}
     return sorted(link for link in links if urlsplit(link)[:2] == urlsplit(base)[:2])
 
 

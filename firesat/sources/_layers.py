@@ -95,6 +95,29 @@ def by_month(days: NDArray[np.datetime64]) -> Iterator[list[np.datetime64]]:
         yield list(month)
 
 
+def by_job(days: NDArray[np.datetime64], fields_per_day: int) -> Iterator[list[np.datetime64]]:
+    """Group days into the jobs of a data store: of one calendar month, and no more than it takes.
+
+    Parameters
+    ----------
+    days : ndarray of datetime64[D]
+        Ascending.
+    fields_per_day : int
+        What a day costs: variables times hours.
+
+    Yields
+    ------
+    list of np.datetime64
+        Days of one job; at least one.
+    """
+    limit = commons().quota.fields_per_job
+    most = 31 if math.isinf(limit) else max(1, int(limit // fields_per_day))
+    for month in by_month(days):
+        parts = -(-len(month) // most)  # as even as can be
+        size = -(-len(month) // parts)
+        yield from (month[first : first + size] for first in range(0, len(month), size))
+
+
 def bounds_in(region: GeoBox, crs: str) -> Bounds:
     """Give the box around cells in another CRS.
 
@@ -176,7 +199,10 @@ def empty(block: Block, bands: int = 0) -> NDArray[np.float32]:
 
 
 def layer(
-    arrays: Mapping[str, NDArray[np.float32]], block: Block, available: NDArray[np.datetime64]
+    arrays: Mapping[str, NDArray[np.float32]],
+    block: Block,
+    available: NDArray[np.datetime64],
+    inner: str = "band",
 ) -> xr.Dataset:
     """Dress a block's arrays.
 
@@ -188,11 +214,13 @@ def layer(
         The piece they fill.
     available : ndarray of datetime64, shape (T,)
         When each time step became available; NaT where there is nothing.
+    inner : str
+        Name of the axis B.
 
     Returns
     -------
     xr.Dataset
-        Dims ``(time, [band,] y, x)`` with coordinate ``available_time (time)``.
+        Dims ``(time, [inner,] y, x)`` with coordinate ``available_time (time)``.
     """
     rows, columns = inside(block)
     variables: dict[str, tuple[tuple[str, ...], NDArray[np.float32]]] = {}
@@ -201,7 +229,7 @@ def layer(
         values[..., rows.stop :, :] = np.nan
         values[..., :, : columns.start] = np.nan
         values[..., :, columns.stop :] = np.nan
-        middle = ("band",) if values.ndim == 4 else ()
+        middle = (inner,) if values.ndim == 4 else ()
         variables[name] = (("time", *middle, "y", "x"), values)
     times = np.array(block.times, dtype="datetime64[s]")
     coords = {

@@ -33,7 +33,8 @@ _WANTED = {
     "rh": "%", "tp": "m", "sd": "m", "swvl1": "m3 m-3",
 }  # fmt: skip
 _FLUX = ("kg m-2 s-1", "kg m**-2 s**-1")
-_UNUSED = ("number", "expver", "surface", "step")
+_UNUSED = ("number", "surface", "step")
+FINAL, PRELIMINARY = 1, 5  # ERA5's expver: consolidated, and as first published (ERA5T)
 
 
 def read_netcdf(path: Path) -> xr.Dataset:
@@ -50,6 +51,8 @@ def read_netcdf(path: Path) -> xr.Dataset:
         float32 variables under ECMWF's short names (``t2m``, ``tp``, ...) in ``K``, ``m s-1``,
         ``%`` and ``m`` of water; a precipitation flux becomes the water of one time step. Dims
         ``(time, y, x)``, north up, longitudes from -180, with a CRS; places keep the file's dims.
+        Where the file tells consolidated from preliminary values, each step has the former if it
+        is there, and a coordinate ``expver (time)`` says which: 1 consolidated, 5 preliminary.
 
     Raises
     ------
@@ -69,9 +72,34 @@ def read_netcdf(path: Path) -> xr.Dataset:
     if "time" not in dataset.coords or dataset["time"].dtype.kind != "M":
         raise CorruptFileError(f"{path} has no time axis of the Gregorian calendar: convert it")
     dataset = dataset.drop_vars([name for name in _UNUSED if name in dataset.variables])
+    dataset = _versions_merged(dataset)
     kept = [name for name in dataset.data_vars if "time" in dataset[name].dims]
     dataset = dataset[kept].assign({name: _converted(dataset[name], path) for name in kept})
     return _on_grid(dataset)
+
+
+def _versions_merged(dataset: xr.Dataset) -> xr.Dataset:
+    """One value for each step of a file that mixes consolidated and preliminary ones."""
+    if "expver" not in dataset.variables:
+        return dataset
+    if "expver" not in dataset.dims:
+        versions = dataset["expver"].astype(str).str.strip().astype("int64")
+        plain = dataset.drop_vars("expver")
+        return plain.assign_coords(expver=versions) if versions.dims == ("time",) else plain
+    numbered = dataset.assign_coords(expver=dataset["expver"].astype(str).astype("int64"))
+    final, first = (_version(numbered, number) for number in (FINAL, PRELIMINARY))
+    merged = final.combine_first(first)
+    dims = [dim for dim in numbered.dims if dim not in ("time", "expver")]
+    names = [name for name in final.data_vars if "time" in final[name].dims]
+    there = final[names].to_array().notnull().any(["variable", *dims])
+    versions = PRELIMINARY + (FINAL - PRELIMINARY) * there.astype("int64")
+    return merged.assign_coords(expver=versions)
+
+
+def _version(dataset: xr.Dataset, number: int) -> xr.Dataset:
+    """A version of all values; NaN where the file has none of it."""
+    whole: xr.Dataset = dataset.reindex(expver=[number]).isel(expver=0, drop=True)
+    return whole
 
 
 def _converted(variable: xr.DataArray, path: Path) -> xr.DataArray:
@@ -92,7 +120,7 @@ def _converted(variable: xr.DataArray, path: Path) -> xr.DataArray:
 
 def _seconds_per_step(variable: xr.DataArray) -> float:
     """Length of a time step."""
-    steps = np.diff(variable["time"].values).astype("timedelta64[s]").astype("float64")
+    steps = np.diff(np.unique(variable["time"].values)).astype("timedelta64[s]").astype("float64")
     return float(np.median(steps)) if steps.size else 86_400.0
 
 

@@ -1,5 +1,7 @@
 """Weather files by what they are, and the physics of moisture and wind."""
 
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from firesat.errors import CorruptFileError
-from firesat.sources._grib import read_grib
+from firesat.sources._grib import read_grib, read_grib_parts
 from firesat.sources._netcdf import read_netcdf
 from firesat.sources._zips import extract, members
 
@@ -46,6 +48,32 @@ def open_weather(path: Path) -> xr.Dataset:
         f"{path} is neither GRIB, NetCDF nor zip; it starts with {start!r}: delete it and run the "
         "command again"
     )
+
+
+def weather_parts(path: Path) -> Iterator[xr.Dataset]:
+    """Read a weather file part by part, as far as its format allows.
+
+    Parameters
+    ----------
+    path : Path
+        As for :func:`open_weather`.
+
+    Yields
+    ------
+    xr.Dataset
+        GRIB: the messages of six hours, in order of time; other files whole.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is neither, or damaged.
+    """
+    with path.open("rb") as file:
+        grib = file.read(4) == b"GRIB"
+    if grib:
+        yield from read_grib_parts(path)
+    else:
+        yield open_weather(path)
 
 
 def _open_zip(path: Path) -> xr.Dataset:
@@ -119,6 +147,16 @@ def fill_sea(field: Field) -> Field:
     sea = np.isnan(flat).all(axis=0)
     if not sea.any() or sea.all():
         return field
-    rows, columns = distance_transform_edt(sea, return_distances=False, return_indices=True)
-    filled: Field = flat[:, rows, columns].reshape(field.shape)
+    rows, columns = _nearest_land(np.packbits(sea).tobytes(), *sea.shape)
+    filled: Field = field.copy()
+    filled[..., sea] = field[..., rows, columns]
     return filled
+
+
+@lru_cache(maxsize=4)  # a file's quantities and days lie over the same sea
+def _nearest_land(packed: bytes, height: int, width: int) -> tuple[NDArray[np.intp], ...]:
+    """Row and column of the land nearest to each point of the sea."""
+    count = height * width
+    sea = np.unpackbits(np.frombuffer(packed, "uint8"), count=count).reshape(height, width) > 0
+    nearest = distance_transform_edt(sea, return_distances=False, return_indices=True)
+    return tuple(axis[sea] for axis in nearest)

@@ -3,10 +3,10 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -58,7 +58,8 @@ class Source(Protocol):
         Returns
         -------
         str
-            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static"; "" = local files.
+            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static";
+            "" = local files.
         """
         ...
 
@@ -193,6 +194,29 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class InParts(Source, Protocol):
+    """A source whose files are too large for memory: read part by part, composed as they come.
+
+    Its `compose` walks over the scenes once and keeps none, so that it can be given an iterable.
+    """
+
+    def parts(self, path: Path) -> Iterator[xr.Dataset]:
+        """Read a file part by part.
+
+        Parameters
+        ----------
+        path : Path
+            A result of `fetch`.
+
+        Yields
+        ------
+        xr.Dataset
+            As `read` gives them.
+        """
+        ...
+
+
 _LONGEST = 180  # characters of a file name; locks and parts add some
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
 
@@ -252,10 +276,7 @@ def _once(cache: Path, path: Path, name: str, download: Callable[[Path], None]) 
 
 
 def _safe_name(name: str) -> str:
-    """A file name that cannot leave its folder, nor exceed the file system's limit.
-
-    Whatever had to be changed is told apart by a digest of the whole.
-    """
+    """A file name that cannot leave its folder, nor be too long; a digest tells changes apart."""
     safe = _UNSAFE.sub("_", name).lstrip(".")
     if safe == name and 0 < len(safe) <= _LONGEST:
         return safe

@@ -4,7 +4,7 @@ Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour b
 anything is averaged or resampled.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from firesat.blocks import Block, Layout, Variable, beside
 from firesat.errors import ConfigError
 from firesat.sources._cads import DataStore, cost_of, find_key
-from firesat.sources._era5_names import AT_NOON, BANDS, BASIS, MEANS, REQUESTED
-from firesat.sources._hours import HourTable, later, noon_hour, read_hours
+from firesat.sources._daily import DayTable
+from firesat.sources._era5_names import BANDS, BASIS, REQUESTED
+from firesat.sources._hours import noon_hour, read_hours, read_parts
 from firesat.sources._layers import (
     NEVER,
-    by_month,
+    by_job,
     degrees_around,
     end_of_fire_day,
     hours,
@@ -155,7 +156,7 @@ class Era5Land:
         return cost_of(scenes, 0.1, BASIS)
 
     def search(self, block: Block) -> list[Scene]:
-        """List the requests that a block needs: one per calendar month, of its days only.
+        """List the requests that a block needs: of one calendar month and its days each.
 
         Parameters
         ----------
@@ -172,7 +173,8 @@ class Era5Land:
         around = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
         needed = published(around, self.latency_hours)
         box = degrees_around(block.region, margin=_MARGIN, step=0.1)
-        return [self._scene(month, box, block) for month in by_month(needed)]
+        fields = len(REQUESTED) * len(self.hours)
+        return [self._scene(some, box, block) for some in by_job(needed, fields)]
 
     def _scene(
         self, days: list[np.datetime64], box: tuple[float, float, float, float], block: Block
@@ -181,7 +183,9 @@ class Era5Land:
         year, number, first = str(days[0]).split("-")
         numbers = [str(day)[8:] for day in days]
         west, south, east, north = box
-        end = min(days[-1] + _DAY, latest(self._end(day) for day in block.times))
+        end = min(
+            days[-1] + _DAY, latest(end_of_fire_day(day, self.day_start) for day in block.times)
+        )
         return Scene(
             id=f"{self.dataset}-{year}-{number}-{first}-{numbers[-1]}"
             f"-n{north:g}w{west:g}s{south:g}e{east:g}-{len(numbers)}x{len(self.hours)}"
@@ -254,13 +258,28 @@ class Era5Land:
         """
         return read_hours(path)
 
+    def parts(self, path: Path) -> Iterator[xr.Dataset]:
+        """Read the hours of a month part by part, so that a country's fit into memory.
+
+        Parameters
+        ----------
+        path : Path
+            As for :meth:`read`.
+
+        Yields
+        ------
+        xr.Dataset
+            What :meth:`read` would give, six hours after the other where it is GRIB.
+        """
+        return read_parts(path)
+
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn hours into the daily values of fire days.
 
         Parameters
         ----------
         scenes : sequence of (Scene, xr.Dataset)
-            Hours, aligned to the block's cells.
+            Hours, aligned to the block's cells; walked over once.
         block : Block
             32 days of the box.
 
@@ -269,26 +288,13 @@ class Era5Land:
         xr.Dataset
             The 14 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
         """
-        table = HourTable.join([dataset for _, dataset in scenes], block.geobox.shape)
         days = np.array(block.times, dtype="datetime64[D]")
-        start = self.day_start
-        steps = [step for step in range(24) if (start + step) % 24 in self.hours]
-        within = [later(days, start + step) for step in steps]
-        arrays = {name: table.mean(name, within) for name in MEANS}
-        arrays["t2m_max"] = table.extreme("t2m", within, np.maximum)
-        arrays["t2m_min"] = table.extreme("t2m", within, np.minimum)
-        arrays["tp"] = table.rain(later(days, 24), start)
         noon = self.noon_hour or noon_hour(block.region, self.hours)
-        for name in AT_NOON:
-            arrays[f"{name}_noon"] = table.at(name, later(days, noon))
-        arrays["tp_noon"] = table.rain(days, noon)
+        table = DayTable(days, block.geobox.shape, self.hours, self.day_start, noon)
+        arrays = table.take(dataset for _, dataset in scenes)
         whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
         available = [
-            self._end(day) + hours(self.latency_hours) if there else NEVER
+            end_of_fire_day(day, self.day_start) + hours(self.latency_hours) if there else NEVER
             for day, there in zip(days, whole, strict=True)
         ]
         return layer(arrays, block, np.array(available))
-
-    def _end(self, day: np.datetime64) -> np.datetime64:
-        """When a day ends."""
-        return end_of_fire_day(day, self.day_start)

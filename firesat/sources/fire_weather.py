@@ -15,7 +15,7 @@ from firesat.errors import SourceError
 from firesat.sources._cads import DataStore, cost_of, find_key
 from firesat.sources._layers import (
     NEVER,
-    by_month,
+    by_job,
     degrees_around,
     empty,
     hours,
@@ -158,7 +158,7 @@ class CemsFireWeather:
         return cost_of(scenes, float(self.grid.partition("/")[0] or 0.25), _BASIS)
 
     def search(self, block: Block) -> list[Scene]:
-        """List the requests that a block needs: one per calendar month, of its days only.
+        """List the requests that a block needs: of one calendar month and its days each.
 
         Parameters
         ----------
@@ -172,7 +172,8 @@ class CemsFireWeather:
         """
         west, south, east, north = degrees_around(block.region, margin=_MARGIN, step=0.25)
         days = published(np.array(block.times, dtype="datetime64[D]"), self.latency_hours)
-        return [self._scene(month, [north, west, south, east]) for month in by_month(days)]
+        area = [north, west, south, east]
+        return [self._scene(some, area) for some in by_job(days, len(self.variables))]
 
     def _scene(self, days: list[np.datetime64], area: list[float]) -> Scene:
         """One request."""

@@ -140,9 +140,14 @@ QUOTAS: Mapping[str, Quota] = {
         bytes_per_second=80e6,
         basis=f"{_CDSE}: 4 connections of 20 MB/s",
     ),
-    "cds": _STORE,
+    # The store's own limit on a request for ERA5-Land by hours.
+    "cds": replace(_STORE, fields_per_job=12_000),
     # Measured in September 2026: variables times days, whatever the area.
     "ewds": replace(_STORE, fields_per_job=3720),
+    "eccc": Quota(
+        basis="assumed: 4 connections, 10 MB/s; eccc-msc.github.io/open-data asks for few"
+    ),
+    "ecmwf": Quota(basis="assumed: 4 connections, 10 MB/s; ECMWF allows all users 500 in all"),
     "nrcan": Quota(connections=2, basis="assumed: 2 connections, 10 MB/s; no limit is stated"),
 }
 """Allowances by provider; who is not named has those of `Quota` itself."""

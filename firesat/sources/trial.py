@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from firesat.errors import CorruptFileError, FiresatError
+from firesat.sources.base import InParts
 
 RISKY = (b"\x0e\x03\x13\x01", b"GRIB", b"\x89HDF", b"CDF", b"PK")
 """First bytes of HDF4, GRIB, HDF5, classic NetCDF, and of archives that hold one of these."""
@@ -63,6 +64,20 @@ def try_first(read: Read, path: Path) -> None:
             f"{path}: reading its {size} bytes takes over {_allowance(size) >> 30} GiB: delete it "
             "and run the command again"
         )
+
+
+def read_through(source: InParts, path: Path) -> None:
+    """Read a file part by part, and keep nothing.
+
+    Parameters
+    ----------
+    source : InParts
+        A source that reads so.
+    path : Path
+        A local file.
+    """
+    for _ in source.parts(path):
+        pass
 
 
 def _allowance(size: int) -> int:

@@ -169,12 +169,26 @@ def test_a_plan_that_exceeds_the_budget_is_refused_with_figure_and_field(tmp_pat
 def test_a_job_that_the_store_would_refuse_is_refused_here(tmp_path: Path) -> None:
     project = project_of(
         tmp_path, CemsFireWeather(), start="2023-07-01", end="2023-07-31",
-        quotas={"ewds": {"fields_per_job": 100}},
+        quotas={"ewds": {"fields_per_job": 5}},
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CDSAPI_KEY", "some-key")
-        with pytest.raises(ConfigError, match="a job of 186 fields exceeds"):
+        with pytest.raises(ConfigError, match="a job of 6 fields exceeds"):  # a day's: no fewer
             preflight(project, plan(project))
+
+
+def test_a_month_is_cut_into_jobs_that_the_store_takes(tmp_path: Path) -> None:
+    def jobs(limit: int) -> tuple[int, int, int]:
+        project = project_of(
+            tmp_path, CemsFireWeather(), start="2023-07-01", end="2023-07-31",
+            quotas={"ewds": {"fields_per_job": limit}},
+        )  # fmt: skip
+        (row,) = (each.summary for each in plan(project))
+        return int(row["jobs"]), int(row["largest_job"]), int(row["fields"])
+
+    assert jobs(186) == (1, 186, 186)  # six codes of 31 days
+    assert jobs(100) == (2, 96, 186)  # 16 and 15 days
+    assert jobs(50) == (4, 48, 186)
 
 
 def test_providers_are_asked_side_by_side_and_share_their_quota(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_members_and_levels_become_dims(real_data: Path) -> None:
 
 
 def test_a_file_without_land_weather_is_refused_by_era5_land(real_data: Path) -> None:
-    with pytest.raises(SourceError, match="holds z, t, none of ERA5-Land's"):
+    with pytest.raises(SourceError, match="holds z, t, none of t2m, skt"):
         Era5Land().read(real_data / MEMBERS)
 
 

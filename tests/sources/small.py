@@ -61,6 +61,17 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
         moments = (moments[:, None] + np.arange(0, 24, 3).astype("timedelta64[h]")).ravel()
         names = dict.fromkeys(("t2m", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd"), 1.0)
         return [(scene(block, end, latency), _fields(block, names, moments))]
+    if group.startswith("nwp_"):
+        leads = range(int(max(source.layout.variables[0].leads)) + 1)
+        names = dict.fromkeys(("t2m", "rh", "vp", "ws", "tp"), 1.0)
+        begun = day.astype("datetime64[s]")
+        return [
+            (
+                scene(block, begun + hours(lead), latency),
+                _fields(block, names, begun + hours(lead) + np.zeros(1, "timedelta64[s]")),
+            )
+            for lead in leads
+        ]
     if group == "cems_fire_weather":
         names = {each.name: 10.0 for each in source.layout.variables}
         noons = np.array(block.times, dtype="datetime64[h]") + np.timedelta64(12, "h")
@@ -110,6 +121,8 @@ def source_end(source: Source, block: Block) -> np.datetime64:
         return last.astype("datetime64[s]") + hours(21)
     if group == "nbac":
         return np.datetime64(f"{str(last)[:4]}-10-01", "s")
+    if group.startswith("nwp_"):  # a run is known once it is out, days before what it tells of
+        return last.astype("datetime64[s]")
     if group == "static":
         return last.astype("datetime64[s]")
     return end_of_fire_day(last)

@@ -17,7 +17,9 @@ from tests.sources.build import build_source
 from tests.sources.small import DAYS, GRID, ONE, first_block, made_scenes, source_end
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs/sources").glob("*.yaml"))
-PROVIDERS = {"sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static"}
+PROVIDERS = {
+    "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static",
+}  # fmt: skip
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem, scope="module")

@@ -7,22 +7,16 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
-from pyproj import Proj
 
 from firesat import fwi
 from firesat.blocks import Block, Layout, Variable
-from firesat.cube import Cube, cells_of, open_cube
-from firesat.grid import crs_of
+from firesat.cube import Cube, cells_of, latitude_of, open_cube
 from firesat.jobs.derive.recipe import Made, Recipe, where
 from firesat.manifest import Receipt
 
 INPUT = "era5_land"
-NOON = ("t2m_noon", "rh_noon", "ws_noon", "tp_noon")
 CODES = tuple(field.name for field in fields(fwi.Codes))
 STEPS = 32  # days in a block
-KELVIN = 273.15
-KM_PER_HOUR = 3.6  # in one metre per second
 _DAY = np.timedelta64(1, "D")
 Floats = NDArray[np.float64]
 
@@ -64,7 +58,7 @@ def _make(cube: Cube, blocks: Sequence[Block]) -> Iterator[Made]:
     if not blocks:
         return
     weather = open_cube(cube.path, INPUT)
-    latitude = _latitude(cells_of(weather))
+    latitude = latitude_of(cells_of(weather))
     state, before = fwi.start(latitude.shape), None
     wanted = {block.index[0]: block for block in blocks}
     for number in range(max(wanted) + 1):
@@ -89,16 +83,8 @@ def _carry(
     for steps in np.split(np.arange(len(days)), jumps):
         run, first = days[steps], days[steps[0]]
         state = fwi.skip(state, 0 if before is None else int((first - before) / _DAY) - 1)
-        t, rh, ws, tp = (part[name].values[steps].astype("float64") for name in NOON)
-        codes, state = fwi.series(
-            state,
-            temp=t - KELVIN,
-            rh=rh,
-            ws=ws * KM_PER_HOUR,
-            prec=tp,
-            month=run.astype("datetime64[M]").astype(np.int64) % 12 + 1,
-            latitude=latitude,
-        )
+        noon = {name: part[name].values[steps] for name in fwi.NOON}
+        codes, state = fwi.from_noon(state, noon, run, latitude)
         for name in CODES:
             made[name].append(getattr(codes, name))
         before = run[-1]
@@ -112,13 +98,6 @@ def _layer(codes: Mapping[str, Floats], part: xr.Dataset) -> xr.Dataset:
         {name: (("time", "y", "x"), values) for name, values in codes.items()},
         coords={"available_time": ("time", known)},
     )
-
-
-def _latitude(cells: GeoBox) -> Floats:
-    """Degrees north of the cells' centres."""
-    x, y = np.meshgrid(cells.coordinates["x"].values, cells.coordinates["y"].values)
-    _, latitude = Proj(crs_of(cells).to_wkt())(x, y, inverse=True)
-    return np.asarray(latitude, dtype="float64")
 
 
 FIRE_WEATHER = Recipe(

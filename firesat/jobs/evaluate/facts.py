@@ -33,8 +33,10 @@ def facts_of(
         Plain values.
     """
     first, window = scored[0].tags, scored[0].window
+    ahead = first.get("weather_forecasts", "")
     return {
         "regime": first["regime"],
+        **({"weather_forecasts": ahead} if ahead else {}),
         "negatives": "full map",
         "headline_cells": "at risk, burnable, label known",
         "level": settings.level,

@@ -18,7 +18,7 @@ from firesat.raster import open_raster
 from firesat.window import Period, Window, all_days
 
 BANDS = ("p_fire", "p_growth", "p_new")
-_SAME = ("regime", "horizon", "model", "checkpoint_sha256")
+_SAME = ("regime", "weather_forecasts", "horizon", "model", "checkpoint_sha256")
 _NEVER = (State.CANNOT_BURN, State.ALREADY_BURNT, State.SNOW_COVERED)
 
 Probabilities = NDArray[np.float32]

@@ -167,9 +167,13 @@ class Record:
         return bool(len(self._fwi_steps(day)[0]))
 
     def _fwi(self, day: str) -> Floats:
-        """The latest index that the regime allows; in hindsight the mean of the window."""
-        chosen, allowed = self._fwi_steps(day)
-        values = fill_nearest(self._weather.read("fwi", chosen, allowed))
+        """The latest index that the regime allows; with weather of the window, its mean."""
+        if self._inputs.looks_ahead:
+            ahead = self._region.atmosphere.outlook.codes(day)["fwi"]
+            values = fill_nearest(ahead[-self._inputs.window.horizon :])
+        else:
+            chosen, allowed = self._fwi_steps(day)
+            values = fill_nearest(self._weather.read("fwi", chosen, allowed))
         if not len(values) or np.isnan(values).any():
             raise CubeError(f"the cube has no Fire Weather Index for {day}: ingest earlier days")
         mean: Floats = values.mean(axis=0, dtype=np.float64)

@@ -113,7 +113,9 @@ class _Work:
     ) -> None:
         self.settings, self.scored = settings, scored
         self._path, self._grid, self._progress = cube_path, grid, progress
-        self._inputs = Inputs(regime=_regime(scored[0]), window=scored[0].window)
+        self._inputs = Inputs(
+            regime=_regime(scored[0]), forecasts=_forecasts(scored[0]), window=scored[0].window
+        )
         self._parts = parts(grid)
         self._done = self._total = 0
 
@@ -169,6 +171,11 @@ def _regime(made: Published) -> Regime:
     if regime not in ("protocol", "operational", "hindsight"):
         raise ConfigError(f"{made.path.name} has no regime in its tags: predict again")
     return cast("Regime", regime)
+
+
+def _forecasts(made: Published) -> tuple[str, ...]:
+    """Which forecast weather the model had: the baselines get the same."""
+    return tuple(filter(None, made.tags.get("weather_forecasts", "").split(", ")))
 
 
 def _maps(made: Published, record: Record, rivals: Rivals, near_km: float) -> dict[str, Maps]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from firesat.cube import Cube, create_cube
-from firesat.jobs.ingest.block import ingest_block, observe
+from firesat.jobs.ingest.block import ingest_block
 from firesat.jobs.ingest.cluster import client_of, dashboard_of
 from firesat.jobs.ingest.dispatch import Dispatch
 from firesat.jobs.ingest.flight import Limits
 from firesat.jobs.ingest.identity import config_hash, settings_of
 from firesat.jobs.ingest.journal import journal, kept_in
+from firesat.jobs.ingest.layers import observe
 from firesat.jobs.ingest.lines import Lines
 from firesat.jobs.ingest.plan import GroupPlan, plan
 from firesat.jobs.ingest.preflight import preflight, totals

@@ -4,14 +4,10 @@ import json
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import xarray as xr
-
-from firesat import composite
-from firesat.bands import BANDS, check
 from firesat.blocks import Block
 from firesat.errors import (
-    CorruptFileError,
     CredentialsError,
     FiresatError,
     LicenceError,
@@ -20,11 +16,11 @@ from firesat.errors import (
     UnreachableError,
 )
 from firesat.jobs.ingest.identity import config_hash
+from firesat.jobs.ingest.layers import Layers
 from firesat.jobs.ingest.shared import announce
 from firesat.jobs.ingest.workplace import Outcome, Trouble, Workplace
 from firesat.manifest import Receipt, leave_receipt
-from firesat.raster import align
-from firesat.sources.base import Scene, Source
+from firesat.sources.base import InParts, Scene, Source
 from firesat.sources.commons import Meter, sharing
 from firesat.sources.redaction import redact
 from firesat.store import write_json
@@ -118,11 +114,13 @@ def _trouble(error: FiresatError) -> Trouble:
 
 def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Receipt:
     """Build a block and write it."""
-    scenes = source.search(block)
-    layers = [(scene, observe(source, scene, block, place.cache)) for scene in scenes]
-    if not layers:
+    layers = Layers(source, block, place.cache)
+    if not layers.scenes:
         return replace(blank, status="empty")
-    layer = source.compose(layers, block)
+    # A source in parts gets them as they come, which is all that it needs of a sequence.
+    given: Any = layers if isinstance(source, InParts) else list(layers)
+    layer = source.compose(given, block)
+    blank = replace(blank, reason=layers.absent)
     written = place.cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
     return replace(
@@ -130,7 +128,7 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
         status="done" if written else "empty",
         checksum=written.checksum,
         files=list(written.files),
-        items=[name for scene in scenes for name in _names(scene)],
+        items=[name for scene in layers.used for name in _names(scene)],
         available=["" if text == "NaT" else text for text in available],
     )
 
@@ -138,50 +136,3 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
 def _names(scene: Scene) -> list[str]:
     """What went in, and which older productions of it did not."""
     return [scene.id, *(f"{name} (superseded)" for name in scene.superseded)]
-
-
-def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Dataset:
-    """Bring one scene onto a block's cells, doubtful pixels masked.
-
-    Parameters
-    ----------
-    source : Source
-        Where from.
-    scene : Scene
-        What.
-    block : Block
-        Onto which cells.
-    cache : Path
-        Folder of downloads.
-
-    Returns
-    -------
-    xr.Dataset
-        On ``block.geobox``; NaN where missing or doubtful.
-    """
-    dataset, masks = _read(source, scene, cache), {}
-    if dataset.attrs.get("mask") == "sentinel2":
-        pixel = abs(float(dataset.odc.geobox.resolution.x))
-        sun = composite.sun_over(scene.observed, dataset.odc.geobox)
-        clear = composite.clear_mask(dataset["reflectance"].values, resolution=pixel, sun=sun)
-        dataset["clear"] = dataset["reflectance"].isel(band=0, drop=True).copy(data=clear)
-        dataset["clear"].attrs = {"units": "1"}
-        masks["reflectance"] = "clear"
-    for name in dataset.data_vars:
-        if name in BANDS:
-            check(dataset[name], str(name))
-    if not {"y", "x"} <= set(dataset.dims):  # a table, which compose() itself puts on cells
-        return dataset
-    return align(dataset, block.geobox, masks=masks)
-
-
-def _read(source: Source, scene: Scene, cache: Path) -> xr.Dataset:
-    """Fetch and read; what the network has damaged is discarded and fetched once more."""
-    path = source.fetch(scene, cache)
-    try:
-        return source.read(path)
-    except CorruptFileError:
-        if not path.is_relative_to(cache):  # the user's own file stays
-            raise
-        path.unlink(missing_ok=True)
-        return source.read(source.fetch(scene, cache))

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from firesat.jobs.ingest.identity import config_hash, settings_of
 from firesat.manifest import Manifest, Receipt
 from firesat.project import Project
 from firesat.sources.base import Source
+from firesat.sources.commons import commons, sharing
 from firesat.sources.quotas import Cost, Quota, quota_of
 from firesat.store import in_bucket
 from firesat.window import all_days
@@ -104,9 +105,10 @@ class GroupPlan:
         Returns
         -------
         Cost
-            Expected values, by the source's own estimate.
+            Expected values, by the source's own estimate, of requests within the quota.
         """
-        return self.source.cost(self.missing)
+        with sharing(replace(commons(), quota=self.quota)):
+            return self.source.cost(self.missing)
 
     @property
     def summary(self) -> dict[str, str | int | float]:
@@ -209,6 +211,10 @@ def _due(source: Source, step: np.datetime64) -> np.datetime64:
         return np.datetime64("0000-01-01", "s")
     layout = source.layout
     latency = np.timedelta64(round(3600 * float(layout.attrs["latency_hours"])), "s")
+    if "cycle" in layout.attrs:  # a forecast is there before its days have passed
+        start = np.timedelta64(int(layout.attrs["cycle"]), "h")
+        run: np.datetime64 = step.astype("datetime64[s]") + start + latency
+        return run
     end = step.astype("datetime64[D]") + np.timedelta64(layout.span, "D")  # a fire day lasts longer
     due: np.datetime64 = end.astype("datetime64[s]") + _FIRE_DAY_LATER + latency
     return due

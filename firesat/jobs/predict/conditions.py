@@ -141,7 +141,7 @@ class Snow:
 
     def __init__(self, cube_path: Path, inputs: Inputs) -> None:
         regime = "protocol" if inputs.regime == "hindsight" else inputs.regime
-        only_snow = replace(inputs, weather=("sd",), fire_weather=(), regime=regime)
+        only_snow = replace(inputs, weather=("sd",), fire_weather=(), regime=regime, forecasts=())
         self._there = _has_snow(cube_path)
         self._reader = Reader(cube_path, only_snow)
         if not self._there:

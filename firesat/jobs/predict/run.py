@@ -126,6 +126,7 @@ class _Work:
             regime=self.machine.inputs.regime,
             missing=self.machine.reader.missing,
             note=self.settings.note,
+            forecasts=self.machine.inputs.forecasts if self.machine.inputs.looks_ahead else (),
             utc_offset=local_offset(self.cells),
             version=__version__,
         )

@@ -35,13 +35,14 @@ class Points:
     world : World
         The sandbox.
     latitudes, longitudes : ndarray
-        Degrees; every pair of them is a point.
+        Degrees; every pair of them is a point. Two-dimensional ones of one shape are the points.
     """
 
     def __init__(
         self, world: World, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
     ) -> None:
-        lon, lat = np.meshgrid(longitudes, latitudes)
+        whole = latitudes.ndim == 2
+        lon, lat = (longitudes, latitudes) if whole else np.meshgrid(longitudes, latitudes)
         to_metres = Transformer.from_crs("EPSG:4326", world.config.crs, always_xy=True)
         x, y = to_metres.transform(lon, lat)
         self.shape = lon.shape

@@ -8,6 +8,8 @@ ROOTS = {
     "ewds": "/ewds/api",
     "nasa": "/nasa",
     "nrcan": "/nrcan/downloads",
+    "eccc": "/eccc",
+    "ecmwf": "/ecmwf/forecasts",
     "static": "/static",
 }
 

@@ -6,14 +6,17 @@ from firesat.sandbox.servers.addresses import CREDENTIAL
 from firesat.sandbox.servers.cads import DataStore
 from firesat.sandbox.servers.data_space import Eodata, StacCatalogue
 from firesat.sandbox.servers.datasets import FIRE, LAND
+from firesat.sandbox.servers.ecmwf import OpenData
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.granules import Archive
 from firesat.sandbox.servers.messages import Service
+from firesat.sandbox.servers.msc import Datamart
 from firesat.sandbox.servers.nasa import Cmr, LandArchive
 from firesat.sandbox.servers.nrcan import Downloads
 from firesat.sandbox.servers.safe import SafeArchive
 from firesat.sandbox.servers.sentinel_hub import SentinelHub
 from firesat.sandbox.servers.static import Layers
+from firesat.sandbox.servers.weather_runs import Runs
 from firesat.sandbox.world import World
 
 
@@ -32,7 +35,7 @@ def services(world: World, faults: Faults) -> Sequence[Service]:
     sequence of Service
         For a `SandboxServer`.
     """
-    archive, products = Archive(world), SafeArchive(world)
+    archive, products, runs = Archive(world), SafeArchive(world), Runs(world)
     return (
         SentinelHub(world, CREDENTIAL),
         StacCatalogue(products),
@@ -42,5 +45,7 @@ def services(world: World, faults: Faults) -> Sequence[Service]:
         Cmr(archive),
         LandArchive(archive, CREDENTIAL),
         Downloads(world),
+        Datamart(runs),
+        OpenData(runs),
         Layers(world),
     )

@@ -1,0 +1,91 @@
+"""Hours of a weather model under our names and in our units, whoever runs it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from firesat.errors import SourceError
+from firesat.sources._layers import georeferenced
+from firesat.sources._weather import Field, open_weather, relative_humidity, vapour_pressure
+
+UNITS = {"t2m": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm"}
+_RAIN = ("tp", "p0_1_8")  # ecCodes has no name for the Canadian service's accumulation
+
+
+def read_forecast(path: Path) -> xr.Dataset:
+    """Read the hours of a run.
+
+    Parameters
+    ----------
+    path : Path
+        GRIB.
+
+    Returns
+    -------
+    xr.Dataset
+        Dims ``(time, y, x)``: t2m in K, rh in % and vp in hPa (over water), ws in m s-1, tp in mm
+        since the start of the run; what the file lacks is left out. Of an ensemble the mean of its
+        members' values.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is damaged.
+    SourceError
+        If it holds none of these quantities.
+    """
+    raw = open_weather(path)
+    found = dict(_fields(raw))
+    if not found:
+        raise SourceError(
+            f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of a forecast's "
+            f"{', '.join(UNITS)}: delete it and run the command again"
+        )
+    variables = {
+        name: xr.DataArray(
+            values,
+            dims=("time", "y", "x"),
+            coords={"time": raw["time"]},
+            attrs={"units": UNITS[name], "resampling": "bilinear"},
+        )
+        for name, values in found.items()
+    }
+    cells: GeoBox | None = raw.odc.geobox
+    return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+
+
+def _fields(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
+    """Quantities wanted, in our units."""
+    there = set(raw.data_vars)
+    if "t2m" in there:
+        yield "t2m", _mean(raw, raw["t2m"].values)
+    yield from _moisture(raw, there)
+    if "si10" in there:
+        yield "ws", _mean(raw, raw["si10"].values)
+    elif {"u10", "v10"} <= there:  # along the grid's own axes perhaps: the speed is the same
+        yield "ws", _mean(raw, np.hypot(raw["u10"].values, raw["v10"].values))
+    for name in _RAIN:
+        if name in there:
+            millimetres = 1000 if raw[name].attrs["units"] == "m" else 1  # kg m-2 are mm
+            yield "tp", _mean(raw, millimetres * raw[name].values)
+
+
+def _moisture(raw: xr.Dataset, there: set[object]) -> Iterator[tuple[str, Field]]:
+    """Humidity over water; models' own is over ice in frost, so that the dew point goes first."""
+    if {"t2m", "d2m"} <= there:
+        yield "rh", _mean(raw, relative_humidity(raw["t2m"].values, raw["d2m"].values))
+        yield "vp", _mean(raw, vapour_pressure(raw["d2m"].values))
+    elif "r2" in there:
+        humidity = np.clip(raw["r2"].values, 0, 100)  # packed, saturation exceeds 100
+        yield "rh", _mean(raw, humidity)
+        if "t2m" in there:
+            yield "vp", _mean(raw, humidity / 100 * vapour_pressure(raw["t2m"].values))
+
+
+def _mean(raw: xr.Dataset, values: Field) -> Field:
+    """The mean of members, where there are any."""
+    whole = values if "number" not in raw.dims else values.mean(axis=1)
+    return np.asarray(whole, dtype="float32")

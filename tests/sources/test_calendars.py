@@ -1,0 +1,164 @@
+"""Calendars as they come: gaps, repetitions, disorder, leap days, New Year, mixed versions.
+
+Fault matrix T1 and T2: the ordinary run takes a hundred calendars, `exhaustive` 5 000.
+"""
+
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from firesat.errors import CorruptFileError
+from firesat.sources._daily import DayTable
+from firesat.sources._hours import read_parts
+from firesat.sources._netcdf import read_netcdf
+
+HOURS = (0, 3, 6, 9, 12, 15, 18, 21)
+HOUR = np.timedelta64(1, "h")
+DAY = np.timedelta64(1, "D")
+STARTS = ("2024-02-26", "2023-02-26", "2023-12-29", "2100-02-26", "2023-03-10", "2023-11-03")
+FULL = pytest.mark.exhaustive
+
+
+def value(moment: np.datetime64) -> float:
+    """Temperature of an hour, told from all others."""
+    return 250.0 + float((moment - np.datetime64("2020-01-01T00", "h")) / HOUR) % 997 / 10
+
+
+def fallen(moment: np.datetime64) -> float:
+    """Rain since 00 UTC, a millimetre an hour; the stamp of 00 UTC closes the day before."""
+    return float((moment - (moment - HOUR).astype("datetime64[D]")) / HOUR)
+
+
+def scene(moments: np.ndarray) -> xr.Dataset:
+    fields = {"t2m": [value(m) for m in moments], "tp": [fallen(m) for m in moments]}
+    return xr.Dataset(
+        {n: (("time", "y", "x"), np.array(v, "float32")[:, None, None]) for n, v in fields.items()},
+        coords={"time": moments.astype("datetime64[ns]")},
+    )
+
+
+def calendar(rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray], set[np.datetime64]]:
+    """Days, files of hours in disorder and with repetitions, and the hours that are there."""
+    days = np.datetime64(str(rng.choice(STARTS))) + np.arange(rng.integers(1, 8)) * DAY
+    around = np.arange(days[0] - DAY, days[-1] + 2 * DAY).astype("datetime64[h]")
+    every = (around[:, None] + np.array(HOURS) * HOUR).ravel()
+    kept = every[rng.random(len(every)) > rng.choice([0.0, 0.02, 0.2])]
+    again = rng.choice(kept, size=rng.integers(0, 6)) if len(kept) else kept
+    hours = np.concatenate([kept, again])
+    if rng.random() < 0.7:
+        rng.shuffle(hours)
+    return days, np.array_split(hours, rng.integers(1, 5)), set(kept.tolist())
+
+
+def expected(days: np.ndarray, there: set[Any], start: int) -> dict[str, list[float]]:
+    """What each day's values are, by the definitions alone."""
+    found: dict[str, list[float]] = {name: [] for name in ("t2m", "t2m_max", "t2m_noon", "tp")}
+    for day in days.astype("datetime64[h]"):
+        hours = [day + (start + step) * HOUR for step in range(0, 24, 3)]
+        whole = all(hour.item() in there for hour in hours)
+        values = [value(hour) for hour in hours]
+        found["t2m"].append(float(np.mean(values)) if whole else np.nan)
+        found["t2m_max"].append(max(values) if whole else np.nan)
+        noon = day + 18 * HOUR
+        found["t2m_noon"].append(value(noon) if noon.item() in there else np.nan)
+        ends = [day + (24 + start) * HOUR, day + 24 * HOUR, day + start * HOUR]
+        ends = ends if start else [day + 24 * HOUR]
+        found["tp"].append(24.0 if all(end.item() in there for end in ends) else np.nan)
+    return found
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(100, id="T1-100"), pytest.param(5000, id="T1-5000", marks=FULL)]
+)
+def test_gaps_are_missing_repetitions_count_once_and_order_does_not_matter(count: int) -> None:
+    rng = np.random.default_rng(count)
+    gaps = 0
+    for number in range(count):
+        days, files, there = calendar(rng)
+        start = int(rng.choice([0, 12]))
+        table = DayTable(days, (1, 1), HOURS, start, 18)
+        found = table.take(scene(hours) for hours in files)
+        for name, wanted in expected(days, there, start).items():
+            np.testing.assert_allclose(
+                found[name][:, 0, 0], wanted, rtol=1e-6, err_msg=f"{number}: {name} {days}"
+            )
+            gaps += int(np.isnan(wanted).sum())
+    assert gaps > count / 2  # there was something to find
+
+
+def written(path: Path, dataset: xr.Dataset, **encoding: Any) -> Path:
+    dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    return path
+
+
+def grid(times: np.ndarray, fields: np.ndarray, dims: tuple[str, ...], **coords: Any) -> xr.Dataset:
+    return xr.Dataset(
+        {"t2m": (dims, fields.astype("float32"), {"units": "K"})},
+        coords={
+            dims[0]: times, "latitude": [55.0, 54.9], "longitude": [-95.0, -94.9, -94.8], **coords,
+        },
+    )  # fmt: skip
+
+
+TIMES = np.datetime64("2023-07-01", "ns") + np.arange(6) * HOUR
+FORMS = list(
+    product(
+        ("dimension", "text dimension", "coordinate", "absent"),
+        ("time", "valid_time"),
+        (6, 3, 0),  # steps that are consolidated, from the first
+    )
+)
+
+
+@pytest.mark.parametrize(("form", "axis", "final"), FORMS, ids=lambda x: f"T2-{x}")
+def test_consolidated_values_go_before_preliminary_ones_and_say_so(
+    tmp_path: Path, form: str, axis: str, final: int
+) -> None:
+    both = np.full((6, 2, 2, 3), np.nan)
+    both[:final, 0] = 281.0
+    both[max(final - 1, 0) :, 1] = 285.0  # one step has both
+    versions = np.where(np.arange(6) < final, 1, 5)
+    if form.endswith("dimension"):
+        names = [1, 5] if form == "dimension" else ["0001", "0005"]
+        made = grid(TIMES, both, (axis, "expver", "latitude", "longitude"), expver=names)
+    else:
+        one = np.where(versions[:, None, None] == 1, both[:, 0], both[:, 1])
+        made = grid(TIMES, one, (axis, "latitude", "longitude"))
+        if form == "coordinate":
+            made = made.assign_coords(expver=(axis, [f"{v:04d}" for v in versions]))
+    found = read_netcdf(written(tmp_path / "x.nc", made))
+    assert found["t2m"].dims == ("time", "y", "x")
+    np.testing.assert_array_equal(found["t2m"][:, 0, 0], np.where(versions == 1, 281.0, 285.0))
+    if form == "absent":
+        assert "expver" not in found.coords
+    else:
+        assert found["expver"].values.tolist() == versions.tolist()
+    (part,) = read_parts(tmp_path / "x.nc")
+    assert set(part.data_vars) == {"t2m"}
+
+
+@pytest.mark.parametrize("kind", ["360_day", "noleap", "julian"])
+def test_calendars_that_are_not_the_world_s_are_refused(tmp_path: Path, kind: str) -> None:
+    made = grid(np.arange(6), np.full((6, 2, 3), 280.0), ("time", "latitude", "longitude"))
+    made["time"].attrs = {"units": "days since 2023-01-01", "calendar": kind}
+    with pytest.raises(CorruptFileError, match="no time axis of the Gregorian calendar"):
+        read_netcdf(written(tmp_path / "x.nc", made))
+
+
+def test_times_of_a_zone_are_told_in_utc(tmp_path: Path) -> None:
+    made = grid(np.arange(6), np.full((6, 2, 3), 280.0), ("time", "latitude", "longitude"))
+    made["time"].attrs = {"units": "hours since 2023-07-01 00:00:00-06:00"}
+    found = read_netcdf(written(tmp_path / "x.nc", made))
+    first = datetime(2023, 7, 1, 6, tzinfo=UTC).replace(tzinfo=None)
+    assert found["time"].values[0].astype("datetime64[us]").item() == first
+
+
+def test_a_file_without_times_is_refused(tmp_path: Path) -> None:
+    made = grid(np.arange(6), np.full((6, 2, 3), 280.0), ("step", "latitude", "longitude"))
+    with pytest.raises(CorruptFileError, match="no time axis"):
+        read_netcdf(written(tmp_path / "x.nc", made))

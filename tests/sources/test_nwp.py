@@ -1,0 +1,282 @@
+"""Forecast weather, run by run: through both services' protocols, and against known hours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from pyproj import Transformer
+from scipy.interpolate import interpn
+
+from firesat.blocks import Block, cut
+from firesat.cube import create_cube, open_cube
+from firesat.errors import ConfigError, ProviderError, SourceError
+from firesat.grid import Grid
+from firesat.manifest import Receipt
+from firesat.raster import align
+from firesat.sandbox.config import WorldConfig
+from firesat.sandbox.observe.forecasts import forecast
+from firesat.sandbox.servers.addresses import base_urls, environment
+from firesat.sandbox.servers.faults import Faults
+from firesat.sandbox.servers.weather_runs import ROTATED, Runs
+from firesat.sandbox.world import World
+from firesat.sources._forecast_hours import read_forecast
+from firesat.sources._ranges import index_ranges
+from firesat.sources._weather import relative_humidity
+from firesat.sources.base import Scene
+from firesat.sources.commons import Commons, OwnTokens, sharing
+from firesat.sources.nwp import Datamart, EcmwfOpen
+from tests.sandbox.servers_fixtures import serving
+from tests.sources.small import first_block, scene
+
+REGION = (20_000.0, 630_000.0, 40_000.0, 650_000.0)
+DAY = np.array(["2023-07-01"], dtype="datetime64[D]")
+RUN = np.datetime64("2023-07-01T00", "s")
+HOUR = np.timedelta64(1, "h")
+GDPS = Datamart()
+
+
+def hours_of(block: Block, leads: Any, **fields: Any) -> list[tuple[Scene, xr.Dataset]]:
+    """Scenes of a run whose fields are functions of the lead, the same in all cells."""
+    made = []
+    for lead in leads:
+        valid = RUN + lead * HOUR
+        names = dict.fromkeys(("t2m", "rh", "vp", "ws", "tp"), lambda lead: 1.0) | fields
+        shape = (1, *block.geobox.shape)
+        dataset = xr.Dataset(
+            {
+                name: (("time", "y", "x"), np.full(shape, value(lead), "float32"))
+                for name, value in names.items()
+                if name != "tp" or lead
+            },
+            coords={"time": [valid]},
+        )
+        made.append((scene(block, valid, 0.0), dataset))
+    return made
+
+
+def cell(layer: xr.Dataset, name: str) -> np.ndarray:
+    """By lead time, of one cell within the region."""
+    values = layer[name].values[0]
+    row, column = np.argwhere(np.isfinite(values).any(axis=0))[0]
+    return values[:, row, column]
+
+
+def test_days_of_a_run_are_those_of_12_to_12() -> None:
+    block = first_block(GDPS, DAY)
+    temperature = lambda lead: 280 + 10 * np.sin(lead * 0.7)  # noqa: E731
+    layer = GDPS.compose(hours_of(block, range(0, 241, 3), t2m=temperature), block)
+    assert layer["t2m"].dims == ("time", "lead_time", "y", "x")
+    for day in range(9):
+        within = np.array([temperature(12 + 24 * day + hour) for hour in range(0, 24, 3)])
+        assert cell(layer, "t2m")[day] == pytest.approx(within.mean(), rel=1e-6)
+        assert cell(layer, "t2m_max")[day] == pytest.approx(within.max(), rel=1e-6)
+        assert cell(layer, "t2m_min")[day] == pytest.approx(within.min(), rel=1e-6)
+        assert cell(layer, "t2m_noon")[day] == pytest.approx(temperature(18 + 24 * day), rel=1e-6)
+
+
+def test_rain_of_a_day_is_the_difference_of_two_sums_since_the_start() -> None:
+    block = first_block(GDPS, DAY)
+    layer = GDPS.compose(hours_of(block, range(0, 241, 3), tp=lambda lead: 0.01 * lead**2), block)
+    ends = np.arange(36, 240, 24)
+    np.testing.assert_allclose(
+        cell(layer, "tp"), 0.01 * (ends**2.0 - (ends - 24) ** 2.0), rtol=1e-3
+    )
+    noons = np.arange(18, 216, 24)
+    to_noon = cell(layer, "tp_noon")
+    assert np.isnan(to_noon[0])  # those 24 h began before the run
+    np.testing.assert_allclose(
+        to_noon[1:], 0.01 * (noons[1:] ** 2.0 - noons[:-1] ** 2.0), rtol=1e-3
+    )
+
+
+def test_a_run_of_12_utc_begins_with_the_issue_day_and_without_rain() -> None:
+    source = Datamart(cycle=12, days=2)
+    assert source.layout.variables[0].leads == (24, 48)
+    block = first_block(source, DAY)
+    made = [
+        (replace(s, observed=s.observed + 12 * HOUR), d.assign_coords(time=d["time"] + 12 * HOUR))
+        for s, d in hours_of(block, range(0, 49, 3), tp=lambda lead: 0.5 * lead)
+    ]
+    np.testing.assert_allclose(cell(source.compose(made, block), "tp"), [12.0, 12.0])
+
+
+def test_files_get_rarer_with_the_lead_and_the_days_stay_whole() -> None:
+    source = EcmwfOpen()
+    block = first_block(source, DAY)
+    leads = [*range(0, 145, 3), *range(150, 241, 6)]
+    layer = source.compose(hours_of(block, leads, t2m=lambda lead: 280 + lead), block)
+    wanted = [280 + np.mean([h for h in leads if 12 + 24 * d <= h < 36 + 24 * d]) for d in range(9)]
+    np.testing.assert_allclose(cell(layer, "t2m"), wanted, rtol=1e-6)
+    assert np.isfinite(cell(layer, "tp_noon")[1:]).all()
+
+
+def test_a_day_that_lacks_an_hour_is_missing_and_the_others_are_not() -> None:
+    block = first_block(GDPS, DAY)
+    leads = [lead for lead in range(0, 241, 3) if lead != 45]
+    layer = GDPS.compose(hours_of(block, leads), block)
+    assert np.isnan(cell(layer, "t2m")).tolist() == [False, True] + 7 * [False]
+
+
+def test_a_file_that_holds_another_hour_than_its_name_says_is_refused() -> None:
+    block = first_block(GDPS, DAY)
+    made = hours_of(block, [12, 15])
+    with pytest.raises(SourceError, match="made should be valid at 2023-07-01T15:00:00, but is at"):
+        GDPS.compose([(made[1][0], made[0][1])], block)
+
+
+def test_a_run_is_available_when_its_last_file_is_out_and_not_asked_for_before() -> None:
+    block = first_block(GDPS, DAY)
+    layer = GDPS.compose(hours_of(block, range(0, 241, 3)), block)
+    assert layer["available_time"].values.tolist() == [np.datetime64("2023-07-01T07", "s").item()]
+    with sharing(Commons(tokens=OwnTokens(), now=np.datetime64("2023-07-01T06:59", "s"))):
+        assert GDPS.search(block) == []
+    with pytest.raises(ConfigError, match="reach 84 h and hold 3 whole fire days, not 4"):
+        Datamart(model="rdps", days=4)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    config = WorldConfig(
+        seed=4, region=REGION, seasons=(2023,), first_day="06-20", last_day="06-21",
+    )  # fmt: skip
+    return World.create(config)
+
+
+@pytest.fixture(scope="module")
+def urls(world: World) -> Iterator[dict[str, str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment().items():
+            patch.setenv(name, value)
+        with serving(world, Faults()) as server:
+            yield base_urls(server.url)
+
+
+def fetched(source: Any, block: Block, cache: Path) -> list[tuple[Scene, xr.Dataset]]:
+    return [
+        (found, align(source.read(source.fetch(found, cache)), block.geobox))
+        for found in source.search(block)
+    ]
+
+
+SOURCES = [
+    pytest.param(Datamart(days=2), "gdps", 0.02, id="gdps"),
+    pytest.param(Datamart(model="hrdps"), "hrdps", 0.1, id="hrdps"),
+    pytest.param(Datamart(model="rdps"), "rdps", 0.3, id="rdps"),
+    pytest.param(EcmwfOpen(days=2), "ecmwf", 0.02, id="ecmwf"),
+]
+
+
+def hours_at(world: World, model: str, lat: Any, lon: Any) -> dict[str, np.ndarray]:
+    """Leads 12 to 36 of our quantities at some places, between the points of a regular grid."""
+    leads, grid = np.arange(0, 37, 3), Runs(world).grid(model)
+    turned = model in ROTATED  # whose points are dense: the places themselves will do
+    points = (lat, lon) if turned else (grid.latitudes, grid.longitudes)
+    made = forecast(world, model, RUN, leads, points)
+    fields = {
+        "t2m": made["t2m"],
+        "rh": relative_humidity(made["t2m"], made["d2m"]),
+        "ws": np.hypot(made["u10"], made["v10"]),
+        "tp": made["tp"],
+    }
+    if not turned:
+        axes = -points[0], points[1]
+        fields = {
+            name: interpn((leads, *axes), values, grid_of(leads, -lat, lon))
+            for name, values in fields.items()
+        }
+    return {name: values[4:] for name, values in fields.items()}
+
+
+def grid_of(leads: np.ndarray, lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Lead, latitude and longitude of each value that is wanted."""
+    return np.stack(np.broadcast_arrays(leads[:, None, None], lat, lon), axis=-1)
+
+
+@pytest.mark.parametrize(("source", "model", "kelvin"), SOURCES)
+def test_every_service_brings_what_its_model_forecast(
+    source: Any, model: str, kelvin: float, world: World, urls: dict[str, str], tmp_path: Path
+) -> None:
+    source = replace(source, base_url=urls[source.provider])
+    (block,) = cut(source.layout, Grid(region=REGION), source.times(DAY))
+    layer = source.compose(fetched(source, block, tmp_path), block)
+    places = layer.sel(x=[25_000.0, 35_000.0], y=[645_000.0, 635_000.0])
+    to_degrees = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(*np.meshgrid(places.x, places.y))
+    wanted, day = hours_at(world, model, lat, lon), places.isel(time=0, lead_time=0)
+    np.testing.assert_allclose(day["t2m"], wanted["t2m"][:-1].mean(0), atol=kelvin)
+    np.testing.assert_allclose(day["rh"], wanted["rh"][:-1].mean(0), atol=5 * kelvin)
+    np.testing.assert_allclose(day["ws"], wanted["ws"][:-1].mean(0), atol=kelvin)
+    np.testing.assert_allclose(day["tp"], wanted["tp"][-1] - wanted["tp"][0], atol=10 * kelvin)
+
+
+def test_the_cube_keeps_reference_time_and_lead_time(tmp_path: Path) -> None:
+    cube = create_cube(tmp_path / "cube.zarr", Grid(region=REGION))
+    block = first_block(GDPS, DAY)
+    (block,) = cube.add_group(GDPS.layout, GDPS.times(DAY))
+    layer = GDPS.compose(hours_of(block, range(0, 241, 3), t2m=lambda lead: 280.0 + lead), block)
+    assert cube.write_block(GDPS.layout, block, layer)
+    receipt = Receipt(
+        key=block.key, group=block.group, status="done", available=["2023-07-01T07:00:00"]
+    )
+    cube.record_times([receipt], GDPS.layout)
+    with open_cube(cube.path, "nwp_gdps") as opened:
+        assert opened["t2m"].dims == ("time", "lead_time", "y", "x")
+        assert opened["reference_time"].values.tolist() == [RUN.astype("datetime64[ns]").item()]
+        assert opened["lead_time"].attrs["units"] == "hours"
+        assert opened["lead_time"].values.tolist() == [36 + 24 * day for day in range(9)]
+        assert opened["lead_time"].attrs["standard_name"] == "forecast_period"
+        assert opened["reference_time"].attrs["standard_name"] == "forecast_reference_time"
+        ends = opened["reference_time"].values[0] + opened["lead_time"].values * HOUR
+        assert ends[0] == np.datetime64("2023-07-02T12")
+        value = opened["t2m"].isel(time=0, lead_time=3).values
+        assert np.nanmax(value) == pytest.approx(280 + np.mean(np.arange(84, 108, 3)))
+
+
+def test_a_run_that_nobody_keeps_is_empty_and_one_without_a_quantity_is_not_complete(
+    urls: dict[str, str], tmp_path: Path
+) -> None:
+    long_ago = np.array(["2019-07-01"], dtype="datetime64[D]")
+    for source in (Datamart(), EcmwfOpen()):
+        source = replace(source, base_url=urls[source.provider])
+        assert source.search(first_block(source, long_ago)) == []
+    source = replace(Datamart(), base_url=urls["eccc"])
+    found = source.search(first_block(source, DAY))[0]
+    moved = {**found.request, "folder": str(found.request["folder"]).replace("/012", "/000")}
+    with pytest.raises(
+        ProviderError, match=r"lists no Precip-Accum_Sfc at lead 12 h among 5 files"
+    ):
+        source.fetch(replace(found, request=moved), tmp_path)
+
+
+def test_only_the_wanted_parts_of_a_file_are_fetched(urls: dict[str, str], tmp_path: Path) -> None:
+    source = replace(EcmwfOpen(), base_url=urls["ecmwf"])
+    found = source.search(first_block(source, DAY))[0]
+    shared = Commons(tokens=OwnTokens())
+    with sharing(shared):
+        path = source.fetch(found, tmp_path)
+    assert path.stat().st_size == shared.meter.bytes  # without the skin temperature in between
+    assert path.read_bytes().count(b"GRIB") == 5
+    assert shared.meter.requests == 1 + 2  # the index, and two runs of messages
+
+
+def test_an_index_is_read_line_by_line_and_anything_else_refused() -> None:
+    line = '{"param": "2t", "levtype": "sfc", "_offset": 7, "_length": 5}'
+    deep = '{"param": "2t", "levtype": "pl", "_offset": 70, "_length": 5}'
+    assert index_ranges(f"{line}\n{deep}\n", ["2t"], "x.index") == {"2t": (7, 5)}
+    for wrong in ("<html>", "[1]", '{"param": "2t"}', "7"):
+        with pytest.raises(ProviderError, match=r"x\.index is no index of GRIB messages"):
+            index_ranges(wrong, ["2t"], "x.index")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    from tests.sources.gribs import LATITUDES, LONGITUDES, PARAMETERS, grib_message
+
+    field = np.zeros((len(LATITUDES), len(LONGITUDES)))
+    path = tmp_path / "soil.grib"
+    path.write_bytes(grib_message(field, RUN, parameter=PARAMETERS["swvl1"]))
+    with pytest.raises(SourceError, match="holds swvl1, none of a forecast's t2m, rh"):
+        read_forecast(path)
