@@ -49,9 +49,7 @@ def try_first(read: Read, path: Path) -> None:
         If the reader dies, does not end, or asks for more memory than such a file can need. Errors
         that the reader itself raises are left to the second reading.
     """
-    with path.open("rb") as file:
-        risky = file.read(4).startswith(RISKY)
-    if not risky or not hasattr(os, "fork"):
+    if not hasattr(os, "fork") or not _risky(path):
         return
     status = _server().status_of(read, path)
     if os.WIFSIGNALED(status):
@@ -64,6 +62,15 @@ def try_first(read: Read, path: Path) -> None:
             f"{path}: reading its {size} bytes takes over {_allowance(size) >> 30} GiB: delete it "
             "and run the command again"
         )
+
+
+def _risky(path: Path) -> bool:
+    """Whether a file is of a format that may end its reader; a missing one is not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(RISKY)
+    except FileNotFoundError:
+        return False
 
 
 def read_through(source: InParts, path: Path) -> None:

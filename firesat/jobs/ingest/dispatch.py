@@ -1,6 +1,8 @@
 """Blocks in flight: which worker has them, and what becomes of those that hang or are lost."""
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any
 
-from distributed import Client, Future
+from distributed import Client, Future, Nanny
 
 from firesat.errors import ClusterError, StoreError
 from firesat.jobs.ingest.block import ingest_block
@@ -247,11 +249,20 @@ def _endless(limit: float) -> str:
 
 
 def _end_worker(client: Client, worker: str) -> None:
-    """Have a worker's nanny replace it."""
+    """Have a worker's nanny kill it; it starts another, as for any that dies.
+
+    `Client.restart_workers` asks the worker to close first, and of some that hang none comes back.
+    """
     try:
-        client.restart_workers([worker], timeout=60, raise_for_error=False)
+        client.run(_kill_child, workers=[worker], nanny=True, on_error="ignore")
     except (KeyError, ValueError, OSError) as error:  # it is gone already, or has no nanny
         log.warning("%s was not restarted (%s)", worker, error)
+
+
+def _kill_child(dask_worker: Nanny) -> None:
+    """Kill the worker of a nanny, to which Dask gives itself by this name."""
+    if dask_worker.pid:
+        os.kill(dask_worker.pid, signal.SIGKILL)
 
 
 def _gone() -> ClusterError:
