@@ -123,6 +123,7 @@ def project(folder: Path, url: str) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_an_ingest_killed_while_its_job_waits_collects_it_and_queues_no_other(
     world: World, tmp_path: Path
 ) -> None:
