@@ -82,7 +82,7 @@ def read_average(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], 
         If the file is damaged or another one.
     """
     with open_raster(path, driver="GTiff") as raster:
-        if raster.count != len(SENTINEL2_BANDS) + 1 or not raster.crs:
+        if raster.count != len(SENTINEL2_BANDS) + 1 or not (raster.crs and raster.crs.is_projected):
             raise CorruptFileError(
                 f"{path} has {raster.count} bands and CRS {raster.crs}, not 13 and their share in "
                 "UTM: delete it and run the command again"

@@ -125,10 +125,10 @@ def _valid(message: bytes) -> int:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Name the file in which ecCodes finds something damaged."""
+    """Name the file in which ecCodes finds something damaged, or says what cannot be."""
     try:
         yield
-    except _eccodes_error() as error:
+    except (_eccodes_error(), ValueError, ArithmeticError) as error:
         raise CorruptFileError(
             f"{path} is a damaged GRIB file ({error}): delete it and run the command again"
         ) from error
@@ -144,8 +144,9 @@ def _read(content: Iterable[bytes], path: Path) -> xr.Dataset:
     if len(file.grids) != 1:
         raise SourceError(f"{path} holds {len(file.grids)} grids: split it by grid, one file each")
     grid = next(iter(file.grids.values()))
-    variables = dict(_variables(list(file.quantities.values()), grid))
-    return _with_places(georeferenced(variables, grid.cells), grid.cells)
+    with _named(path):
+        variables = dict(_variables(list(file.quantities.values()), grid))
+        return _with_places(georeferenced(variables, grid.cells), grid.cells)
 
 
 def _eccodes_error() -> type[Exception]:

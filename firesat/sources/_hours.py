@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.errors import SourceError
+from firesat.errors import CorruptFileError, SourceError
 from firesat.sources._era5_names import UNITS
 from firesat.sources._layers import bounds_in, georeferenced
 from firesat.sources._weather import (
@@ -122,6 +122,10 @@ def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
         raise SourceError(
             f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
             f"{', '.join(UNITS)}: fetch it from a data set of surface weather"
+        )
+    if any(values.ndim != 3 for values in fields.values()):
+        raise CorruptFileError(
+            f"{path} holds several levels or members of {', '.join(fields)}: fetch the surface"
         )
     variables = {
         name: xr.DataArray(

@@ -73,7 +73,8 @@ def _member(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
 def _read(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
     """One raster."""
     with open_raster(path, driver="GTiff") as raster:
-        if raster.count != bands or not raster.crs or set(raster.dtypes) != {"uint16"}:
+        placed = raster.crs is not None and raster.crs.is_projected
+        if raster.count != bands or not placed or set(raster.dtypes) != {"uint16"}:
             raise CorruptFileError(
                 f"{path} has {raster.count} bands of {raster.dtypes[0]} and CRS {raster.crs}, not "
                 f"{bands} of uint16 in UTM: delete it and run the command again"

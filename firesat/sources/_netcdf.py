@@ -64,7 +64,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine=engine) as opened:
             dataset = opened.load()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # HDF5 has all of these
         raise CorruptFileError(
             f"{path} cannot be read as NetCDF ({error}): delete it and run the command again"
         ) from error

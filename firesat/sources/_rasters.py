@@ -82,7 +82,10 @@ def _cells(raster: rasterio.DatasetReader, path: Path, crs: str | None) -> GeoBo
             f"{path} has no {'CRS' if known is None else 'georeference'}: give crs, such as "
             "EPSG:32611, or repair it with gdal_translate -a_srs -a_ullr"
         )
-    return GeoBox(raster.shape, raster.transform, CRS(known))
+    crs_found = CRS(known)
+    if not (crs_found.projected or crs_found.geographic):
+        raise GridError(f"{path} has the CRS {str(known)[:60]!r} of no map: give crs")
+    return GeoBox(raster.shape, raster.transform, crs_found)
 
 
 def _check_bands(raster: rasterio.DatasetReader, path: Path, bands: Mapping[str, int]) -> None:

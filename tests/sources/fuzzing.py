@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from firesat.bands import BANDS, check
-from firesat.errors import FiresatError
+from firesat.errors import BandError, FiresatError
 from firesat.sources._jp2 import average_band
 from firesat.sources._safe import Placing, read_placing, read_radiometry
 from firesat.sources._vectors import read_vectors
@@ -83,13 +83,16 @@ def outcome(read: Callable[[Path], Any], path: Path) -> str:
     try:
         try_first(read, path)
         found = read(path)
+    except FiresatError as error:
+        return "refused" if path.name in str(error) else "unnamed"
+    except MemoryError:
+        return "memory"
+    try:
         if isinstance(found, xr.Dataset):
             for name in set(found.data_vars) & set(BANDS):
                 check(found[name], str(name))
-    except FiresatError as error:
-        return "refused" if path.name in str(error) or "valid range" in str(error) else "unnamed"
-    except MemoryError:
-        return "memory"
+    except BandError:  # for which ingest blames the file
+        return "refused"
     return "read"
 
 
