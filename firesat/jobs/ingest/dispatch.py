@@ -137,13 +137,22 @@ class Dispatch:
         except Empty:
             if self.client.status != "running":
                 raise _gone() from None
-            return
+            key = self._unheard()
         flight = self._flying.get(key)
         if flight is None or flight.future is None or not flight.future.done():
             return  # it was called back, and its successor flies
         outcome = self._outcome(flight, flight.future)
         if outcome is not None:
             yield self._end(flight, outcome)
+
+    def _unheard(self) -> str:
+        """A block that has ended without a word; "" if there is none.
+
+        Dask calls back once: not again for a block whose outcome was lost with its worker after the
+        call, and that another worker has made since.
+        """
+        ended = (key for key, each in self._flying.items() if each.future and each.future.done())
+        return next(ended, "")
 
     def _end(self, flight: Flight, outcome: Outcome) -> Outcome:
         """Take a block out of the air, and learn from how it ended."""
