@@ -462,8 +462,8 @@ def test_a_reader_with_a_wrong_clock_is_found(
 def test_a_reader_that_takes_later_weather_for_earlier_is_found(
     tiny_cube: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, late = atmosphere._positions, np.timedelta64(8, "D")
-    monkeypatch.setattr(atmosphere, "_positions", lambda axis, days: right(axis, days + late))
+    right, late = atmosphere.positions, np.timedelta64(8, "D")
+    monkeypatch.setattr(atmosphere, "positions", lambda axis, days: right(axis, days + late))
     found = made_with(tiny_cube, tmp_path / "chips.zarr")
     assert set(found) == {"layers"}
     assert "band weather/" in found["layers"]

@@ -65,12 +65,11 @@ def try_first(read: Read, path: Path) -> None:
 
 
 def _risky(path: Path) -> bool:
-    """Whether a file is of a format that may end its reader; a missing one is not."""
-    try:
-        with path.open("rb") as file:
-            return file.read(4).startswith(RISKY)
-    except FileNotFoundError:
+    """Whether a file is of a format that may end its reader; a folder is not."""
+    if not path.is_file():
         return False
+    with path.open("rb") as file:
+        return file.read(4).startswith(RISKY)
 
 
 def read_through(source: InParts, path: Path) -> None:

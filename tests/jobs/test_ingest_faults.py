@@ -250,6 +250,22 @@ def test_killed_workers_cost_what_they_had_in_hand_and_nothing_else(
     assert len(place.cube.manifest().fold()) == count
 
 
+def test_nannies_that_give_up_are_replaced(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firesat.jobs.ingest.dispatch.SHORT", 1.0)
+    monkeypatch.setattr("firesat.jobs.ingest.dispatch.COUNT_EVERY", 0.5)
+    place, _, tasks = work(tmp_path, 40, seconds=0.3)
+    outcomes = []
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}):
+        for outcome in dispatch_of(client, place, tasks).outcomes():
+            outcomes.append(outcome)
+            if len(outcomes) == 5:  # as they do when a worker dies in starting
+                for nanny in list(client.cluster.workers.values()):
+                    client.cluster.sync(nanny.close)
+    assert statuses(outcomes) == {"done": 40}
+
+
 def test_a_block_that_was_finished_is_not_made_again_when_dask_asks_for_it(tmp_path: Path) -> None:
     place, plodder, tasks = work(tmp_path, 1)
     block = tasks[0][1][0]

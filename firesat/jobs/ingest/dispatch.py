@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 4  # futures per worker: enough to keep it busy, few enough to bound the memory
 COUNT_EVERY = 5.0  # seconds: workers of a cluster come and go
 TICK = 0.5  # seconds between two looks at the clock
+SHORT = 30.0  # seconds with fewer workers than there were, before others are asked for
 ALONE = 300.0  # seconds without any worker, where there had been one, before the work is given up
 GATHER = 60.0  # seconds for an outcome of some hundred bytes to come from its worker
 LIVES = 3  # times that a block is begun when Dask has given it up with its workers
@@ -62,6 +63,7 @@ class Dispatch:
     _lost: Counter[str] = field(default_factory=Counter)
     _hung: Counter[str] = field(default_factory=Counter)
     _crew: tuple[int, float] = (0, float("-inf"))
+    _whole: tuple[int, float] = (0, 0.0)  # most workers there were, and when last
     _staffed: float = 0.0  # when a worker was last seen; 0 = none yet, jobs of a batch system wait
     _stirred: float = field(default_factory=time.monotonic)  # when anything last moved
 
@@ -123,12 +125,23 @@ class Dispatch:
             counted = len(self.client.scheduler_info(n_workers=-1)["workers"])
             self._crew = counted, now
             self._staffed = now if counted else self._staffed
+            self._recruit(counted, now)
         if self._staffed and now - self._staffed > ALONE:
             raise ClusterError(
                 f"no worker is left since {ALONE:g} s: what is finished is kept, look at the log "
                 "and run the command again"
             )
         return counted
+
+    def _recruit(self, counted: int, now: float) -> None:
+        """Ask for workers where some stay away: a nanny whose worker dies in starting gives up."""
+        most, when = self._whole
+        if counted >= most:
+            self._whole = counted, now
+        elif now - when > SHORT and self.client.cluster is not None:
+            log.warning("%d of %d workers are left: others are asked for", counted, most)
+            self._whole = most, now
+            self.client.cluster.scale(most)
 
     def _landings(self) -> Iterator[Outcome]:
         """Outcomes of blocks that have ended, after a short wait for one."""
