@@ -5,6 +5,7 @@ few wrong bytes, ecCodes died of 1 in 100 and HDF4 of 1 in 40. So such a file is
 by a child that may die. The child is a small server that forks for each file; it ends with us.
 """
 
+import atexit
 import base64
 import os
 import pickle
@@ -130,16 +131,26 @@ class _Server:
         """What the child says; None if it has died."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        self._child.stdin.write(question + b"\n")
-        self._child.stdin.flush()
+        try:
+            self._child.stdin.write(question + b"\n")
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            return None
         answer = self._child.stdout.readline()
         return int(answer) if answer else None
+
+    def close(self) -> None:
+        """Let the child end."""
+        with self._lock, self._child:  # closes the pipes and waits
+            pass
 
 
 @lru_cache(maxsize=1)
 def _server() -> _Server:
     """The child of this process, started when first needed."""
-    return _Server()
+    server = _Server()
+    atexit.register(server.close)
+    return server
 
 
 def _serve() -> None:

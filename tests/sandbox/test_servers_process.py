@@ -82,20 +82,22 @@ def test_the_child_serves_all_providers_until_its_parent_is_killed(
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
-        assert parent.stdout is not None
-        roots = json.loads(parent.stdout.readline())
-        assert set(roots) == {
-            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "static",
-        }  # fmt: skip
-        assert requests.get(roots["cdse"], timeout=20).json()["type"] == "Catalog"
-        assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
-        assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
-        search = f"{roots['nasa']}/search/granules.umm_json"
-        assert requests.get(search, timeout=20).json()["hits"] > 0
-        for store in ("cds", "ewds"):
-            news = requests.get(f"{roots[store]}/catalogue/v1/messages", timeout=20)
-            assert news.json() == {"messages": []}
-        os.kill(parent.pid, signal.SIGKILL)
+        try:
+            assert parent.stdout is not None
+            roots = json.loads(parent.stdout.readline())
+            assert set(roots) == {
+                "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static",
+            }  # fmt: skip
+            assert requests.get(roots["cdse"], timeout=20).json()["type"] == "Catalog"
+            assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200
+            assert "NBAC_" in requests.get(f"{roots['nrcan']}/nbac/", timeout=20).text
+            search = f"{roots['nasa']}/search/granules.umm_json"
+            assert requests.get(search, timeout=20).json()["hits"] > 0
+            for store in ("cds", "ewds"):
+                news = requests.get(f"{roots[store]}/catalogue/v1/messages", timeout=20)
+                assert news.json() == {"messages": []}
+        finally:
+            os.kill(parent.pid, signal.SIGKILL)
     assert wait_until_silent(roots["static"].removesuffix("/static"))
 
 
