@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import xarray as xr
@@ -16,7 +15,7 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
-from firesat.sources._grib_message import dissect, messages, spans, unpack
+from firesat.sources._grib_message import dissect, messages, unpack
 from firesat.sources._layers import georeferenced
 
 _Moment = tuple[int, int, int]  # seconds since 1970, ensemble member, level
@@ -71,61 +70,28 @@ def read_grib(path: Path) -> xr.Dataset:
     SourceError
         If it holds several grids, or one without rows and columns.
     """
-    return _read(messages(path), path)
+    return read_messages(messages(path), path)
 
 
-def read_grib_parts(path: Path) -> Iterator[xr.Dataset]:
-    """Read a GRIB file part by part: no more than six hours of it are in memory at once.
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """Name the file in which ecCodes finds something damaged, or says what cannot be.
 
     Parameters
     ----------
     path : Path
-        As for :func:`read_grib`.
+        The file.
 
     Yields
     ------
-    xr.Dataset
-        What :func:`read_grib` would give of the messages that are valid in a quarter of a calendar
-        day, the quarters in order of time.
+    None
+        While it is read.
 
     Raises
     ------
-    CorruptFileError, SourceError
-        As :func:`read_grib`, of a part.
+    CorruptFileError
+        Instead of what ecCodes and NumPy say.
     """
-    parts: dict[int, list[tuple[int, int]]] = {}
-    with path.open("rb") as file:
-        for start, end in spans(path):
-            file.seek(start)
-            with _named(path):
-                quarter = _valid(file.read(end - start)) // (6 * 3600)
-            parts.setdefault(quarter, []).append((start, end))
-        for _, places in sorted(parts.items()):
-            yield _read(_messages_at(file, places), path)
-
-
-def _messages_at(file: BinaryIO, places: list[tuple[int, int]]) -> Iterator[bytes]:
-    """Messages of an open file."""
-    for start, end in places:
-        file.seek(start)
-        yield file.read(end - start)
-
-
-def _valid(message: bytes) -> int:
-    """When a message is valid, seconds since 1970."""
-    import eccodes
-
-    handle = eccodes.codes_new_from_message(message)
-    try:
-        keys = partial(eccodes.codes_get, handle)
-        return _seconds(keys("validityDate"), keys("validityTime"))
-    finally:
-        eccodes.codes_release(handle)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name the file in which ecCodes finds something damaged, or says what cannot be."""
     try:
         yield
     except (_eccodes_error(), ValueError, ArithmeticError) as error:
@@ -134,17 +100,37 @@ def _named(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read(content: Iterable[bytes], path: Path) -> xr.Dataset:
-    """Messages as arrays."""
+def read_messages(content: Iterable[bytes], path: Path) -> xr.Dataset:
+    """Turn messages into arrays.
+
+    Parameters
+    ----------
+    content : iterable of bytes
+        Messages of one grid.
+    path : Path
+        The file that they are from.
+
+    Returns
+    -------
+    xr.Dataset
+        As :func:`read_grib`.
+
+    Raises
+    ------
+    CorruptFileError
+        If one is damaged.
+    SourceError
+        If they have several grids.
+    """
     file = _File(path.name)
     for message in content:
         if not file.add_known(message):
-            with _named(path):
+            with blaming(path):
                 file.add(message)
     if len(file.grids) != 1:
         raise SourceError(f"{path} holds {len(file.grids)} grids: split it by grid, one file each")
     grid = next(iter(file.grids.values()))
-    with _named(path):
+    with blaming(path):
         variables = dict(_variables(list(file.quantities.values()), grid))
         return _with_places(georeferenced(variables, grid.cells), grid.cells)
 
@@ -219,7 +205,7 @@ class _File:
         values = eccodes.codes_get_values(handle)
         values[values == _MISSING] = np.nan
         member = keys("number") if quantity.has_member else 0
-        when, level = _seconds(keys("validityDate"), keys("validityTime")), keys("level")
+        when, level = seconds(keys("validityDate"), keys("validityTime")), keys("level")
         quantity.fields[when, member, level] = values.astype("float32")
         packed = dissect(message)
         if packed is not None and _agree(unpack(packed, len(values)), values):
@@ -248,8 +234,19 @@ def _describe(handle: int, keys: Keys) -> _Quantity:
     return _Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
 
 
-def _seconds(date: int, time: int) -> int:
-    """Seconds since 1970 of a date like 20230705 and a time like 1800."""
+def seconds(date: int, time: int) -> int:
+    """Count the seconds since 1970.
+
+    Parameters
+    ----------
+    date, time : int
+        Such as 20230705 and 1800.
+
+    Returns
+    -------
+    int
+        Of UTC.
+    """
     text = f"{date:08d}"
     day = np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}", "s")
     return int(day.astype(np.int64)) + time // 100 * 3600 + time % 100 * 60

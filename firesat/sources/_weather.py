@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from firesat.errors import CorruptFileError
-from firesat.sources._grib import read_grib, read_grib_parts
+from firesat.sources._grib import read_grib
+from firesat.sources._grib_parts import read_grib_parts
 from firesat.sources._netcdf import read_netcdf
 from firesat.sources._zips import extract, members
 
