@@ -10,7 +10,7 @@ import xarray as xr
 from firesat.sources._grib import blaming, read_grib, read_messages, seconds
 from firesat.sources._grib_message import spans
 
-PART = 2_000_000
+PART = 1_000_000
 """Bytes of a file read at once: six hours of a country are more, a region's month is less."""
 
 
