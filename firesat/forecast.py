@@ -114,7 +114,8 @@ class Forecaster(LightningModule):
         data: Any = getattr(self.trainer, "datamodule", None)
         drivers: Any = getattr(self.network, "drivers", None)
         if drivers is not None and data is not None and not self.trainer.ckpt_path:
-            start = regression.start(drivers, data.train_dataloader(), data.val_dataloader())
+            val = data.val_dataloader() if self.trainer.limit_val_batches else None
+            start = regression.start(drivers, data.train_dataloader(), val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         for name in () if self.trainer.ckpt_path else getattr(self.network, "random_start", ()):
             log.warning(

@@ -175,7 +175,7 @@ def _entropy(logits: Tensor, rows: Rows) -> Tensor:
 
 
 def start(
-    drivers: Linear, train: Batches, val: Batches, penalties: Sequence[float] = PENALTIES
+    drivers: Linear, train: Batches, val: Batches | None, penalties: Sequence[float] = PENALTIES
 ) -> Tensor:
     """Fit a network's drivers on the training chips, with the penalty that the others ask for.
 
@@ -184,7 +184,8 @@ def start(
     drivers : Linear
         Gets the weights.
     train, val : iterable of dict of Tensor
-        Batches to learn from, and to choose the penalty by, head by head.
+        Batches to learn from, and to choose the penalty by, head by head; without the latter it is
+        the largest, which trusts the training chips least.
     penalties : sequence of float
         To choose from.
 
@@ -193,8 +194,10 @@ def start(
     Tensor
         ``(L,)``: the bias of each head, base rate included.
     """
-    learned, judged = gather(drivers, train), gather(drivers, val)
+    learned = gather(drivers, train)
+    penalties = penalties if val is not None else [max(penalties)]
     fits = [fit(learned, penalty) for penalty in penalties]
+    judged = learned if val is None else gather(drivers, val)
     losses = torch.stack([each.entropy(judged) for each in fits]).nan_to_num(nan=0.0)
     best = losses.argmin(dim=0)
     heads = range(len(best))

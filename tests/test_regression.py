@@ -91,6 +91,9 @@ def test_the_penalty_is_that_under_which_other_chips_are_least_surprising() -> N
     weak = fit(gather(drivers, train), 1e-4).entropy(rows)
     assert (chosen < weak).all()
     assert drivers.weight.abs().max() < 1e-2
+    trusted = drivers.weight.clone()
+    start(drivers, train, None, penalties=(1e-4, 1e3))  # nothing to choose by: the stronger one
+    torch.testing.assert_close(drivers.weight, trusted)
 
 
 def test_what_is_taken_of_a_chip_counts_for_all_of_it() -> None:

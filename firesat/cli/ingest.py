@@ -74,6 +74,7 @@ def run(arguments: Namespace) -> int:
 def _ingest(project: "Project") -> "IngestReport":
     """Run both jobs."""
     from firesat.cli.watch import watching
+    from firesat.cube import cube_info
     from firesat.jobs.derive import derive
     from firesat.jobs.ingest import ingest
 
@@ -82,6 +83,7 @@ def _ingest(project: "Project") -> "IngestReport":
     if project.ingest.derive:
         with progress_bar("derive") as advance:
             derive(project.cube.path, project.ingest.derive, advance, recent=project.ingest.recent)
+        report.content_hash = cube_info(project.cube.path)["content_hash"]
     return report
 
 

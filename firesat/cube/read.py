@@ -193,7 +193,7 @@ def cube_info(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``crs``, ``extent`` (x0, y0, x1, y1 in metres), ``content_hash`` of what sources brought
+        ``crs``, ``extent`` (x0, y0, x1, y1 in metres), ``content_hash`` of all blocks
         ("" where there is no ledger; no pixel is read for it) and ``groups``: for each its level
         in metres, variables, first and last day, time steps, blocks by status and completeness
         (finished blocks as a share of all).

@@ -123,14 +123,15 @@ def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
             f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
             f"{', '.join(UNITS)}: fetch it from a data set of surface weather"
         )
-    if any(values.ndim != 3 for values in fields.values()):
+    dims = raw[next(iter(raw.data_vars))].dims  # (time, y, x), or of a series of places
+    if any(values.ndim != len(dims) for values in fields.values()):
         raise CorruptFileError(
-            f"{path} holds several levels or members of {', '.join(fields)}: fetch the surface"
+            f"{path} holds levels or members of some of {', '.join(fields)}: fetch the surface"
         )
     variables = {
         name: xr.DataArray(
             fill_sea(values),
-            dims=raw[next(iter(raw.data_vars))].dims,
+            dims=dims,
             coords={"time": raw["time"]},
             attrs={"units": UNITS[name], "resampling": "bilinear"},
         )

@@ -81,7 +81,7 @@ class IngestReport:
     meter : Meter
         What the run has used in all.
     content_hash : str
-        Of everything that the cube's sources have brought by now.
+        Of everything that is in the cube by now.
     log : Path, optional
         File with every failure.
     """
