@@ -15,8 +15,10 @@ from firesat.cube.export import export, plan_export
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import Manifest
+from tests import weather_cube
 from tests.cube import test_streams
 from tests.tiny_cube import write_tiny_cube
+from tests.weather_cube import Model
 
 DAYS = ("2023-05-02", "2023-05-04")
 GROUPS = ("modis_vi", "era5_land", "static", "hotspots")
@@ -55,6 +57,20 @@ def test_every_cell_has_the_value_of_the_cell_it_lies_in(
     np.testing.assert_array_equal(flat["era5_land_available_time"].values, known)
     assert flat.odc.geobox == grid_of(cube).region_geobox(100)
     assert report["bytes"] > 0
+
+
+def test_a_forecast_keeps_its_lead_times(tmp_path: Path) -> None:
+    model = Model(value=lambda _, day, lead: day + 100.0 * lead, days=3, names=("rh",))
+    cube = weather_cube.write(tmp_path / "a.zarr", model)
+    days = ("2023-05-03", "2023-05-04")
+    export(plan_export(cube, grid_of(cube), days, 1000, ["nwp_gdps"]), tmp_path / "f.zarr", quiet)
+    flat = xr.open_zarr(tmp_path / "f.zarr", consolidated=False, chunks=None)
+    assert flat["nwp_gdps_rh"].dims == ("nwp_gdps_time", "nwp_gdps_lead_time", "y", "x")
+    np.testing.assert_array_equal(
+        flat["nwp_gdps_rh"].values[:, :, 0, 0], [[2, 102, 202], [3, 103, 203]]
+    )
+    lead = open_cube(cube, "nwp_gdps")["lead_time"]
+    np.testing.assert_array_equal(flat["nwp_gdps_lead_time"].values, lead.values)
 
 
 def test_the_latest_time_over_the_tiles_of_the_region_counts(tmp_path: Path) -> None:
