@@ -9,7 +9,6 @@ import atexit
 import base64
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -181,6 +180,8 @@ def _warm() -> None:
 
 def _attempt(read: Read, path: Path) -> int:
     """Read within limits; the exit status."""
+    import resource  # only where there is fork(), which this runs in
+
     limit = psutil.Process().memory_info().vms + _allowance(path.stat().st_size)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     signal.alarm(PATIENCE)  # by default it ends the process, whatever a library is at
