@@ -10,7 +10,7 @@ import zarr
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.chips_rows import ROOT, store
+from benchmarks.chips_rows import store
 from benchmarks.timing import Timing, interleaved
 from firesat.chipstore import FIELDS
 from firesat.datamodule import ChipData
@@ -30,7 +30,7 @@ class Plain(Dataset[Batch]):
     """What one writes without this library's reader: zarr-python and NumPy, chip by chip."""
 
     def __init__(self) -> None:
-        self._root = zarr.open_group(ROOT / "chips.zarr", mode="r")
+        self._root = zarr.open_group(store().path, mode="r")
         self._scaler = Scaler.from_record(self._root.attrs["scaler"])
 
     def __len__(self) -> int:

@@ -43,9 +43,18 @@ ROWS: dict[str, Callable[[], list[Timing]]] = {
         cube_rows.DISK, "lz4", durable=True
     ),
     "B4 cube verify, /dev/shm, 0.6 GB": cube_rows.verifying,
-    "B5 chips in order, batches of 100": chips_rows.in_order,
-    "B5 chips at random, batches of 100": chips_rows.at_random,
-    "B5 chips at random, one by one": chips_rows.one_by_one,
+    "B5 chips in order, batches of 100, lz4": lambda: chips_rows.in_order("lz4"),
+    "B5 chips at random, batches of 100, lz4": lambda: chips_rows.at_random("lz4"),
+    "B5 chips at random, one by one, lz4": lambda: chips_rows.one_by_one("lz4"),
+    "B5 Sentinel-2 of chips at random, batches of 100, lz4": lambda: chips_rows.sentinel2_alone(
+        "lz4"
+    ),
+    "B5 chips in order, batches of 100, as they are": lambda: chips_rows.in_order("none"),
+    "B5 chips at random, batches of 100, as they are": lambda: chips_rows.at_random("none"),
+    "B5 chips at random, one by one, as they are": lambda: chips_rows.one_by_one("none"),
+    "B5 Sentinel-2 of chips at random, batches of 100, as they are": lambda: (
+        chips_rows.sentinel2_alone("none")
+    ),
     "B6 loader to step": loader_rows.feed,
     "B7 step, ResNet-50, 8 looks": lambda: network_rows.step("cnn"),
     "B7 step, ViT-S, 8 looks": lambda: network_rows.step("vit"),

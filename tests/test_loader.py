@@ -201,7 +201,8 @@ def test_memory_is_flat_over_many_epochs(path: Path) -> None:
     grown = epochs(range(30, 130)) - max(settled)
     # an epoch is 40 chips of 130 kB: one batch lost an epoch would be 100 MB
     assert grown < 4e6
-    assert (process.num_fds(), process.num_threads()) == (files, threads)
+    assert process.num_fds() == files
+    assert process.num_threads() <= threads  # other tests' may end meanwhile
 
 
 def test_batches_that_are_kept_keep_their_values(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from firesat.scaling import Batch
+
+Codec = Literal["lz4", "none"]
 
 MISSING = 65535  # of counts
 

@@ -2,7 +2,7 @@
 
 The format is plain Zarr v3 (zarr-specs.readthedocs.io, sharding codec v1.0): a shard holds the
 chunks one after the other and ends with an index of (offset, length) pairs and its CRC-32C. Here a
-chunk is one chip, and each chunk ends with a CRC-32C of its own.
+chunk is one chip, Blosc's or plain, and each chunk ends with a CRC-32C of its own.
 """
 
 import json
@@ -28,6 +28,7 @@ OPEN = 48
 _AGAIN = "run firesat sample again"
 _CRC = 4  # bytes of a CRC-32C
 _ABSENT = 2**64 - 1  # offset and length of a chunk that was never written
+_CODECS = (["bytes", "blosc", "crc32c"], ["bytes", "crc32c"])
 _BLOSC = struct.Struct("<4xI4xI")  # header: version, ..., bytes decoded, block size, bytes encoded
 
 Bytes = NDArray[np.uint8]
@@ -57,6 +58,8 @@ class ShardedArray:
         As stored.
     shard : int
         Chips in a file.
+    packed : bool
+        Whether Blosc decodes the chips; otherwise they lie there as they are in memory.
 
     Raises
     ------
@@ -66,8 +69,9 @@ class ShardedArray:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shape, self.dtype, self.shard = _layout(folder)
+        self.shape, self.dtype, self.shard, self.packed = _layout(folder)
         self._bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+        self._least = (16 if self.packed else self._bytes) + _CRC  # a Blosc header has 16 bytes
         self._shard = lru_cache(maxsize=OPEN)(self._map)
 
     def read(self, row: int, out: NDArray[Any]) -> None:
@@ -87,12 +91,14 @@ class ShardedArray:
         """
         whole = self._whole(row)
         chunk = whole[:-_CRC]
-        try:
-            # Before its checksum: waiting for a disk here lets other threads run. Blosc refuses
-            # what would lead it out of its buffers.
-            blosc.decompress(chunk, out)
-        except (RuntimeError, ValueError) as error:
-            raise self._damaged(row, str(error)) from None
+        # Before its checksum: waiting for a disk here lets other threads run.
+        if self.packed:
+            try:
+                blosc.decompress(chunk, out)  # refuses what would lead it out of its buffers
+            except (RuntimeError, ValueError) as error:
+                raise self._damaged(row, str(error)) from None
+        else:
+            np.copyto(out.reshape(-1).view(np.uint8), chunk)
         if google_crc32c.value(chunk) != int.from_bytes(whole[-_CRC:], "little"):
             raise self._damaged(row, "it does not match its checksum")
 
@@ -107,7 +113,7 @@ class ShardedArray:
         Returns
         -------
         ndarray of uint8
-            What Blosc decodes, mapped; without the checksum.
+            What Blosc decodes or what is copied, mapped; without the checksum.
 
         Raises
         ------
@@ -128,11 +134,11 @@ class ShardedArray:
         """Refuse what cannot be decoded into a chip."""
         if offset == _ABSENT:
             raise self._damaged(row, "it was never written")
-        if chunk.size < length or length < 16 + _CRC:
+        if chunk.size < length or length < self._least:
             raise self._damaged(row, f"{length} bytes should be at {offset}, {chunk.size} are")
-        decoded, encoded = _BLOSC.unpack_from(chunk)
-        if (decoded, encoded) != (self._bytes, length - _CRC):
-            raise self._damaged(row, "its header is of another chip")
+        told = _BLOSC.unpack_from(chunk) if self.packed else (length - _CRC, length - _CRC)
+        if told != (self._bytes, length - _CRC):
+            raise self._damaged(row, "its size is of another chip")
 
     def _damaged(self, row: int, what: str) -> CorruptChipError:
         """The error that names the chip."""
@@ -155,15 +161,16 @@ class ShardedArray:
         return _Shard(data=data[: -index.size], places=[(start, size) for start, size in pairs])
 
 
-def _layout(folder: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Shape, type and chips in a shard of an array laid out as chips are."""
+def _layout(folder: Path) -> tuple[tuple[int, ...], np.dtype[Any], int, bool]:
+    """Shape, type, chips in a shard and whether packed, of an array laid out as chips are."""
     try:
         meta = json.loads((folder / "zarr.json").read_text())
         shape, shard = tuple(meta["shape"]), meta["chunk_grid"]["configuration"]["chunk_shape"]
         (sharding,) = meta["codecs"]
         settings = sharding["configuration"]
+        codecs = _names(settings["codecs"])
         told = (
-            sharding["name"], settings["chunk_shape"], _names(settings["codecs"]),
+            sharding["name"], settings["chunk_shape"], codecs in _CODECS,
             _names(settings["index_codecs"]), settings["index_location"], shard[1:],
             meta["chunk_key_encoding"]["configuration"]["separator"],
         )  # fmt: skip
@@ -173,12 +180,12 @@ def _layout(folder: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     except (KeyError, TypeError, ValueError) as error:
         raise SampleError(f"{folder} is no array of chips ({error}): {_AGAIN}") from None
     wanted = (
-        "sharding_indexed", [1, *shape[1:]], ["bytes", "blosc", "crc32c"], ["bytes", "crc32c"],
+        "sharding_indexed", [1, *shape[1:]], True, ["bytes", "crc32c"],
         "end", list(shape[1:]), "/",
     )  # fmt: skip
     if told != wanted:
         raise SampleError(f"{folder} is laid out as no chips of this version are: {_AGAIN}")
-    return shape, dtype, shard[0]
+    return shape, dtype, shard[0], "blosc" in codecs
 
 
 def _names(codecs: list[Mapping[str, Any]]) -> list[str]:

@@ -52,7 +52,7 @@ def sample(settings: SampleSettings, cube_path: Path, progress: Progress = silen
 
     plan, table = Plan(reader, settings), index.table
     chips = tally.count(plan.chips(table, progress), table["split"].tolist())
-    write_chips(settings.path, finished, chips, len(table), tally.attrs)
+    write_chips(settings.path, finished, chips, len(table), tally.attrs, settings.codec)
     log.info("%d chips in %s", len(table), settings.path)
     return report_of(settings, index, finished(), reader.missing)
 
