@@ -12,6 +12,7 @@ from firesat.grid import crs_of
 from firesat.sources._hdf4 import SINUSOIDAL, TILE
 
 _DAY = np.timedelta64(1, "D")
+_ROWS = 18  # of tiles, from pole to pole
 
 
 def day_of_year(day: np.datetime64) -> int:
@@ -93,8 +94,8 @@ def _tiles_of(box: tuple[float, float, float, float], crs: str) -> frozenset[tup
     x = np.linspace(left - 1000, right + 1000, math.ceil((right - left) / 2000) + 2)
     y = np.linspace(bottom - 1000, top + 1000, math.ceil((top - bottom) / 2000) + 2)
     east, north = _to_sinusoidal(crs).transform(*np.meshgrid(x, y))
-    tiles = np.floor([east / TILE + 18, 9 - north / TILE]).astype(int).reshape(2, -1)
-    return frozenset((int(h), int(v)) for h, v in np.unique(tiles, axis=1).T)
+    h, v = np.floor([east / TILE + 18, 9 - north / TILE]).astype(int)
+    return frozenset(divmod(int(number), _ROWS) for number in np.unique(h * _ROWS + v))
 
 
 @lru_cache(maxsize=2)
