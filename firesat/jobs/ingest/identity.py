@@ -1,4 +1,4 @@
-"""Which settings a block was made with."""
+"""Which settings and which version of the processing a block was made with."""
 
 import hashlib
 import json
@@ -7,11 +7,14 @@ from typing import Any
 
 from firesat.sources.base import Source
 
+PROCESSING = 2
+"""Raised whenever the same files give other numbers than before: cubes do not mix them."""
+
 _MANNERS = ("base_url", "connections", "attempts", "retries", "pause")
 
 
 def settings_of(source: Source) -> dict[str, str]:
-    """Give the settings that shape a source's blocks.
+    """Give the settings that shape a source's blocks, and the processing's version.
 
     Parameters
     ----------
@@ -21,13 +24,13 @@ def settings_of(source: Source) -> dict[str, str]:
     Returns
     -------
     dict
-        Name to value as text; how it is fetched shapes nothing and is left out.
+        Name to value as text, and "processing"; how it is fetched shapes nothing and is left out.
     """
     chosen: Any = source
     settings = {f.name: str(getattr(source, f.name)) for f in fields(chosen)}
     for name in _MANNERS:
         settings.pop(name, None)
-    return settings
+    return settings | {"processing": str(PROCESSING)}
 
 
 def config_hash(source: Source) -> str:
