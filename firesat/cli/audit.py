@@ -86,6 +86,6 @@ def show(report: "AuditReport") -> None:
     )
     for check in report.failed:
         for leak in check.leaks:
-            screen.print(f"{check.name}: {leak}", soft_wrap=True)
+            screen.print(f"{check.name}: {leak}", soft_wrap=True, markup=False)
         if check.number > len(check.leaks):
             screen.print(f"{check.name}: and {check.number - len(check.leaks)} more")

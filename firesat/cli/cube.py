@@ -10,6 +10,7 @@ A cube is a folder ending in .zarr, or s3://bucket/folder/name.zarr.
 
 Example:
   firesat cube info out/demo/cube.zarr --json
+  firesat cube info out/demo/cube.zarr --days --groups sentinel2
   firesat cube hash out/demo/cube.zarr
   firesat cube verify out/demo/cube.zarr --repair --config configs/sandbox.yaml
   firesat cube export out/demo/cube.zarr flat.zarr --start 2021-06-01 --end 2021-06-08
@@ -18,6 +19,8 @@ Example:
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+
+from rich.markup import escape
 
 from firesat.cli.console import (
     add_dry_run,
@@ -31,8 +34,9 @@ from firesat.cli.console import (
 from firesat.errors import ConfigError
 from firesat.grid import Grid
 
-_OF = {"repair": "verify", "config": "verify", "bbox": "export", "region": "export",
-       "start": "export", "end": "export", "groups": "export", "force": "unlock"}  # fmt: skip
+_OF = {"days": ["info"], "repair": ["verify"], "config": ["verify"], "bbox": ["export"],
+       "region": ["export"], "start": ["export"], "end": ["export"], "groups": ["export", "info"],
+       "force": ["unlock"]}  # fmt: skip
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,6 +51,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", choices=actions, help="what to do")
     parser.add_argument("cube", type=Path, help="a folder ending in .zarr")
     parser.add_argument("out", type=Path, nargs="?", help="export: a new folder ending in .zarr")
+    info = parser.add_argument_group("info")
+    info.add_argument("--days", action="store_true",
+                      help="every day of every group: how complete, known since when")  # fmt: skip
     verify = parser.add_argument_group("verify")
     verify.add_argument("--repair", action="store_true", help="mark what is damaged as missing")
     verify.add_argument("--config", "-c", type=Path, help="the project's YAML: fetch it again")
@@ -58,7 +65,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     export.add_argument("--start", metavar="DAY", help="first fire day; default the first")
     export.add_argument("--end", metavar="DAY", help="last fire day; default the last")
     export.add_argument("--resolution", type=int, default=100, help="cell size in metres (100)")
-    export.add_argument("--groups", metavar="A,B", help="only these groups")
+    export.add_argument("--groups", metavar="A,B", help="info --days, export: only these groups")
     unlock = parser.add_argument_group("unlock")
     unlock.add_argument("--force", action="store_true",
                         help="also from another machine whose lease has not run out")  # fmt: skip
@@ -84,9 +91,9 @@ def run(arguments: Namespace) -> int:
     ConfigError
         If an option belongs to another action.
     """
-    for option, action in _OF.items():
-        if getattr(arguments, option) and arguments.action != action:
-            raise ConfigError(f"--{option} is of firesat cube {action}, not {arguments.action}")
+    for option, of in _OF.items():
+        if getattr(arguments, option) and arguments.action not in of:
+            raise ConfigError(f"--{option} is of firesat cube {of[0]}, not {arguments.action}")
     if (arguments.out is None) == (arguments.action == "export"):
         raise ConfigError("a second folder is what export needs, and the others do not")
     actions = {
@@ -115,6 +122,8 @@ def _info(arguments: Namespace) -> int:
     """Print what the cube holds."""
     from firesat.cube import cube_info
 
+    if arguments.days:
+        return _days(arguments)
     info = cube_info(arguments.cube)
     if arguments.json:
         print_json(info)
@@ -126,6 +135,26 @@ def _info(arguments: Namespace) -> int:
     ]
     print_table(f"{info['path']}  {info['crs']}  extent {info['extent']} m", rows)
     return 0
+
+
+def _days(arguments: Namespace) -> int:
+    """Print a strip of days for each group."""
+    from firesat.cli.strips import strips
+    from firesat.cube.calendar import cube_calendar
+
+    calendar = cube_calendar(arguments.cube, _names(arguments.groups))
+    if arguments.json:
+        days = {name: [vars(step) for step in steps] for name, steps in calendar.items()}
+        print_json({"cube": arguments.cube, "days": days})
+        return 0
+    for line in strips(calendar):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def _names(text: str | None) -> list[str]:
+    """Names between commas."""
+    return text.split(",") if text else []
 
 
 def _short(value: object) -> str:
@@ -146,7 +175,7 @@ def _verify(arguments: Namespace) -> int:
     findings = look()
     damages = [str(damage) for damage in findings.damages]
     for line in damages:
-        screen.print(f"[red]damaged[/red] {line}", soft_wrap=True)
+        screen.print(f"[red]damaged[/red] {escape(line)}", soft_wrap=True)
     repaired = False
     if damages and arguments.repair and not arguments.dry_run:
         repair(arguments.cube, findings)
@@ -185,12 +214,12 @@ def _fetch_again(arguments: Namespace) -> bool:
     with watching() as watch:
         report = ingest(project, watch)
     for receipt in report.failed:
-        screen.print(f"[red]failed[/red] {receipt.key}: {receipt.reason}", soft_wrap=True)
+        screen.print(f"[red]failed[/red] {receipt.key}: {escape(receipt.reason)}", soft_wrap=True)
     if project.ingest.derive:
         with progress_bar("derive") as advance:
             derive(project.cube.path, project.ingest.derive, advance, recent=project.ingest.recent)
     for reason, blocks in report.not_attempted.items():
-        screen.print(f"[red]{blocks} not attempted[/red] {reason}", soft_wrap=True)
+        screen.print(f"[red]{blocks} not attempted[/red] {escape(reason)}", soft_wrap=True)
     return report.complete
 
 
@@ -205,10 +234,12 @@ def _export(arguments: Namespace) -> int:
         _part_of(grid.crs, arguments) or grid,
         (arguments.start or "0001-01-01", arguments.end or "9999-12-31"),
         arguments.resolution,
-        arguments.groups.split(",") if arguments.groups else (),
+        _names(arguments.groups),
     )
     if arguments.dry_run:
-        screen.print(f"would write {', '.join(flat.groups)} on {flat.cells.shape} cells")
+        screen.print(
+            f"would write {', '.join(flat.groups)} on {flat.cells.shape} cells", markup=False
+        )
         return 0
     with progress_bar("export") as advance:
         report = export(flat, arguments.out, advance)

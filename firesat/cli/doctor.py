@@ -10,6 +10,8 @@ Example:
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
+from rich.markup import escape
+
 from firesat.cli.console import add_json, print_json, screen
 
 _MARKS = {"ok": "[green]ok  [/green]", "note": "[yellow]note[/yellow]", "bad": "[red]bad [/red]"}
@@ -48,6 +50,6 @@ def run(arguments: Namespace) -> int:
     else:
         for finding in findings:
             advice = f"  -> {finding.advice}" if finding.advice else ""
-            mark = _MARKS[finding.state]
-            screen.print(f"{mark} {finding.subject:22} {finding.detail}{advice}", soft_wrap=True)
+            words = escape(f"{finding.subject:22} {finding.detail}{advice}")
+            screen.print(f"{_MARKS[finding.state]} {words}", soft_wrap=True)
     return int(any(finding.state == "bad" for finding in findings))

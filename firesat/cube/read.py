@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from pyproj import Proj
 
 from firesat.cube.hierarchy import NODE, root_of, zarr_store
 from firesat.errors import CubeError
-from firesat.grid import Grid, crs_of
+from firesat.grid import TILE_SIZE, Grid, crs_of
 from firesat.manifest import Manifest
+from firesat.places import places_of
 from firesat.store import address, exists, in_bucket, store_of
 
 
@@ -214,13 +215,31 @@ def cube_info(path: Path) -> dict[str, Any]:
     }
 
 
+def blocks_at_once(record: Mapping[str, Any], grid: Grid) -> int:
+    """Count the blocks of one time step of a group.
+
+    Parameters
+    ----------
+    record : mapping
+        The group's attribute ``firesat_layout``.
+    grid : Grid
+        The cube's.
+
+    Returns
+    -------
+    int
+        Of a country, those of tiles with land alone.
+    """
+    side = 0 if record["whole_box"] else int(record.get("side", TILE_SIZE))
+    return len(places_of(int(record["level"]), grid, side=side))
+
+
 def _describe(path: Path, name: str, blocks: Counter[str]) -> dict[str, Any]:
     """One group's entry."""
     dataset = open_cube(path, name)
     layout = dataset.attrs["firesat_layout"]
     days = dataset["time"].values.astype("datetime64[D]")
-    tiles = int(np.prod(dataset["available_time"].shape[1:]))
-    total = -(-len(days) // layout["steps"]) * tiles
+    total = -(-len(days) // layout["steps"]) * blocks_at_once(layout, grid_of(path))
     return {
         "level_m": layout["level"],
         "variables": sorted(str(variable) for variable in dataset.data_vars),

@@ -48,6 +48,11 @@ def test_keys_are_found_and_never_shown(
     assert SECRET not in capsys.readouterr().out
 
 
+def test_advice_is_printed_with_its_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--offline"])
+    assert "or as profile [cdse] into ~/.aws/credentials" in capsys.readouterr().err
+
+
 def test_a_package_that_is_missing_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
     found = {f.subject: f for f in doctor.examine(ask_providers=False)}
