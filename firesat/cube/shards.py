@@ -107,9 +107,9 @@ def encode(pattern: Pattern, values: NDArray[Any]) -> Shard:
     parts = list(_parts(pattern, values))
     with ThreadPoolExecutor(THREADS) as pool:
         made = list(pool.map(lambda part: _chunk(pattern, codec, part), parts))
-    pieces = [piece for piece, _ in made if piece]
+    pieces = [piece for encoded, _ in made for piece in encoded]
     digest = hashlib.sha256(b"".join(digest for _, digest in made)).digest()
-    index = _index([len(piece) for piece, _ in made])
+    index = _index([sum(map(len, encoded)) for encoded, _ in made])
     return Shard(pieces=[*pieces, index], digest=digest, empty=not pieces)
 
 
@@ -132,8 +132,8 @@ def _parts(pattern: Pattern, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
             ]
 
 
-def _chunk(pattern: Pattern, codec: Blosc, part: NDArray[Any]) -> tuple[bytes, bytes]:
-    """The bytes of a chunk, none if all is missing, and the digest of its values."""
+def _chunk(pattern: Pattern, codec: Blosc, part: NDArray[Any]) -> tuple[list[bytes], bytes]:
+    """The bytes of a chunk in pieces, none if all is missing, and the digest of its values."""
     stored = pack(pattern.variable, part)
     if part.shape != pattern.chunk:
         whole = np.full(pattern.chunk, pattern.fill, dtype=stored.dtype)
@@ -141,9 +141,9 @@ def _chunk(pattern: Pattern, codec: Blosc, part: NDArray[Any]) -> tuple[bytes, b
         stored = whole
     digest = hashlib.sha256(stored).digest()
     if all_missing(pattern.variable, stored):
-        return b"", digest
+        return [], digest
     encoded = bytes(codec.encode(stored))
-    return encoded + _crc(encoded), digest
+    return [encoded, _crc(encoded)], digest
 
 
 def pack(variable: Variable, values: NDArray[Any]) -> Values:
