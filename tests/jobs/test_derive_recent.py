@@ -172,8 +172,15 @@ def test_states_are_those_of_a_fresh_start_however_scenes_arrive(
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(3600)  # two seconds each, many times that beside other work
 @given(runs=RUNS)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    phases=[Phase.generate],
+)
 def test_many_histories_end_as_fresh_starts(
     tmp_path: Path, runs: list[tuple[list[Arrival], set[int]]]
 ) -> None:
