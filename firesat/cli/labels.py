@@ -103,7 +103,7 @@ def _show(facts: dict[str, object], *, as_json: bool) -> None:
         print_json(facts)
         return
     for name, value in facts.items():
-        if name in ("notes", "outliers", "fire_ids"):
+        if name in ("notes", "outliers", "fire_ids", "refused_list"):
             continue
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         sys.stdout.write(f"{name.replace('_', ' '):20} {text or 0}\n")

@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.errors import CorruptFileError
@@ -31,7 +33,7 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     Returns
     -------
     gpd.GeoDataFrame
-        As it stands in the file; a table's rows as points, without those at impossible places.
+        As it stands in the file; a table's rows as points, none where the place is impossible.
 
     Raises
     ------
@@ -113,5 +115,6 @@ def _read_places(path: Path) -> gpd.GeoDataFrame:
     sound = x.between(-180, 180) & y.between(-90, 90)
     if not sound.all():
         log.warning("%s: %d rows lie nowhere on Earth", path.name, int((~sound).sum()))
-    points = gpd.points_from_xy(x[sound], y[sound])
-    return gpd.GeoDataFrame(table[sound], geometry=points, crs="EPSG:4326")
+    points = np.full(len(table), None, dtype=object)
+    points[sound] = shapely.points(x[sound].to_numpy(), y[sound].to_numpy())
+    return gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326")
