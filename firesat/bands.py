@@ -154,6 +154,10 @@ _FIRE = [
           resampling="nearest"),
     _band("frp", "MW", (0.0, 1e6), "largest fire radiative power in the cell and day",
           resampling="nearest"),
+    _band("new_fires", "1", (0.0, 65534.0), "fires first reported in the cell and day",
+          resampling="nearest"),
+    _band("new_fires_natural", "1", (0.0, 65534.0),
+          "fires first reported in the cell and day that lightning lit", resampling="nearest"),
     _band("fraction", "1", (0.0, 1.0), "burned fraction of the cell in the season",
           resampling="average"),
     _band("fire_id", "1", (0.0, 2.0**31), "number of the fire, 0 where none", resampling="nearest"),
@@ -178,6 +182,8 @@ _FIRE = [
 ]  # fmt: skip
 
 _STATIC = [
+    _band("fire_year", "year", (0.0, 2200.0), "year of the last fire", resampling="mode"),
+    _band("harvest_year", "year", (0.0, 2200.0), "year of the last harvest", resampling="mode"),
     _band("elevation", "m", (-500.0, 9000.0), "ground elevation", "surface_altitude"),
     _band("slope", "degree", (0.0, 90.0), "slope of the ground"),
     _band("northness", "1", (-1.0, 1.0), "cosine of the slope's aspect times its sine"),
@@ -185,6 +191,23 @@ _STATIC = [
     _band("fuel", "1", (0.0, 254.0), "fuel or land-cover class", resampling="mode"),
     _band("water", "1", (0.0, 1.0), "open-water fraction", resampling="average"),
     _band("road_distance", "km", (0.0, 5000.0), "distance to the nearest road"),
+    _band("land_cover", "1", (0.0, 254.0), "land-cover class", resampling="mode"),
+    _band("settlement_distance", "km", (0.0, 5000.0), "distance to the nearest settlement"),
+    _band("lightning", "km-2 year-1", (0.0, 100.0), "lightning flashes to ground in a usual year"),
+    _band(
+        "years_since_fire",
+        "year",
+        (0.0, 1000.0),
+        "years since the last known fire",
+        resampling="mode",
+    ),
+    _band(
+        "years_since_harvest",
+        "year",
+        (0.0, 1000.0),
+        "years since the last known harvest",
+        resampling="mode",
+    ),
     _band("clear", "1", (0.0, 1.0), "clear fraction of the cell", resampling="average"),
 ]
 

@@ -117,6 +117,6 @@ def _check_country(path: Path, frame: gpd.GeoDataFrame, there: str) -> None:
     near = bottom < north and top > south and (right < left or (left < east and right > west))
     if not near:
         raise GridError(
-            f"{path} lies far from Canada, at {left:.1f} {bottom:.1f} {right:.1f} {top:.1f} degrees "
-            f"({there} under {frame.crs.name}): declare the CRS its coordinates have"
+            f"{path} lies far from Canada, at {left:.1f} {bottom:.1f} {right:.1f} {top:.1f} "
+            f"degrees ({there} under {frame.crs.name}): declare the CRS its coordinates have"
         )

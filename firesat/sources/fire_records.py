@@ -221,12 +221,12 @@ def _doubtful(
     sound: NDArray[np.bool_], fires: pd.DataFrame, updated: Moments, end: Moments
 ) -> dict[str, tuple[int, ...]]:
     """Rows that stay although something in them cannot be."""
-    start = fires["start"].to_numpy().astype("datetime64[s]")
+    day_before = fires["start"].to_numpy().astype("datetime64[s]") - _DAY
     checks = {
         "the date of its status cannot be read": updated.unread | updated.naive,
-        "its status is more than a day older than its report": updated.start < start - _DAY,
+        "its status is more than a day older than its report": np.less(updated.start, day_before),
         "the date of its end cannot be read": end.unread | end.naive,
-        "it ended before it started": end.start < start - _DAY,
+        "it ended before it started": np.less(end.start, day_before),
     }
     found = {why: tuple(fires["row"][sound & wrong].tolist()) for why, wrong in checks.items()}
     return {why: rows for why, rows in found.items() if rows}

@@ -110,7 +110,8 @@ def test_unusable_rows_are_left_out_and_counted(
     ]
     table = Hotspots().read(write_csv(tmp_path / "dirty.csv", rows))
     assert table.sizes["detection"] == 1
-    line = "dirty.csv: 2 of 3 rows left out: impossible coordinates 1 (row 2); unreadable time 1 (row 3)"
+    reasons = "impossible coordinates 1 (row 2); unreadable time 1 (row 3)"
+    line = f"dirty.csv: 2 of 3 rows left out: {reasons}"
     assert line in caplog.text
     assert table.attrs["left_out"] == line
     assert table.attrs["refused_rows"] == ((2, "impossible coordinates"), (3, "unreadable time"))
