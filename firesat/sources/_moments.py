@@ -65,7 +65,7 @@ def moments_of(text: "pd.Series[str]") -> Moments:
     since = pd.to_numeric(text.where(stamp), errors="coerce")
     exact = exact.fillna(pd.to_datetime(since, unit="ms", utc=True))
     moments = exact.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    moments[moments < _EPOCH] = np.datetime64("NaT")
+    moments[moments < _EPOCH] = np.datetime64("NaT", "s")
     days = days_of(text.where(~(clock | stamp), ""))
     dated = np.isfinite(days)
     begun = np.where(dated, days, 0).astype("datetime64[D]").astype("datetime64[s]")

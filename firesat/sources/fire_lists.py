@@ -207,7 +207,8 @@ class FireLists:
         for values in arrays.values():
             values[there] = 0
         for scene, table in scenes:
-            own = np.isin(table["day"].values.astype(str), list(dates_of(scene)))
+            day = table["day"].values.astype("datetime64[D]")  # xarray keeps seconds
+            own = np.isin(day.astype(str), list(dates_of(scene)))
             _add(arrays, table.isel(report=own), block)
         available = [
             end_of_fire_day(day) + hours(self.latency_hours) if known else NEVER
