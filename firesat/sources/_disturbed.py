@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.coverage import burned_fraction
 from firesat.errors import CorruptFileError
@@ -30,7 +29,7 @@ def cut_years(path: Path, target: Path, region: GeoBox) -> None:
     path : Path
         Vector file, or a zip of one.
     target : Path
-        GeoPackage to write, in the region's CRS; what was left out is said in its metadata.
+        Parquet to write, in the region's CRS; what was left out is said in its metadata.
     region : GeoBox
         Cells in metres.
 
@@ -51,14 +50,11 @@ def cut_years(path: Path, target: Path, region: GeoBox) -> None:
     years = years_of(pd.DataFrame(frame), columns)
     checks = {"no year": years.isna(), "points or lines": shapely.get_dimensions(shapes) != 2}
     sound, refused = first_reasons(checks, path.name, len(frame), frame.index.to_numpy())
-    kept = gpd.GeoDataFrame(
-        {"year": years[sound].astype("int64")},
-        geometry=shapes[sound],
-        crs=crs_of(region).to_wkt(),
+    table = pa.table(
+        {"year": years[sound].astype("int64"), "geometry": shapely.to_wkb(shapes[sound])},
+        metadata={"crs_wkt": crs_of(region).to_wkt(), "left_out": str(refused)},
     )
-    pyogrio.write_dataframe(
-        kept, target, layer="disturbed", driver="GPKG", dataset_metadata={"left_out": str(refused)}
-    )
+    pq.write_table(table, target)
 
 
 def read_years(path: Path) -> xr.Dataset:
@@ -67,7 +63,7 @@ def read_years(path: Path) -> xr.Dataset:
     Parameters
     ----------
     path : Path
-        GeoPackage.
+        Parquet.
 
     Returns
     -------
@@ -81,17 +77,16 @@ def read_years(path: Path) -> xr.Dataset:
         If it is damaged.
     """
     try:
-        info = pyogrio.read_info(path, layer="disturbed")
-        frame = gpd.GeoDataFrame(pyogrio.read_dataframe(path, layer="disturbed"))
-    except (DataSourceError, DataLayerError, ValueError) as error:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): delete it") from error
-    metadata = info.get("dataset_metadata") or {}
+    said = {key.decode(): text.decode() for key, text in table.schema.metadata.items()}
     return xr.Dataset(
         {
-            "geometry": ("feature", shapely.to_wkb(frame.geometry.to_numpy())),
-            "year": ("feature", frame["year"].to_numpy(dtype="int64")),
+            "geometry": ("feature", table["geometry"].to_numpy()),
+            "year": ("feature", table["year"].to_numpy()),
         },
-        attrs={"crs_wkt": frame.crs.to_wkt(), "left_out": metadata.get("left_out", "")},
+        attrs={name: said[name] for name in ("crs_wkt", "left_out")},
     )
 
 

@@ -204,7 +204,7 @@ class Disturbance:
         Returns
         -------
         Path
-            GeoPackage or GeoTIFF.
+            Parquet or GeoTIFF.
 
         Raises
         ------
@@ -228,7 +228,7 @@ class Disturbance:
                 else:
                     cut_raster(whole, path, region, margin=_MARGIN)
 
-        return cached(cache, f"{scene.id}{'.gpkg' if drawn else '.tif'}", make)
+        return cached(cache, f"{scene.id}{'.parquet' if drawn else '.tif'}", make)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read what was cut.
@@ -252,7 +252,7 @@ class Disturbance:
         kind = next((k for k in KINDS if path.name.startswith(f"disturbance-{k}")), None)
         if kind is None:
             raise CorruptFileError(f"{path} is named after none of {', '.join(KINDS)}: rename it")
-        if path.suffix == ".gpkg":
+        if path.suffix == ".parquet":
             return read_years(path).assign_attrs(kind=kind)
         dataset: xr.Dataset = read_bands(path, {f"{kind}_year": 1}).assign_attrs(kind=kind)
         return dataset

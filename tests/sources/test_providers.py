@@ -12,17 +12,17 @@ import pytest
 import xarray as xr
 
 from firesat.blocks import Block, cut
-from firesat.errors import CredentialsError, LicenceError, ProviderError
+from firesat.errors import ConfigError, CredentialsError, LicenceError, ProviderError
 from firesat.grid import Grid
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
 from firesat.sandbox.observe import era5, nrcan, sentinel2, static
-from firesat.sandbox.servers.addresses import base_urls, environment
+from firesat.sandbox.servers.addresses import CREDENTIAL, base_urls, environment
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
-from firesat.sources.fires import Hotspots, Nbac
+from firesat.sources.fires import Firms, Hotspots, Nbac
 from firesat.sources.modis import Modis
 from firesat.sources.sentinel2 import Sentinel2
 from firesat.sources.static import Static
@@ -149,6 +149,64 @@ def test_hotspots_are_counted_once_each(world: World, urls: dict[str, str], cach
     x0, y0, x1, y1 = REGION
     assert len(table) >= 2
     assert np.nansum(count[:19]) == len(places.cx[x0:x1, y0:y1])
+
+
+def test_firms_counts_what_the_same_sensor_has_at_cwfis(
+    urls: dict[str, str], cache: Path, tmp_path: Path
+) -> None:
+    counts = {}
+    for source in (Hotspots(), Firms(products=("VIIRS_SNPP_NRT", "VIIRS_NOAA20_NRT"))):
+        block = next(iter(cut(source.layout, GRID, source.times(DAYS))))
+        layer = filled(at(source, urls), block, cache)
+        counts[source.provider] = region_of(layer, "hotspot_count")
+    assert np.nansum(counts["nrcan"]) >= 2
+    np.testing.assert_array_equal(counts["firms"], counts["nrcan"])
+    power = region_of(layer, "frp")
+    assert (np.isfinite(power) == (counts["firms"] > 0)).all()
+    assert source.layout.stream == "nrt"
+    asked = [scene.request for scene in at(source, urls).search(block)]
+    assert all(len(request["dates"]) <= 5 for request in asked)
+    assert not any(CREDENTIAL in str(request) for request in asked)
+
+
+def test_dates_that_firms_does_not_have_are_missing_not_quiet(
+    urls: dict[str, str], cache: Path
+) -> None:
+    source = at(Firms(), urls)
+    later = np.arange(np.datetime64("2023-12-30"), np.datetime64("2024-01-03"))
+    block = next(iter(cut(source.layout, GRID, later)))
+    layer = filled(source, block, cache)
+    days = np.isfinite(region_of(layer, "hotspot_count")).all(axis=(1, 2))
+    assert days.tolist() == [True, False, False, False]  # that of the 31st needs 1 January, too
+
+
+def test_a_map_key_that_is_missing_or_refused_is_asked_for_and_never_shown(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = at(Firms(), urls)
+    block = next(iter(cut(source.layout, GRID, DAYS)))
+    monkeypatch.setenv("FIRMS_MAP_KEY", "0123456789abcdef0123456789abcdef")
+    caplog.set_level("DEBUG", logger="firesat.sources")
+    with pytest.raises(CredentialsError, match=r"api/map_key and put it in FIRMS_MAP_KEY") as wrong:
+        source.search(block)
+    gone = replace(source, base_url=source.base_url + "/nothing")
+    with pytest.raises(ProviderError) as absent:
+        gone.search(block)
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("firesat.sources")]
+    for text in (str(wrong.value), str(absent.value), *ours):
+        assert "0123456789abcdef" not in text
+    monkeypatch.setenv("FIRMS_MAP_KEY", "a/../b")
+    with pytest.raises(CredentialsError, match="other than letters and digits"):
+        source.check()
+    monkeypatch.delenv("FIRMS_MAP_KEY")
+    with pytest.raises(CredentialsError, match="no FIRMS map key"):
+        source.check()
+
+
+@pytest.mark.parametrize("products", [(), ("VIIRS_NRT",), ("VIIRS_SNPP_NRT", "MODIS_SP")])
+def test_products_of_firms_are_known_and_of_one_stream(products: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="FIRMS"):
+        Firms(products=products)
 
 
 def test_perimeters_burn_their_hectares(world: World, urls: dict[str, str], cache: Path) -> None:
