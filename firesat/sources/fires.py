@@ -5,5 +5,6 @@ from firesat.sources.firms import Firms
 from firesat.sources.hotspots import Hotspots
 from firesat.sources.local_hotspots import LocalHotspots
 from firesat.sources.nbac import Nbac
+from firesat.sources.nfdb import Nfdb
 
-__all__ = ["FireLists", "Firms", "Hotspots", "LocalHotspots", "Nbac"]
+__all__ = ["FireLists", "Firms", "Hotspots", "LocalHotspots", "Nbac", "Nfdb"]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.bands import check_names
-from firesat.blocks import Block, Layout, Variable
-from firesat.sources._drawing import draw_fires
+from firesat.blocks import Block, Layout
+from firesat.sources._drawing import VARIABLES, draw_fires
 from firesat.sources._layers import hours, latest, layer
 from firesat.sources._local import resolve
-from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._perimeters import Columns, fire_table
 from firesat.sources._refused import left_out
 from firesat.sources._vector_places import check_units
 from firesat.sources._vectors import read_vectors
@@ -70,16 +70,10 @@ class LocalVectors:
         Layout
             As NBAC: fraction, number of the fire, prescribed fraction, dates; time = 1 January.
         """
-        numbers = Variable(name="fire_id", dtype="int32", fill=-1)
         return Layout(
             group=self.group,
             level=100,
-            variables=(
-                Variable(name="fraction"),
-                numbers,
-                Variable(name="prescribed"),
-                *(Variable(name=date) for date in DATES),
-            ),
+            variables=VARIABLES,
             attrs={
                 "source": "local perimeters",
                 "provider": "",

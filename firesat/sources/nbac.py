@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, Layout, Variable
+from firesat.blocks import Block, Layout
 from firesat.sources._download import download
-from firesat.sources._drawing import draw_fires
+from firesat.sources._drawing import VARIABLES, draw_fires
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
-from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._perimeters import Columns, fire_table
 from firesat.sources._refused import left_out
 from firesat.sources._vector_places import check_units, with_crs
 from firesat.sources._vectors import read_vectors
@@ -65,12 +65,10 @@ class Nbac:
         Layout
             Group ``nbac``; time = 1 January of the year.
         """
-        numbers = Variable(name="fire_id", dtype="int32", fill=-1)
-        shares = (Variable(name="fraction"), numbers, Variable(name="prescribed"))
         return Layout(
             group="nbac",
             level=100,
-            variables=(*shares, *(Variable(name=date) for date in DATES)),
+            variables=VARIABLES,
             span=273,  # a season is over on 1 October
             attrs={
                 "source": "National Burned Area Composite",

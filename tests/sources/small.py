@@ -76,7 +76,7 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
         names = {each.name: 10.0 for each in source.layout.variables}
         noons = np.array(block.times, dtype="datetime64[h]") + np.timedelta64(12, "h")
         return [(scene(block, end, latency), _fields(block, names, noons))]
-    if group in ("hotspots", "fire_reports", "nbac"):
+    if group in ("hotspots", "fire_reports", "nbac", "nfdb"):
         return [_listed(source, block)]
     names = {each.name: 1.0 for each in source.layout.variables}
     if group == "disturbance":
@@ -89,7 +89,7 @@ def _listed(source: Source, block: Block) -> tuple[Scene, xr.Dataset]:
     latency = float(source.layout.attrs["latency_hours"])
     day, last = (block.times[end].astype("datetime64[D]") for end in (0, -1))
     end = end_of_fire_day(last)
-    if block.group == "nbac":
+    if block.group in ("nbac", "nfdb"):
         square = shapely.box(15_000, 625_000, 16_000, 626_000)
         table = xr.Dataset(
             {
@@ -125,7 +125,7 @@ def source_end(source: Source, block: Block) -> np.datetime64:
         return last.astype("datetime64[s]") + hours(18)
     if group == "cems_fire_weather":  # noon weather, of which local noon is at most 21 UTC
         return last.astype("datetime64[s]") + hours(21)
-    if group == "nbac":
+    if group in ("nbac", "nfdb"):
         return np.datetime64(f"{str(last)[:4]}-10-01", "s")
     if group.startswith("nwp_"):  # a run is known once it is out, days before what it tells of
         return last.astype("datetime64[s]")

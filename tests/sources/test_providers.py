@@ -12,7 +12,13 @@ import pytest
 import xarray as xr
 
 from firesat.blocks import Block, cut
-from firesat.errors import ConfigError, CredentialsError, LicenceError, ProviderError
+from firesat.errors import (
+    ConfigError,
+    CredentialsError,
+    LicenceError,
+    NoDataError,
+    ProviderError,
+)
 from firesat.grid import Grid
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
@@ -22,7 +28,7 @@ from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
-from firesat.sources.fires import Firms, Hotspots, Nbac
+from firesat.sources.fires import Firms, Hotspots, Nbac, Nfdb
 from firesat.sources.modis import Modis
 from firesat.sources.sentinel2 import Sentinel2
 from firesat.sources.static import Static
@@ -220,6 +226,24 @@ def test_perimeters_burn_their_hectares(world: World, urls: dict[str, str], cach
     assert wanted > 1
     assert np.nansum(region_of(layer, "fraction")) == pytest.approx(wanted, rel=0.02, abs=0.3)
     assert layer["available_time"].values[0] > np.datetime64("2024-01-01")
+
+
+def test_the_national_database_has_the_same_ground_by_the_agencies_dates(
+    urls: dict[str, str], cache: Path
+) -> None:
+    made = {}
+    for source in (at(Nbac(), urls), at(Nfdb(), urls)):
+        (block,) = cut(source.layout, GRID, source.times(DAYS))
+        made[source.layout.group] = filled(source, block, cache)
+    for name in ("fraction", "prescribed", "agency_start", "agency_end"):
+        one, other = (region_of(made[group], name) for group in ("nbac", "nfdb"))
+        np.testing.assert_allclose(other, one, atol=2e-3)
+    assert np.isnan(region_of(made["nfdb"], "hotspot_start")).all()
+    assert made["nfdb"]["available_time"].values[0] == np.datetime64("2024-09-30T00:00:00")
+    (early,) = cut(source.layout, GRID, source.times(DAYS - np.timedelta64(366, "D")))
+    with pytest.raises(NoDataError, match="has no fires of 2022, but of 2023"):
+        source.fetch(source.search(early)[0], cache)
+    assert not (cache / "nfdb-2022.parquet").exists()
 
 
 @pytest.mark.parametrize("product", ["MOD13A1", "MOD11A2", "MOD11A1", "MOD15A2H"])
