@@ -22,10 +22,12 @@ from firesat.errors import (
 from firesat.grid import Grid
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
+from firesat.sandbox.law.cover import Cover
 from firesat.sandbox.observe import era5, nrcan, sentinel2, static
 from firesat.sandbox.servers.addresses import CREDENTIAL, base_urls, environment
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
+from firesat.sources.disturbance import Disturbance
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
 from firesat.sources.fires import Firms, Hotspots, Nbac, Nfdb
@@ -97,6 +99,30 @@ def test_static_layers_arrive_cell_by_cell(world: World, urls: dict[str, str], c
     fuel = region_of(layer, "fuel")[0]
     np.testing.assert_array_equal(fuel, truth["fuel"])
     np.testing.assert_allclose(region_of(layer, "water")[0], truth["water"], atol=1e-5)
+
+
+def test_land_cover_settlements_and_past_years_arrive_too(
+    world: World, urls: dict[str, str], cache: Path
+) -> None:
+    maps = at(Static(land_cover="land_cover.tif", settlement_distance="settlements.geojson"), urls)
+    (block,) = cut(maps.layout, GRID, maps.times(DAYS))
+    layer = filled(maps, block, cache)
+    truth = static.layers(world)
+    np.testing.assert_array_equal(region_of(layer, "land_cover")[0], truth["land_cover"])
+    near = region_of(layer, "settlement_distance")[0]
+    assert (near[world.landscape.cover == Cover.BUILT] == 0).all()
+    assert near.max() > 1
+    past = at(Disturbance(fires=("burned.tif", "fires.zip"), harvests=("harvest.tif",),
+                          first_fire=1985), urls)  # fmt: skip
+    *_, block = cut(past.layout, GRID, past.times(DAYS))  # known in 2023: nothing of 2023
+    layer = filled(past, block, cache)
+    for name, years in (("fire", truth["burned"]), ("harvest", truth["harvest"])):
+        wanted = np.where(years > 0, 2023 - years, 2023 - 1984)
+        np.testing.assert_array_equal(region_of(layer, f"years_since_{name}")[0], wanted)
+    later = replace(block, times=(np.datetime64("2023-10-01"),))
+    burned = region_of(filled(past, later, cache), "years_since_fire")[0] == 1
+    frame = nrcan.agency_perimeters(world).to_crs("EPSG:3979")
+    assert burned.sum() == pytest.approx(frame.clip(REGION).union_all().area / 1e4, rel=0.1, abs=3)
 
 
 def test_daily_weather_is_that_of_the_hours_served(
