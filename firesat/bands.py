@@ -182,8 +182,6 @@ _FIRE = [
 ]  # fmt: skip
 
 _STATIC = [
-    _band("fire_year", "year", (0.0, 2200.0), "year of the last fire", resampling="mode"),
-    _band("harvest_year", "year", (0.0, 2200.0), "year of the last harvest", resampling="mode"),
     _band("elevation", "m", (-500.0, 9000.0), "ground elevation", "surface_altitude"),
     _band("slope", "degree", (0.0, 90.0), "slope of the ground"),
     _band("northness", "1", (-1.0, 1.0), "cosine of the slope's aspect times its sine"),
@@ -194,22 +192,12 @@ _STATIC = [
     _band("land_cover", "1", (0.0, 254.0), "land-cover class", resampling="mode"),
     _band("settlement_distance", "km", (0.0, 5000.0), "distance to the nearest settlement"),
     _band("lightning", "km-2 year-1", (0.0, 100.0), "lightning flashes to ground in a usual year"),
-    _band(
-        "years_since_fire",
-        "year",
-        (0.0, 1000.0),
-        "years since the last known fire",
-        resampling="mode",
-    ),
-    _band(
-        "years_since_harvest",
-        "year",
-        (0.0, 1000.0),
-        "years since the last known harvest",
-        resampling="mode",
-    ),
+    *(_band(f"{kind}_year", "year", (0.0, 2200.0), f"year of the last {kind}", resampling="mode")
+      for kind in ("fire", "harvest")),
+    *(_band(f"years_since_{kind}", "year", (0.0, 1000.0), f"years since the last known {kind}",
+            resampling="mode") for kind in ("fire", "harvest")),
     _band("clear", "1", (0.0, 1.0), "clear fraction of the cell", resampling="average"),
-]
+]  # fmt: skip
 
 BANDS: dict[str, Band] = {
     band.name: band
