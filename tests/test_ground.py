@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Layout, Variable
@@ -124,6 +125,17 @@ def test_power_is_that_of_the_last_ten_days_known_at_t(tiny_cube: Path, cells: G
     nearby = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).max(axis=(2, 3))
     wanted = np.minimum(np.log1p(nearby) / np.log1p(1000.0), 1.0)
     np.testing.assert_allclose(found[3][::5, ::5], wanted, atol=1e-6)
+
+
+def test_power_that_is_published_a_second_after_t_never_enters(copy: Path, cells: GeoBox) -> None:
+    now = int(np.datetime64("2023-06-25T12:00:00", "s").astype(np.int64))
+    inputs = Inputs(fire_power=True)
+    published = zarr.open_group(copy, mode="r+")["hotspots/available_time"]
+    for late, there in ((0, True), (1, False)):
+        published[:] = now + late
+        layers = Reader(copy, inputs).region(cells).fire("2023-06-25")
+        assert bool(layers.any()) is there
+        assert bool(layers[3].any()) is there
 
 
 def test_records_without_the_later_settings_are_what_they_were() -> None:

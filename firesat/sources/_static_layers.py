@@ -7,6 +7,7 @@ from firesat.blocks import Variable
 from firesat.classes import NALCMS, TABLES, flags
 from firesat.errors import ConfigError
 from firesat.sources._from_vectors import is_vector
+from firesat.window import parse_day
 
 LAYERS = (
     "elevation", "fuel", "water", "road_distance", "land_cover", "settlement_distance", "lightning",
@@ -64,6 +65,8 @@ def check_chosen(chosen: Mapping[str, Chosen], since: Mapping[str, str]) -> None
     ------
     ConfigError
         Naming the first.
+    WindowError
+        If a day is none.
     """
     if not chosen:
         raise ConfigError("the static source names no file: give one of " + ", ".join(LAYERS))
@@ -76,9 +79,10 @@ def check_chosen(chosen: Mapping[str, Chosen], since: Mapping[str, str]) -> None
     for layer in chosen.values():
         if layer.drawn and layer.name not in _DRAWN:
             raise ConfigError(
-                f"{layer.name} cannot be made from features ({layer.href}): give a raster; "
-                f"{', '.join(_DRAWN)} can"
+                f"{layer.name} cannot be made from features ({layer.href}): give a raster, "
+                f"unpacked; {', '.join(_DRAWN)} can"
             )
+        parse_day(layer.since)
 
 
 def variables(chosen: Mapping[str, Chosen], fuel_table: str, reach_km: float) -> list[Variable]:

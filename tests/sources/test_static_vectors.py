@@ -137,6 +137,8 @@ def test_settings_that_no_file_can_meet_are_refused_at_once() -> None:
         Static(fuel="fuel.gpkg")
     with pytest.raises(ConfigError, match=r"since names 'lightning', of which .* no file"):
         Static(since={"lightning": "2020-01-01"})
+    with pytest.raises(ConfigError, match="2020-13-01"):
+        Static(since={"fuel": "2020-13-01"})
     with pytest.raises(ConfigError, match="names no file"):
         Static(**NONE)
     with pytest.raises(ConfigError, match="names no file"):
