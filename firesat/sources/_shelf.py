@@ -8,6 +8,7 @@ from pathlib import Path
 from firesat.errors import ConfigError, CorruptFileError
 from firesat.sources._download import download
 from firesat.sources._http import name_of
+from firesat.sources._vectors import kept_unpacked
 from firesat.sources.base import cached
 
 
@@ -63,7 +64,7 @@ class Shelf:
 
     @contextmanager
     def opened(self, href: str, cache: Path) -> Iterator[Path]:
-        """Give a whole file, downloaded once where it lies at an address.
+        """Give a whole file, downloaded once where it lies at an address; a zip once unpacked.
 
         Parameters
         ----------
@@ -81,11 +82,13 @@ class Shelf:
         ------
         ConfigError
             If a local file is not there.
+        CorruptFileError
+            If a zip is damaged, or holds more or less than one vector file.
         ProviderError
             If the server fails.
         """
         if not self.remote:
-            yield self._local(href)
+            yield kept_unpacked(self._local(href), cache)
             return
         url = f"{self.base_url}/{href}"
         whole = cached(
@@ -94,7 +97,7 @@ class Shelf:
             lambda path: download(url, path, base_url=self.base_url),
         )
         try:
-            yield whole
+            yield kept_unpacked(whole, cache)
         except CorruptFileError:
             whole.unlink(missing_ok=True)
             raise

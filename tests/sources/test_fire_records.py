@@ -261,6 +261,20 @@ def test_a_span_that_is_none_is_refused_before_anything_is_opened() -> None:
         FireLists(files={"a.csv": "summer"})
 
 
+def test_the_real_perimeters_of_british_columbia_are_the_same_schema(real_data: Path) -> None:
+    records = read_records(real_data / "labels/bcws_2026/fire-perimeters.json")
+    assert records.maker == "BC Wildfire Service"
+    assert (records.refused.total, len(records.fires)) == (90, 89)
+    assert records.refused.counts == {"no readable date of its start since 1970": 1}
+    fires = records.fires.to_crs("EPSG:3005")
+    hectares = fires.area / 1e4
+    close = (hectares / fires["hectares"] - 1).abs() < 0.01
+    assert close.mean() > 0.9  # the official size is the polygon's
+    assert (fires["start_hours"] == 24).all()
+    assert set(fires["season"]) <= {2025, 2026}
+    assert fires["cause"].value_counts()["natural"] > 60
+
+
 def test_the_real_list_of_all_canada(real_data: Path) -> None:
     records = read_records(real_data / "labels/ciffc_logistic_20230505_20250821.csv")
     assert records.refused.total == 9350

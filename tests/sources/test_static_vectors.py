@@ -99,6 +99,8 @@ def test_water_is_the_share_that_lakes_cover(tmp_path: Path) -> None:
     assert (water[10:20, 10:20] == 1).all()
     np.testing.assert_allclose(water[10:20, 20], 0.25, atol=1e-5)
     assert water.sum() == pytest.approx(102.5, abs=1e-3)
+    kept = sorted(path.suffix for path in (tmp_path / "cache").glob("lakes.zip-*"))
+    assert kept == [".dbf", ".prj", ".shp", ".shx"]  # unpacked once, for all tiles
 
 
 @pytest.mark.parametrize(
