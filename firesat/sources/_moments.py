@@ -62,9 +62,11 @@ def moments_of(text: "pd.Series[str]") -> Moments:
     naive = (clock & ~zoned).to_numpy()
     timed = ((clock & zoned) | stamp).to_numpy()
     exact = pd.to_datetime(text.where(clock & zoned), errors="coerce", format="mixed", utc=True)
-    since = pd.to_numeric(text.where(stamp), errors="coerce")
-    exact = exact.fillna(pd.to_datetime(since, unit="ms", utc=True))
-    moments = exact.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
+    since = pd.to_datetime(
+        pd.to_numeric(text.where(stamp), errors="coerce"), unit="ms", utc=True, errors="coerce"
+    )
+    both = (each.dt.tz_localize(None).to_numpy().astype("datetime64[s]") for each in (exact, since))
+    moments = np.where(stamp, *reversed(list(both)))
     moments[moments < _EPOCH] = np.datetime64("NaT", "s")
     days = days_of(text.where(~(clock | stamp), ""))
     dated = np.isfinite(days)

@@ -175,11 +175,14 @@ def days_of(text: "pd.Series[str]") -> NDArray[np.float64]:
     since_1970 = pd.to_numeric(
         plain.where(plain.str.fullmatch(r"\d{11,13}(\.0)?")), errors="coerce"
     )
-    moments = moments.fillna(pd.to_datetime(since_1970, unit="ms", utc=True))
-    days = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
-    since = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
-    since[since < 0] = np.nan  # such as the year 1, by which some lists say "none"
-    return since
+    stamps = pd.to_datetime(since_1970, unit="ms", utc=True)
+    said, since = (
+        each.dt.tz_localize(None).to_numpy().astype("datetime64[D]") for each in (moments, stamps)
+    )
+    days = np.where(np.isnat(said), since, said)
+    numbers = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
+    numbers[numbers < 0] = np.nan  # such as the year 1, by which some lists say "none"
+    return numbers
 
 
 def _dissolved(table: pd.DataFrame) -> pd.DataFrame:
