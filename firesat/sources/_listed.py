@@ -24,6 +24,8 @@ _Y = ("field_latitude", "latitude", "lat", "y")
 _STATUS = (
     "field_stage_of_control_status", "stage_of_control", "fire_status", "status", "firestatus",
 )  # fmt: skip
+_AGENCY = ("agency", "agency_code", "province")
+_FIRE = ("firename", "fire_name", "name")
 _UPDATED = ("field_status_date", "last_update", "track_date", "updated")
 
 
@@ -43,6 +45,8 @@ class Listed:
         In degrees, WGS 84.
     status, updated : str
         Columns of the state of control and of its date; "" = it has none.
+    agency, fire : str
+        Columns of who reports it and of its name, where no maker's own are there.
     notes : tuple of str
         What was assumed.
     """
@@ -54,6 +58,8 @@ class Listed:
     shapes: NDArray[np.object_]
     status: str
     updated: str
+    agency: str
+    fire: str
     notes: tuple[str, ...]
 
 
@@ -94,6 +100,8 @@ def read_listed(path: Path) -> Listed:
         shapes=shapes,
         status=_first(_STATUS, given),
         updated=_first(_UPDATED, given),
+        agency=_first(_AGENCY, given),
+        fire=_first(_FIRE, given),
         notes=notes,
     )
 

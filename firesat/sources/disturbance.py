@@ -181,14 +181,14 @@ class Disturbance:
         x0, y0, x1, y1 = (round(edge) for edge in block.extent)
         return [
             Scene(
-                id=f"disturbance-{kind}-{number}-{x0}-{y0}-{x1}-{y1}",
+                id=f"disturbance-{kind}-{Path(href).name}-{x0}-{y0}-{x1}-{y1}",
                 source="disturbance",
                 observed=end,
                 available=end + hours(self.latency_hours),
                 request={"href": href, "region": block.region},
             )
             for kind, files in self._files.items()
-            for number, href in enumerate(files)
+            for href in files
         ]
 
     def fetch(self, scene: Scene, cache: Path) -> Path:

@@ -153,8 +153,10 @@ def _fires(listed: Listed, columns: FireColumns, start: Moments) -> pd.DataFrame
     """All rows in the schema, sound or not."""
     frame, known = listed.frame, ~np.isnat(start.start)
     years = np.where(known, start.start.astype("datetime64[Y]").astype(np.int64) + 1970, 0)
-    agency = text_of(frame, columns.agency).str.upper()
-    number = text_of(frame, columns.fire).str.replace(r"^(\d+)\.0$", r"\1", regex=True)
+    agency = text_of(frame, columns.agency or listed.agency).str.upper()
+    number = text_of(frame, columns.fire or listed.fire).str.replace(
+        r"^(\d+)\.0$", r"\1", regex=True
+    )
     rows = pd.Series(np.arange(1, len(frame) + 1), index=frame.index)
     number = number.where(number != "", "unnamed " + rows.astype("str"))
     cause = _normal(text_of(frame, columns.cause), _CAUSES, "unknown")

@@ -182,7 +182,7 @@ class Static:
         x0, y0, x1, y1 = (round(edge) for edge in block.extent)
         return [
             Scene(
-                id=f"static-{chosen.name}-{x0}-{y0}-{x1}-{y1}",
+                id=f"static-{chosen.name}-{Path(chosen.href).stem}-{x0}-{y0}-{x1}-{y1}",
                 source="static",
                 observed=since.astype("datetime64[s]"),
                 available=since.astype("datetime64[s]"),

@@ -164,6 +164,16 @@ def test_zipped_points_of_the_national_database_are_the_same_schema(tmp_path: Pa
     assert records.refused.rows == ((4, "no readable date of its start since 1970"),)
 
 
+def test_a_list_as_the_information_system_has_it_today_is_the_same_schema(tmp_path: Path) -> None:
+    (tmp_path / "activefires.csv").write_text(
+        "agency, firename, lat, lon, startdate, hectares, stage_of_control, response_type\n"
+        "mb, EA012, 54.7, -94.7, 2023-07-02 00:00:00, 12.5, BH, FUL\n"
+    )
+    (fire,) = read_records(tmp_path / "activefires.csv").fires.to_dict("records")
+    assert (fire["fire"], fire["agency"], fire["status"]) == ("MB EA012 2023", "MB", "being held")
+    assert (fire["start"], fire["hectares"]) == (pd.Timestamp("2023-07-02 12:00"), 12.5)
+
+
 def test_perimeters_are_listed_by_a_point_on_them(tmp_path: Path) -> None:
     ring = shapely.Polygon([(-95, 54), (-94, 54), (-94, 55), (-94.01, 54.01), (-95, 54)])
     row = {"FIRE_NUM": "C1", "FIRE_YEAR": 2023, "ignition_date": "July 5, 2023",

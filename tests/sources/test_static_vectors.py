@@ -188,6 +188,20 @@ def test_mixedwood_codes_of_the_national_grids_become_their_type(tmp_path: Path)
     source = Static(base_url=str(tmp_path), **NONE | {"fuel": "fuel.tif"}, fuel_table="fbp")
     layer = filled(source, first_block(source), tmp_path / "cache")
     assert (inside(layer, "fuel") == 40).all()
+    attrs = source.layout.variables[0].attrs
+    assert str(attrs["flag_meanings"]).split()[attrs["flag_values"].index(40)].startswith("M-1")
+
+
+def test_lightning_of_coarse_cells_is_interpolated(tmp_path: Path) -> None:
+    east = np.tile(np.array([0.1, 0.3, 0.5, 0.7], dtype="float32"), (4, 1))  # 10 km cells
+    raster(tmp_path / "flashes.tif", east, -1)
+    source = Static(base_url=str(tmp_path), **NONE | {"lightning": "flashes.tif"})
+    layer = filled(source, first_block(source), tmp_path / "cache")
+    found = inside(layer, "lightning")
+    # centres of the coarse cells lie 5 km before the region and every 10 km from there
+    kilometres = (np.arange(200) + 0.5) / 10
+    np.testing.assert_allclose(found[100], 0.1 + 0.02 * (kilometres + 5), atol=1e-4)
+    assert source.layout.variables[0].attrs["valid_from"] == "2000-01-01"
 
 
 def test_real_fuels_are_all_in_the_table(real_data: Path) -> None:
