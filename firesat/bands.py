@@ -154,6 +154,10 @@ _FIRE = [
           resampling="nearest"),
     _band("frp", "MW", (0.0, 1e6), "largest fire radiative power in the cell and day",
           resampling="nearest"),
+    _band("new_fires", "1", (0.0, 65534.0), "fires first reported in the cell and day",
+          resampling="nearest"),
+    _band("new_fires_natural", "1", (0.0, 65534.0),
+          "fires first reported in the cell and day that lightning lit", resampling="nearest"),
     _band("fraction", "1", (0.0, 1.0), "burned fraction of the cell in the season",
           resampling="average"),
     _band("fire_id", "1", (0.0, 2.0**31), "number of the fire, 0 where none", resampling="nearest"),
@@ -185,8 +189,15 @@ _STATIC = [
     _band("fuel", "1", (0.0, 254.0), "fuel or land-cover class", resampling="mode"),
     _band("water", "1", (0.0, 1.0), "open-water fraction", resampling="average"),
     _band("road_distance", "km", (0.0, 5000.0), "distance to the nearest road"),
+    _band("land_cover", "1", (0.0, 254.0), "land-cover class", resampling="mode"),
+    _band("settlement_distance", "km", (0.0, 5000.0), "distance to the nearest settlement"),
+    _band("lightning", "km-2 year-1", (0.0, 100.0), "lightning flashes to ground in a usual year"),
+    *(_band(f"{kind}_year", "year", (0.0, 2200.0), f"year of the last {kind}", resampling="mode")
+      for kind in ("fire", "harvest")),
+    *(_band(f"years_since_{kind}", "year", (0.0, 1000.0), f"years since the last known {kind}",
+            resampling="mode") for kind in ("fire", "harvest")),
     _band("clear", "1", (0.0, 1.0), "clear fraction of the cell", resampling="average"),
-]
+]  # fmt: skip
 
 BANDS: dict[str, Band] = {
     band.name: band

@@ -27,6 +27,8 @@ class Variable:
     leads : tuple of int
         Lead times along a dimension ``lead_time``, in hours, for forecasts whose time steps are
         reference times; empty = the array has none. Without `bands`.
+    attrs : dict
+        Attributes of the array beside those of its band, such as what its codes mean.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Variable:
     scale: float = 1.0
     fill: int = 0
     leads: tuple[int, ...] = ()
+    attrs: dict[str, str | list[int]] = field(default_factory=dict)
 
     @property
     def inner(self) -> dict[str, int]:

@@ -129,11 +129,15 @@ def _info(arguments: Namespace) -> int:
         print_json(info)
         return 0
     rows = [
-        {"group": name, **{k: _short(v) for k, v in group.items() if k != "blocks"}}
+        {"group": name}
+        | {k: _short(v) for k, v in group.items() if k not in ("blocks", "remarks")}
         | {state: group["blocks"].get(state, 0) for state in ("done", "empty", "failed")}
         for name, group in info["groups"].items()
     ]
     print_table(f"{info['path']}  {info['crs']}  extent {info['extent']} m", rows)
+    for name, group in info["groups"].items():
+        for remark, blocks in group["remarks"].items():
+            sys.stdout.write(f"{name}, {blocks} blocks: {remark}\n")
     return 0
 
 

@@ -98,6 +98,7 @@ def _content(project: "Project", report: "IngestReport") -> dict[str, object]:
         "not_attempted": [
             {"reason": reason, "blocks": blocks} for reason, blocks in report.not_attempted.items()
         ],
+        "remarks": {group: dict(said) for group, said in report.remarks.items()},
         "units": round(report.meter.units, 2),
         "requests": report.meter.requests,
         "retries": report.meter.retries,
@@ -122,6 +123,9 @@ def _show(project: "Project", report: "IngestReport") -> None:
         f"{used.units:.1f} processing units of at most {project.ingest.max_units:g}",
         soft_wrap=True,
     )
+    for group, said in report.remarks.items():
+        for remark, blocks in said.items():
+            screen.print(f"{group}, {blocks} blocks: {escape(remark)}", soft_wrap=True)
     _show_failures(report)
 
 

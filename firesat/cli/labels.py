@@ -21,7 +21,7 @@ from firesat.cli.console import add_dry_run, add_json, print_json, progress_bar,
 if TYPE_CHECKING:
     from firesat.jobs.labels import LabelReport
 
-SHOWN = 10  # outliers that are listed where no JSON is asked for
+SHOWN = 10  # outliers, and rows left out, that are listed where no JSON is asked for
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -85,6 +85,8 @@ def run(arguments: Namespace) -> int:
     planned = plan(request, evidence)
     for note in planned.notes:
         screen.print(f"note: {note}", soft_wrap=True, markup=False)
+    if not arguments.json:
+        _show_left_out(planned.refused_list)
     if arguments.dry_run:
         screen.print(f"would write {request.output}", soft_wrap=True, markup=False)
         _show(asdict(planned), as_json=arguments.json)
@@ -103,10 +105,22 @@ def _show(facts: dict[str, object], *, as_json: bool) -> None:
         print_json(facts)
         return
     for name, value in facts.items():
-        if name in ("notes", "outliers", "fire_ids"):
+        if name in ("notes", "outliers", "fire_ids", "refused_list"):
             continue
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         sys.stdout.write(f"{name.replace('_', ' '):20} {text or 0}\n")
+
+
+def _show_left_out(rows: "tuple[dict[str, object], ...]") -> None:
+    """Print which rows of the files were left out, and why."""
+    for row in rows[:SHOWN]:
+        screen.print(
+            f"left out: {row['file']} row {row['row']}: {row['reason']}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if len(rows) > SHOWN:
+        screen.print(f"and {len(rows) - SHOWN} more rows left out: see --json")
 
 
 def _show_outliers(made: "LabelReport") -> None:

@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "what is missing in the cube, and what fetching it takes",
     "ingest": "fetch what is missing into the cube",
     "cube": "look at a cube, verify and repair it, export a part of it",
+    "fires": "an agency's list of fires in one schema, each row that cannot be used named",
     "labels": "what burned in a season and when, from perimeters and hotspots to a GeoTIFF",
     "fwi": "the Fire Weather Index of stations, or of a cube",
     "derive": "fire weather, labels and recent looks from what is in the cube",

@@ -292,4 +292,4 @@ def _cf_attrs(variable: Variable) -> Attrs:
     if variable.packed:
         attrs["scale_factor"] = variable.scale
         attrs["_FillValue"] = variable.fill
-    return {**attrs, "grid_mapping": "spatial_ref"}
+    return {**attrs, **variable.attrs, "grid_mapping": "spatial_ref"}

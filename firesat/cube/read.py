@@ -19,6 +19,7 @@ from firesat.cube.hierarchy import NODE, root_of, zarr_store
 from firesat.errors import CubeError
 from firesat.grid import TILE_SIZE, Grid, crs_of
 from firesat.manifest import Manifest
+from firesat.manifest.remarks import remarks
 from firesat.places import places_of
 from firesat.store import address, exists, in_bucket, store_of
 
@@ -196,8 +197,9 @@ def cube_info(path: Path) -> dict[str, Any]:
     dict
         ``crs``, ``extent`` (x0, y0, x1, y1 in metres), ``content_hash`` of all blocks
         ("" where there is no ledger; no pixel is read for it) and ``groups``: for each its level
-        in metres, variables, first and last day, time steps, blocks by status and completeness
-        (finished blocks as a share of all).
+        in metres, variables, first and last day, time steps, blocks by status, completeness
+        (finished blocks as a share of all) and ``remarks``: what finished blocks lack, such as rows
+        of a table that were left out, and in how many blocks.
     """
     grid = grid_of(path)
     ledger = path.with_suffix(".ledger")
@@ -205,6 +207,8 @@ def cube_info(path: Path) -> dict[str, Any]:
     manifest = Manifest(ledger) if known else None
     counts = manifest.counts() if manifest else {}
     described = {name: _describe(path, name, counts.get(name, Counter())) for name in groups(path)}
+    for name, entry in described.items():
+        entry["remarks"] = dict(remarks(manifest.table, name)) if manifest else {}
     return {
         "path": address(path),
         "crs": grid.crs,

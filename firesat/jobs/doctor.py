@@ -34,6 +34,7 @@ PROVIDERS = {
     "Copernicus catalogue": "https://stac.dataspace.copernicus.eu/v1",
     "Copernicus archive": "https://eodata.dataspace.copernicus.eu",
     "NASA CMR": "https://cmr.earthdata.nasa.gov/search/health",
+    "NASA FIRMS": "https://firms.modaps.eosdis.nasa.gov/api/",
     "CWFIS Datamart": "https://cwfis.cfs.nrcan.gc.ca/downloads/nbac/",
     "MSC Datamart": "https://dd.weather.gc.ca/today/",
     "ECMWF open data": "https://data.ecmwf.int/forecasts/",
@@ -44,6 +45,7 @@ KEYS = {
     "Copernicus S3 key": (("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY"), "~/.aws/credentials"),
     "CDS and EWDS key": (("CDSAPI_KEY",), "~/.cdsapirc"),
     "NASA Earthdata token": (("EARTHDATA_TOKEN",), "~/.netrc"),
+    "FIRMS map key": (("FIRMS_MAP_KEY",), ""),
 }
 """Variables that hold a key, and the file that may hold it instead."""
 
@@ -165,13 +167,14 @@ def _machine() -> Iterator[Finding]:
 
 def _credentials() -> Iterator[Finding]:
     """Which keys are found; never what they are. Without any, the sandbox still works."""
-    from firesat.sources import _cads, _earthdata, _eodata, _sentinelhub
+    from firesat.sources import _cads, _earthdata, _eodata, _firms, _sentinelhub
 
     checks: dict[str, Callable[[], object]] = {
         "Sentinel Hub key": _sentinelhub.find_key,
         "Copernicus S3 key": _eodata.find_key,
         "CDS and EWDS key": _cads.find_key,
         "NASA Earthdata token": _earthdata.check_login,
+        "FIRMS map key": _firms.find_key,
     }
     for subject, check in checks.items():
         try:

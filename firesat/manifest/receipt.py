@@ -96,7 +96,8 @@ class Receipt:
     config : str
         Hash of the settings it was made with.
     reason : str
-        Why it failed, or what the provider does not have of it.
+        Why it failed, or what the provider does not have of it, or which rows of its tables were
+        left out.
     units : float
         Processing units that the provider counted for it.
 

@@ -15,9 +15,10 @@
     index      the chosen ones, with the chance that each had
 """
 
+from firesat.samples.choice import Frames
 from firesat.samples.fires import active_fire_asof, burnt_asof, within
 from firesat.samples.index import Index, index_chips
-from firesat.samples.inputs import FIRE_LAYERS, Frames, Inputs
+from firesat.samples.inputs import FIRE_LAYERS, Inputs
 from firesat.samples.plan import Plan, Progress, silent
 from firesat.samples.reader import DayFields, Reader, season
 from firesat.samples.region import Region

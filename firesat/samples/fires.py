@@ -2,12 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, minimum_filter
+from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 REACH = 3.0  # km over which nearness falls by 1/e
 FARTHEST = 20.0  # km: beyond, nearness is 0, so that no cell depends on how much map was loaded
 ACTIVE_DAYS = 10  # days for which a hotspot counts as an active fire
 FADES = 5.0  # days over which newness falls by 1/e
+STRONGEST = 1000.0  # MW, from which power is 1: about the largest of a 375 m or 1 km pixel
 CELL = 0.5  # km, side of the cells of the hotspots
 AROUND = 2  # cells, 1 km
 
@@ -38,6 +39,31 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
         burnt_asof(latest),
     ]
     return np.stack(layers).astype(np.float32)
+
+
+def power_layer(megawatts: NDArray[np.float32], ages: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe how strong the active fires were that were known at T.
+
+    Parameters
+    ----------
+    megawatts : ndarray of float32, shape (n, y, x)
+        Largest fire radiative power of the hotspots known at T, 500 m cells; NaN where there is
+        none, or its power is not known.
+    ages : ndarray of int, shape (n,)
+        Days from each fire day to the issue day, 1 or more.
+
+    Returns
+    -------
+    ndarray of float32, shape (y, x)
+        ``log(1 + P / MW) / log(1001)`` of the strongest hotspot of the last 10 days within the
+        square of 1 km around, at most 1; 0 where none is known.
+    """
+    active = megawatts[ages <= ACTIVE_DAYS]
+    strongest = np.fmax.reduce(active, axis=0, initial=0.0)
+    nearby = maximum_filter(strongest, size=2 * AROUND + 1, mode="nearest")
+    scaled = np.log1p(nearby) / np.log1p(STRONGEST)
+    power: NDArray[np.float32] = np.minimum(scaled, 1.0).astype(np.float32)
+    return power
 
 
 def active_fire_asof(age: NDArray[np.float32]) -> NDArray[np.bool_]:

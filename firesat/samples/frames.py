@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.composite import Looks, Scene, empty_looks, stack_looks
-from firesat.samples.inputs import Frames
+from firesat.samples.choice import Frames
 from firesat.samples.pieces import Table
 
 CLEAR = 0.5

@@ -4,8 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from firesat.samples.fires import FARTHEST, fire_layers, within
-from firesat.samples.inputs import FIRE_LAYERS
+from firesat.samples.fires import ACTIVE_DAYS, FARTHEST, fire_layers, power_layer, within
 from firesat.samples.opened import EVER, Opened
 from firesat.samples.pieces import Array, Piece, Table
 
@@ -37,19 +36,25 @@ class Heat:
 
         Returns
         -------
-        ndarray of float32, shape (3, y, x)
-            As `FIRE_LAYERS`, 500 m cells; NaN where the cube has no hotspots.
+        ndarray of float32, shape (3 or 4, y, x)
+            As `FIRE_LAYERS`, with power where the inputs want it, 500 m cells; NaN where the cube
+            has no hotspots.
         """
         height, width = (cells // 5 for cells in self._opened.shape)
         if "hotspots" not in self._opened.there:
-            return self._opened.nothing(len(FIRE_LAYERS), coarser=5)
+            return self._opened.nothing(len(self._opened.inputs.names["fire"]), coarser=5)
         piece = self._piece
         issue = np.datetime64(day, "D")
         known = piece.known(day, self._opened.inputs.window, EVER)
         this_year = piece.days.astype("datetime64[Y]") == issue.astype("datetime64[Y]")
         steps = np.flatnonzero(piece.touched(known) & this_year)
         hot = self._hot[steps] & piece.over_cells(known[steps])
-        layers = fire_layers(hot, (issue - piece.days[steps]).astype(np.int64))
+        ages = (issue - piece.days[steps]).astype(np.int64)
+        layers = fire_layers(hot, ages)
+        if self._opened.inputs.fire_power:
+            recent = ages <= ACTIVE_DAYS
+            power = piece.read("frp", steps[recent], known)
+            layers = np.concatenate([layers, power_layer(power, ages[recent])[None]])
         top, left = round(piece.top / piece.level), round(piece.left / piece.level)
         return layers[:, top : top + height, left : left + width]
 

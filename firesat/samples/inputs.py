@@ -6,51 +6,29 @@ from typing import Any, Literal
 from firesat.bands import SENTINEL2_BANDS, band, check_names
 from firesat.batch import Channels
 from firesat.errors import CheckpointError, ConfigError
+from firesat.samples.choice import Frames
 from firesat.window import Window
 
 FIRE_LAYERS = ("proximity", "recency", "burnt")
 """Fires as known at T: nearness of hotspots, newness of the nearest, burnt this season."""
+
+POWER = "power"
+"""The layer that may follow them: radiative power of the hotspots nearby."""
+
+DISTURBANCE = ("years_since_fire", "years_since_harvest")
+"""Static variables of a group of their own, `disturbance`: it has a state of every year."""
+
+OPTIONAL = ("land_cover", "settlement_distance", "lightning", *DISTURBANCE)
+"""Static variables that a cube may lack: they are then missing, and named."""
 
 COARSEST = 10  # cells of 100 m in the 1 km cells of the weather: chips start and end on their lines
 
 LABELS = {"half": 0.5, "any_touch": 1e-6}
 """Burned fraction from which a cell counts as burnt, by the name of the rule."""
 
+_LATER = ("fire_power", "cover_classes")  # settings that records without them have at rest
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
 _MODIS = {"modis_vi": ("ndvi", "evi"), "modis_lst": ("lst_day", "lst_night")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frames:
-    """Whole scenes chosen chip by chip, instead of the latest clear looks of each cell.
-
-    Neighbouring chips then see different days: only for comparison with systems that do so.
-
-    Parameters
-    ----------
-    at_least : int
-        Scenes without which a chip leaves the frame.
-    span_days : int
-        Days that they must cover, from the oldest to the newest.
-    max_cloud : float
-        Largest share of a chip's cells that a scene may not show clearly, 0 to 1.
-
-    Raises
-    ------
-    ConfigError
-        If no scene could be chosen.
-    """
-
-    at_least: int = 3
-    span_days: int = 40
-    max_cloud: float = 0.4
-
-    def __post_init__(self) -> None:
-        """Refuse what no chip could meet."""
-        if self.at_least < 1 or self.span_days < 0 or not 0 <= self.max_cloud < 1:
-            raise ConfigError(
-                "inputs.frames: at_least starts at 1, span_days at 0, max_cloud is 0 to below 1"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +58,14 @@ class Inputs:
     forecasts : tuple of str
         Groups of forecast weather, such as "nwp_gdps", for the regime `operational`: the first that
         has a day gives it. None = nothing is known of the analysis' delay and of the horizon.
+    fire_power : bool
+        Whether the fires as known at T have a fourth layer, `power`.
     static : tuple of str
-        Variables of `static`.
+        Variables of `static`, and `years_since_fire` and `years_since_harvest` of `disturbance`.
     fuel_classes : tuple of int
         Codes of `fuel` that get a layer each, after `static`.
+    cover_classes : tuple of int
+        Codes of `land_cover` that get a layer each, after those of `fuel`.
     window : Window
         Days seen and days forecast.
     label : {"half", "any_touch"}
@@ -110,6 +92,7 @@ class Inputs:
     weather_days: int = 16
     regime: Literal["protocol", "operational", "hindsight"] = "protocol"
     forecasts: tuple[str, ...] = ()
+    fire_power: bool = False
     static: tuple[str, ...] = (
         "elevation",
         "slope",
@@ -119,6 +102,7 @@ class Inputs:
         "road_distance",
     )
     fuel_classes: tuple[int, ...] = _FUELS
+    cover_classes: tuple[int, ...] = ()
     window: Window = field(default_factory=Window)
     label: Literal["half", "any_touch"] = "half"
     frames: Frames | None = None
@@ -148,15 +132,16 @@ class Inputs:
         Returns
         -------
         dict of tuple
-            In the order of the arrays; a fuel class is named like "fuel_3".
+            In the order of the arrays; a fuel class is named like "fuel_3", land cover "cover_1".
         """
         fuels = tuple(f"fuel_{code}" for code in self.fuel_classes)
+        covers = tuple(f"cover_{code}" for code in self.cover_classes)
         return {
             "sentinel2": SENTINEL2_BANDS,
             "modis": self.modis,
             "weather": (*self.weather, *self.fire_weather),
-            "fire": FIRE_LAYERS,
-            "static": (*self.static, *fuels),
+            "fire": (*FIRE_LAYERS, *([POWER] if self.fire_power else [])),
+            "static": (*self.static, *fuels, *covers),
         }
 
     @property
@@ -187,7 +172,20 @@ class Inputs:
             *(self.forecasts if self.looks_ahead else []),
             "hotspots",
             "static",
+            *(["disturbance"] if set(DISTURBANCE) & set(self.static) else []),
         )
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Variables of `static` that it reads and a cube may lack.
+
+        Returns
+        -------
+        tuple of str
+            Their layers are then missing.
+        """
+        asked = (*self.static, *(["land_cover"] if self.cover_classes else []))
+        return tuple(name for name in OPTIONAL if name in asked and name not in DISTURBANCE)
 
     @property
     def weather_steps(self) -> int:
@@ -221,7 +219,8 @@ class Inputs:
         dict
             Read by :meth:`from_record`.
         """
-        return asdict(self)
+        rest = {name: value for name, value in asdict(self).items() if name not in _LATER}
+        return rest | {name: value for name in _LATER if (value := getattr(self, name))}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Inputs":

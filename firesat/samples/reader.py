@@ -75,7 +75,7 @@ class Reader:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Groups that the inputs ask for and the cube lacks.
+        """Groups, and variables like "static/lightning", that are asked for and the cube lacks.
 
         Returns
         -------
@@ -83,7 +83,12 @@ class Reader:
             Their fields are NaN: the masks say so, and a network sees 0.
         """
         there = groups(self.cube_path)
-        return tuple(name for name in self.inputs.groups if name not in there)
+        lacking = [name for name in self.inputs.groups if name not in there]
+        if "static" in there and self.inputs.optional:
+            with open_cube(self.cube_path, "static") as static:
+                held = set(static.data_vars)
+            lacking += [f"static/{name}" for name in self.inputs.optional if name not in held]
+        return tuple(lacking)
 
     def region(self, cells: GeoBox) -> Region:
         """Open the cube over some cells; the last ones asked for are kept.

@@ -9,12 +9,20 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 
-from firesat.blocks import Block
+from firesat.blocks import Block, Variable
 from firesat.coverage import burned_fraction, covered
 from firesat.errors import CorruptFileError
 from firesat.grid import crs_of
 from firesat.sources._layers import bounds_in, empty, inside
 from firesat.sources._perimeters import DATES
+
+VARIABLES = (
+    Variable(name="fraction"),
+    Variable(name="fire_id", dtype="int32", fill=-1),
+    Variable(name="prescribed"),
+    *(Variable(name=date) for date in DATES),
+)
+"""How a season's perimeters rest in the cube."""
 
 TIE = 1e-6  # share of a cell by which one fire must exceed another to have burned more of it
 _STEP = 1000.0  # metres between corners, so that a long straight edge bends with the projection

@@ -4,20 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["NBAC", "NFDB", "BC Wildfire Service", "perimeters"]
+Kind = Literal["NBAC", "NFDB", "CIFFC", "BC Wildfire Service", "perimeters"]
 
 # Role to the names that are known for it, lower case, the surest first. NBAC's dates were AFSDATE
 # and SDATE (agency, hotspots) up to the release of 2021.
 _KNOWN: dict[str, tuple[str, ...]] = {
     "fire": (
         "gid", "nfireid", "fire_num", "fire_number", "fire_no", "nfdbfireid", "fire_id", "fireid",
-        "incident_number", "incident_id",
+        "incident_number", "incident_id", "field_agency_fire_id",
     ),
-    "agency": ("src_agency",),
+    "agency": ("src_agency", "field_agency_code"),
     "year": ("fire_year", "year", "season"),
     "agency_start": (
         "ag_sdate", "afsdate", "rep_date", "fire_date", "ignition_date", "ignitn_dt",
         "fire_start_date", "start_date", "startdate", "date_start", "discovery_date", "start",
+        "field_situation_report_date",
     ),
     "agency_end": (
         "ag_edate", "afedate", "out_date", "fire_out_date", "end_date", "enddate", "date_end",
@@ -26,10 +27,11 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "hotspot_start": ("hs_sdate", "sdate", "firstdate", "first_date"),
     "hotspot_end": ("hs_edate", "edate", "lastdate", "last_date"),
     "prescribed": ("prescribed",),
-    "cause": ("cause", "fire_cause", "firecaus"),
+    "cause": ("cause", "fire_cause", "firecaus", "field_system_fire_cause"),
     "hectares": (
         "adj_ha", "size_ha", "current_sz", "current_size", "fire_sz_ha", "fire_size_hectares",
         "fire_final_size", "hectares", "area_ha", "poly_ha", "calc_ha",
+        "field_fire_size",
     ),
 }  # fmt: skip
 _BC = {"fire_num", "fire_number", "fire_no"}
@@ -42,7 +44,7 @@ class FireColumns:
 
     Parameters
     ----------
-    kind : {"NBAC", "NFDB", "BC Wildfire Service", "perimeters"}
+    kind : {"NBAC", "NFDB", "CIFFC", "BC Wildfire Service", "perimeters"}
         Whose schema it is; "perimeters" for any other.
     fire, agency : str
         Name of the fire, and of the agency within which it is unique.
@@ -156,4 +158,6 @@ def _kind(given: set[str], found: dict[str, str]) -> Kind:
         return "NBAC"
     if "src_agency" in given or "nfdbfireid" in given:
         return "NFDB"
+    if "field_agency_fire_id" in given:
+        return "CIFFC"
     return "BC Wildfire Service" if found["fire"].lower() in _BC else "perimeters"

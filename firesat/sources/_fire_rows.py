@@ -13,16 +13,16 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyproj import CRS
 
-from firesat.errors import ConfigError, CorruptFileError, GridError
+from firesat.errors import ConfigError, CorruptFileError
 from firesat.sources._fire_columns import FireColumns, known_starts, recognise
 from firesat.sources._perimeters import days_of, text_of
+from firesat.sources._refused import Refused, first_reasons
+from firesat.sources._vector_places import check_units, one_layer, with_crs
 from firesat.sources._vectors import unpacked
 
 log = logging.getLogger(__name__)
 
-_NBAC_CRS = CRS.from_epsg(3978)  # as NBAC documents; its .prj names no authority
 _UNKNOWN = "unknown"
 
 
@@ -40,8 +40,8 @@ class Rows:
         Features in the file.
     years : dict of str to int
         Features by season, "unknown" where the file does not say.
-    refused : Counter
-        Features of the season that are left out, by reason.
+    refused : Refused
+        Features of the season that are left out.
     notes : tuple of str
         What was assumed.
     """
@@ -50,7 +50,7 @@ class Rows:
     columns: FireColumns
     total: int
     years: dict[str, int]
-    refused: Counter[str]
+    refused: Refused
     notes: tuple[str, ...]
 
 
@@ -96,9 +96,9 @@ def season_rows(path: Path, year: int, *, dated_by_hotspots: bool) -> Rows:
     if frame.empty:
         there = f"{min(years)} to {max(years)}" if len(years) > 1 else min(years)
         raise ConfigError(f"{path} has no fires of {year}, but of {there}: choose another --year")
-    frame, assumed = _with_crs(path, frame, columns)
-    _check_units(path, frame)
-    sound, refused = _sound(path, frame)
+    frame, assumed = with_crs(path, frame, nbac=columns.kind == "NBAC")
+    check_units(path, frame)
+    sound, refused = _sound(path, frame, len(seasons))
     return Rows(
         frame=sound,
         columns=columns,
@@ -111,7 +111,7 @@ def season_rows(path: Path, year: int, *, dated_by_hotspots: bool) -> Rows:
 
 def _read(path: Path, plain: Path, year: int) -> tuple[gpd.GeoDataFrame, FireColumns, list[str]]:
     """Features of the season, what their columns are, and the season of every feature."""
-    layer = _layer(path, plain)
+    layer = one_layer(path, plain)
     info = pyogrio.read_info(plain, layer=layer)
     columns = recognise(info["fields"])
     if not info["features"]:
@@ -120,23 +120,14 @@ def _read(path: Path, plain: Path, year: int) -> tuple[gpd.GeoDataFrame, FireCol
         plain, layer=layer, columns=columns.dated or None, read_geometry=False, fid_as_index=True
     )
     seasons = _seasons(pd.DataFrame(frame), columns, year)
-    own = frame.index[seasons == str(year)].to_numpy()
+    place = np.flatnonzero(seasons == str(year))
+    own = frame.index[place].to_numpy()
     # by their numbers: all fires of Canada since 1972 are too many to hold at once
     features = pyogrio.read_dataframe(
         plain, layer=layer, columns=columns.used, fids=own, on_invalid="ignore"
     )
+    features.index = place + 1  # what a person counts
     return gpd.GeoDataFrame(features), columns, seasons.tolist()
-
-
-def _layer(path: Path, plain: Path) -> str:
-    """The one layer of a file that has places."""
-    layers = [str(name) for name, kind in pyogrio.list_layers(plain) if kind is not None]
-    if len(layers) != 1:
-        raise CorruptFileError(
-            f"{path} holds {len(layers)} layers with geometry ({', '.join(layers)}), not one: "
-            "export the perimeters alone"
-        )
-    return layers[0]
 
 
 def _seasons(frame: pd.DataFrame, columns: FireColumns, year: int) -> "pd.Series[str]":
@@ -166,35 +157,7 @@ def _check_dates(path: Path, columns: FireColumns, *, dated_by_hotspots: bool) -
     return ("no column says when fires started: only hotspots date them",)
 
 
-def _with_crs(
-    path: Path, frame: gpd.GeoDataFrame, columns: FireColumns
-) -> tuple[gpd.GeoDataFrame, tuple[str, ...]]:
-    """The features with a CRS: their own, or NBAC's."""
-    if frame.crs is not None:
-        return frame, ()
-    if columns.kind != "NBAC":
-        raise GridError(f"{path} names no CRS: give it one, such as by a .prj file beside it")
-    return frame.set_crs(_NBAC_CRS), ("no CRS in the file: EPSG:3978 assumed, as NBAC documents",)
-
-
-def _check_units(path: Path, frame: gpd.GeoDataFrame) -> None:
-    """Refuse degrees under a metric CRS, and the reverse."""
-    x0, y0, x1, y1 = frame.total_bounds
-    like_degrees = x0 >= -360 and x1 <= 360 and y0 >= -90 and y1 <= 90
-    there = f"{x0:.6g} to {x1:.6g}, {y0:.6g} to {y1:.6g}"
-    if like_degrees and frame.crs.is_projected:
-        raise GridError(
-            f"{path} has coordinates in degrees ({there}) under the metric CRS {frame.crs.name}: "
-            "declare EPSG:4326"
-        )
-    if frame.crs.is_geographic and not like_degrees and np.isfinite(x0):
-        raise GridError(
-            f"{path} has coordinates that are no longitude and latitude ({there}) under "
-            f"{frame.crs.name}: declare the CRS they have, or swap them"
-        )
-
-
-def _sound(path: Path, frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Counter[str]]:
+def _sound(path: Path, frame: gpd.GeoDataFrame, total: int) -> tuple[gpd.GeoDataFrame, Refused]:
     """The features that are polygons, and why the others are not."""
     shapes: NDArray[np.object_] = frame.geometry.to_numpy()
     absent = shapely.is_missing(shapes) | shapely.is_empty(shapes)
@@ -207,12 +170,10 @@ def _sound(path: Path, frame: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Count
         "coordinates that are no numbers": infinite,
         "no area": flat & shapely.is_valid(shapes),
     }
-    bad = np.any(list(reasons.values()), axis=0)
-    if reasons["points or lines"].any() and not (areal & ~bad).any():
+    good, refused = first_reasons(reasons, path.name, total, frame.index.to_numpy())
+    if "points or lines" in refused.counts and not (areal & good).any():
         raise CorruptFileError(
             f"{path} holds points or lines, from which no burned area follows: give the "
             "perimeters, such as NBAC's polygons"
         )
-    return frame[~bad], Counter(
-        {why: int(rows.sum()) for why, rows in reasons.items() if rows.any()}
-    )
+    return frame[good], refused

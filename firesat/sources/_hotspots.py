@@ -1,6 +1,8 @@
 """Tables of active-fire detections, and their counts per cell and fire day."""
 
 import logging
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,12 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import Transformer
 
-from firesat.blocks import Block
+from firesat.blocks import Block, Variable
 from firesat.errors import CorruptFileError
 from firesat.grid import crs_of
-from firesat.sources._layers import empty
+from firesat.sources._layers import NEVER, empty, end_of_fire_day, hours, layer
+from firesat.sources._refused import first_reasons, left_out
+from firesat.sources._spans import ONE_DAY, dates_of
 from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members
+from firesat.sources.base import Scene
 from firesat.window import DAY_START, fire_day
 
 log = logging.getLogger(__name__)
@@ -27,6 +32,13 @@ _SCHEMAS = {
 }
 _POWER = "frp"
 _TYPE = "type"  # of FIRMS's archive: 0 vegetation, 1 volcano, 2 other static source, 3 offshore
+
+
+VARIABLES = (
+    Variable(name="hotspot_count", dtype="uint16", fill=65535),
+    Variable(name="frp"),
+)
+"""How hotspots rest in the cube: counts, 0 where none, and the largest radiative power."""
 
 
 def read_hotspots(path: Path) -> xr.Dataset:
@@ -43,8 +55,9 @@ def read_hotspots(path: Path) -> xr.Dataset:
     xr.Dataset
         Along dim ``detection``, which has no place on any grid: ``longitude`` and ``latitude`` in
         degrees, ``moment`` (UTC), ``power`` in MW (NaN where the file has none). Attributes:
-        ``rows`` of the file, and how many were left out, by reason, in ``refused``; these are
-        logged too.
+        ``rows`` of the file; how many were left out, by reason, in ``refused``; each of these with
+        its number in ``refused_rows``; and all of it in one line, which is logged too, in
+        ``left_out``.
 
     Raises
     ------
@@ -61,14 +74,11 @@ def read_hotspots(path: Path) -> xr.Dataset:
         "unreadable time": moments.isna(),
         "no vegetation fire (type 1, 2 or 3)": kind > 0,
     }
-    unusable = pd.concat(wrong, axis=1)
-    reason = unusable.idxmax(axis=1)[unusable.any(axis=1)]
-    refused = {str(name): int(count) for name, count in reason.value_counts().items()}
-    if refused:
-        log.warning("%s: %d of %d rows are unusable", path.name, sum(refused.values()), len(frame))
+    sound, refused = first_reasons(wrong, path.name, len(frame))
+    if refused.rows:
+        log.warning("%s", refused)
     power = pd.to_numeric(frame[_POWER], errors="coerce") if _POWER in frame else np.nan
-    table = pd.DataFrame({"x": x, "y": y, "power": power, "moment": moments})
-    table = table[~unusable.any(axis=1)]
+    table = pd.DataFrame({"x": x, "y": y, "power": power, "moment": moments})[sound]
     return xr.Dataset(
         {
             "longitude": ("detection", table["x"].to_numpy(dtype="float64")),
@@ -79,7 +89,12 @@ def read_hotspots(path: Path) -> xr.Dataset:
             ),
             "power": ("detection", table["power"].to_numpy(dtype="float32")),
         },
-        attrs={"rows": len(frame), "refused": refused},
+        attrs={
+            "rows": len(frame),
+            "refused": refused.counts,
+            "refused_rows": refused.rows,
+            "left_out": str(refused),
+        },
     )
 
 
@@ -175,3 +190,61 @@ def count_hotspots(
         np.add.at(count, where, 1)
         np.fmax.at(power, where, table["power"].values[inside])
     return {"hotspot_count": count, "frp": power}
+
+
+def hotspot_days(
+    scenes: Sequence[tuple[Scene, xr.Dataset]],
+    block: Block,
+    latency_hours: float,
+    day_start: int = DAY_START,
+) -> xr.Dataset:
+    """Count detections per cell and fire day, where files cover the whole of it.
+
+    Parameters
+    ----------
+    scenes : sequence of (Scene, xr.Dataset)
+        Tables; each scene's request tells the dates that it covers.
+    block : Block
+        Days of a tile.
+    latency_hours : float
+        From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin.
+
+    Returns
+    -------
+    xr.Dataset
+        ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+    """
+    covered = {date for scene, _ in scenes for date in dates_of(scene)}
+    days = np.array(block.times, dtype="datetime64[D]")
+    whole = np.array([{str(day), str(day + ONE_DAY)} <= covered for day in days])
+    tables = [table for _, table in scenes]
+    arrays = count_hotspots(tables, block, day_start)
+    for values in arrays.values():
+        values[~whole] = np.nan
+    available = [
+        end_of_fire_day(day, day_start) + hours(latency_hours) if there else NEVER
+        for day, there in zip(days, whole, strict=True)
+    ]
+    return layer(arrays, block, np.array(available)).assign_attrs(left_out(tables))
+
+
+# Many blocks read one national file: the last ones stay in memory, by their time of writing.
+@lru_cache(maxsize=2)
+def remembered_hotspots(path: Path, written: int) -> xr.Dataset:
+    """Read a table of detections, once.
+
+    Parameters
+    ----------
+    path : Path
+        As of :func:`read_hotspots`.
+    written : int
+        When it was written.
+
+    Returns
+    -------
+    xr.Dataset
+        As of :func:`read_hotspots`.
+    """
+    return read_hotspots(path)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.errors import GridError
+from firesat.sources._refused import first_reasons
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ class Columns:
     prescribed: str = ""
 
 
-def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr.Dataset:
+def fire_table(
+    frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None, file: str = "perimeters"
+) -> xr.Dataset:
     """Make one row per fire.
 
     Parameters
@@ -55,6 +58,8 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
         What stands where.
     crs : CRS, optional
         To assume where the file names none.
+    file : str
+        Name of the file, for messages.
 
     Returns
     -------
@@ -62,8 +67,9 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
         Along dim ``fire``, which has no place on any grid: ``geometry`` (WKB, made valid),
         ``name``, ``fire_id`` (the number at the end of the name, or 1, 2, ...), the four dates in
         days since 1970-01-01 (NaN where unknown), ``prescribed`` (0 or 1); attributes
-        ``crs_wkt``, ``mended`` (features that were not valid, such as self-crossing rings) and
-        ``unread`` (dates that could not be read).
+        ``crs_wkt``, ``mended`` (features that were not valid, such as self-crossing rings),
+        ``unread`` (dates that could not be read) and ``left_out`` (which features have no
+        geometry, in one line).
 
     Raises
     ------
@@ -73,7 +79,11 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
     known = frame.crs or crs
     if known is None:
         raise GridError("the perimeters have no CRS: name one, such as EPSG:3978")
-    sound = frame[frame.geometry.notna()]
+    absent = frame.geometry.isna() | frame.geometry.is_empty
+    there, refused = first_reasons({"no geometry, or a broken one": absent}, file, len(frame))
+    if refused.rows:
+        log.warning("%s", refused)
+    sound = frame[there]
     shapes = shapely.force_2d(sound.geometry.to_numpy())
     broken = ~shapely.is_valid(shapes)
     # by structure: a ring that overlaps itself keeps its ground; by linework it gets a hole
@@ -103,6 +113,7 @@ def fire_table(frame: gpd.GeoDataFrame, columns: Columns, crs: CRS | None) -> xr
             "crs_wkt": CRS(known).to_wkt(),
             "mended": int(broken.sum()),
             "unread": unread,
+            "left_out": str(refused),
         },
     )
 
@@ -164,11 +175,14 @@ def days_of(text: "pd.Series[str]") -> NDArray[np.float64]:
     since_1970 = pd.to_numeric(
         plain.where(plain.str.fullmatch(r"\d{11,13}(\.0)?")), errors="coerce"
     )
-    moments = moments.fillna(pd.to_datetime(since_1970, unit="ms", utc=True))
-    days = moments.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
-    since = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
-    since[since < 0] = np.nan  # such as the year 1, by which some lists say "none"
-    return since
+    stamps = pd.to_datetime(since_1970, unit="ms", utc=True)
+    said, since = (
+        each.dt.tz_localize(None).to_numpy().astype("datetime64[D]") for each in (moments, stamps)
+    )
+    days = np.where(np.isnat(said), since, said)
+    numbers = np.where(np.isnat(days), np.nan, (days - _EPOCH).astype("float64"))
+    numbers[numbers < 0] = np.nan  # such as the year 1, by which some lists say "none"
+    return numbers
 
 
 def _dissolved(table: pd.DataFrame) -> pd.DataFrame:

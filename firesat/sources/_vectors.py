@@ -3,15 +3,19 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.errors import CorruptFileError
 from firesat.sources._zips import extract, members
+from firesat.sources.base import cached
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     Returns
     -------
     gpd.GeoDataFrame
-        As it stands in the file; a table's rows as points, without those at impossible places.
+        As it stands in the file; a table's rows as points, none where the place is impossible.
 
     Raises
     ------
@@ -80,18 +84,56 @@ def unpacked(path: Path) -> Iterator[Path]:
         )
 
 
-def _unpack(path: Path, folder: Path) -> Path:
-    """Unpack the one vector file of an archive."""
+def kept_unpacked(path: Path, cache: Path) -> Path:
+    """Unpack a zip of one vector file into the cache, once for all tiles.
+
+    Parameters
+    ----------
+    path : Path
+        The zip; any other file is given back as it is.
+    cache : Path
+        Folder shared by all workers.
+
+    Returns
+    -------
+    Path
+        The file that GDAL opens; its name holds that of the zip and when that was written.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is damaged, or a zip of more or less than one.
+    """
+    if path.suffix.lower() != ".zip":
+        return path
+    name = f"{path.name}-{path.stat().st_mtime_ns}"
+    chosen, parts = _inside(path)
+    suffixes = {Path(part).suffix.lower(): part for part in parts}
+    suffixes.pop(".cpg", None)  # may be empty, and no text is read
+    last = Path(chosen).suffix.lower()  # once it is there, all are
+    for suffix in sorted(suffixes, key=lambda each: each == last):
+        kept = cached(cache, f"{name}{suffix}", partial(extract, path, suffixes[suffix]))
+    return kept
+
+
+def _inside(path: Path) -> tuple[str, list[str]]:
+    """The one vector file of an archive, and its parts."""
     found = members(path, _SUFFIXES)
     shapes = [name for name in found if name.lower().endswith(".shp")]
     if len(shapes or found) != 1:
         raise CorruptFileError(f"{path} holds {len(shapes)} shapefiles, not one: unpack it")
     (chosen,) = shapes or found
-    stem, suffix = Path(chosen).with_suffix(""), Path(chosen).suffix.lower()
-    for part in members(path, _PARTS) if shapes else [chosen]:
-        if Path(part).with_suffix("") == stem:
-            extract(path, part, folder / f"fires{Path(part).suffix.lower()}")
-    return folder / f"fires{suffix}"
+    stem = Path(chosen).with_suffix("")
+    parts = members(path, _PARTS) if shapes else [chosen]
+    return chosen, [part for part in parts if Path(part).with_suffix("") == stem]
+
+
+def _unpack(path: Path, folder: Path) -> Path:
+    """Unpack the one vector file of an archive."""
+    chosen, parts = _inside(path)
+    for part in parts:
+        extract(path, part, folder / f"fires{Path(part).suffix.lower()}")
+    return folder / f"fires{Path(chosen).suffix.lower()}"
 
 
 def _read_places(path: Path) -> gpd.GeoDataFrame:
@@ -113,5 +155,6 @@ def _read_places(path: Path) -> gpd.GeoDataFrame:
     sound = x.between(-180, 180) & y.between(-90, 90)
     if not sound.all():
         log.warning("%s: %d rows lie nowhere on Earth", path.name, int((~sound).sum()))
-    points = gpd.points_from_xy(x[sound], y[sound])
-    return gpd.GeoDataFrame(table[sound], geometry=points, crs="EPSG:4326")
+    points = np.full(len(table), None, dtype=object)
+    points[sound] = shapely.points(x[sound].to_numpy(), y[sound].to_numpy())
+    return gpd.GeoDataFrame(table, geometry=points, crs="EPSG:4326")

@@ -58,8 +58,8 @@ class Source(Protocol):
         Returns
         -------
         str
-            "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static";
-            "" = local files.
+            "sentinelhub", "cdse", "cds", "ewds", "nasa", "firms", "nrcan", "eccc", "ecmwf",
+            "static"; "" = local files.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Perimeters of a season from one file of NBAC, NFDB, an agency or one's own, put on the grid."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,6 +16,7 @@ from firesat.sources._fire_columns import FireColumns
 from firesat.sources._fire_rows import Rows, season_rows
 from firesat.sources._hotspots import read_hotspots
 from firesat.sources._perimeters import DATES, Columns, fire_table, is_prescribed, text_of
+from firesat.sources._refused import Refused
 
 __all__ = [
     "DATES",
@@ -50,8 +51,8 @@ class SeasonFires:
         Features in the file.
     years : dict of str to int
         Features by season, "unknown" where the file does not say.
-    refused : dict of str to int
-        Features of the season that were left out, by reason.
+    refused : Refused
+        Features of the season that were left out: how many, which, and why.
     mended : int
         Features with self-crossing rings and the like, repaired.
     unread_dates : int
@@ -67,7 +68,7 @@ class SeasonFires:
     crs: str
     rows: int
     years: dict[str, int]
-    refused: dict[str, int]
+    refused: Refused
     mended: int
     unread_dates: int
     foreign_dates: int
@@ -110,7 +111,8 @@ def read_fires(path: Path, year: int, crs: str, *, dated_by_hotspots: bool) -> S
     fires["official_ha"] = _official(keyed, fires, rows.columns)
     fires["shape"] = reproject(fires["shape"].to_numpy(), str(table.attrs["crs_wkt"]), crs)
     placed = np.isfinite(shapely.bounds(fires["shape"].to_numpy())).all(axis=1)
-    lost = {"no place on the grid": int((~placed).sum())} if not placed.all() else {}
+    lost = keyed.index[keyed[_NAME].isin(fires["name"][~placed])]
+    rows_lost = tuple((int(row), "no place on the grid") for row in lost)
     foreign = _forget_foreign_dates(fires, year)
     return SeasonFires(
         fires=fires[placed].reset_index(drop=True),
@@ -118,7 +120,7 @@ def read_fires(path: Path, year: int, crs: str, *, dated_by_hotspots: bool) -> S
         crs=rows.frame.crs.to_string() if rows.frame.crs.to_authority() else rows.frame.crs.name,
         rows=rows.total,
         years=rows.years,
-        refused=dict(rows.refused) | lost,
+        refused=replace(rows.refused, rows=(*rows.refused.rows, *rows_lost)),
         mended=int(table.attrs["mended"]),
         unread_dates=int(table.attrs["unread"]),
         foreign_dates=foreign,

@@ -1,9 +1,8 @@
 """Active-fire detections as Natural Resources Canada publishes them."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,11 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, Layout, Variable
+from firesat.blocks import Block, Layout
 from firesat.sources._download import download
-from firesat.sources._hotspots import count_hotspots, read_hotspots
+from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
 from firesat.sources._http import list_links, name_of
-from firesat.sources._layers import CWFIS, NEVER, OPEN_CANADA, end_of_fire_day, hours, layer
+from firesat.sources._layers import CWFIS, OPEN_CANADA, hours
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
@@ -58,10 +57,7 @@ class Hotspots:
         return Layout(
             group="hotspots",
             level=500,
-            variables=(
-                Variable(name="hotspot_count", dtype="uint16", fill=65535),
-                Variable(name="frp"),
-            ),
+            variables=VARIABLES,
             steps=32,
             attrs={
                 "source": f"CWFIS hotspots by days of {self.day_start} to {self.day_start} UTC",
@@ -196,7 +192,7 @@ class Hotspots:
         CorruptFileError
             If the file is damaged or lacks columns.
         """
-        return _hotspots(path, path.stat().st_mtime_ns)
+        return remembered_hotspots(path, path.stat().st_mtime_ns)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Count detections per cell and fire day.
@@ -213,34 +209,10 @@ class Hotspots:
         xr.Dataset
             ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
         """
-        covered = {date for scene, _ in scenes for date in _dates(scene)}
-        days = np.array(block.times, dtype="datetime64[D]")
-        whole = np.array([{str(day), str(day + _DAY)} <= covered for day in days])
-        arrays = count_hotspots([table for _, table in scenes], block, self.day_start)
-        arrays["hotspot_count"][~whole] = np.nan
-        arrays["frp"][~whole] = np.nan
-        available = [
-            end_of_fire_day(day, self.day_start) + hours(self.latency_hours) if there else NEVER
-            for day, there in zip(days, whole, strict=True)
-        ]
-        return layer(arrays, block, np.array(available))
-
-
-# Many blocks read one national file: the last ones stay in memory, by their time of writing.
-@lru_cache(maxsize=2)
-def _hotspots(path: Path, written: int) -> xr.Dataset:
-    """A table of detections."""
-    return read_hotspots(path)
+        return hotspot_days(scenes, block, self.latency_hours, self.day_start)
 
 
 def _named(urls: list[str], pattern: re.Pattern[str]) -> dict[str, str]:
     """Addresses by what the pattern's groups spell."""
     matches = ((pattern.fullmatch(name_of(url)), url) for url in urls)
     return {"".join(match.groups()): url for match, url in matches if match}
-
-
-def _dates(scene: Scene) -> Iterator[str]:
-    """The dates that a table covers."""
-    dates = scene.request["dates"]
-    if isinstance(dates, list):
-        yield from map(str, dates)

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from firesat.bands import check_names
-from firesat.blocks import Block, Layout, Variable
-from firesat.sources._drawing import draw_fires
+from firesat.blocks import Block, Layout
+from firesat.sources._drawing import VARIABLES, draw_fires
 from firesat.sources._layers import hours, latest, layer
 from firesat.sources._local import resolve
-from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._perimeters import Columns, fire_table
+from firesat.sources._refused import left_out
+from firesat.sources._vector_places import check_units
 from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene
 from firesat.sources.quotas import Cost
@@ -68,16 +70,10 @@ class LocalVectors:
         Layout
             As NBAC: fraction, number of the fire, prescribed fraction, dates; time = 1 January.
         """
-        numbers = Variable(name="fire_id", dtype="int32", fill=-1)
         return Layout(
             group=self.group,
             level=100,
-            variables=(
-                Variable(name="fraction"),
-                numbers,
-                Variable(name="prescribed"),
-                *(Variable(name=date) for date in DATES),
-            ),
+            variables=VARIABLES,
             attrs={
                 "source": "local perimeters",
                 "provider": "",
@@ -197,12 +193,16 @@ class LocalVectors:
         CorruptFileError
             If the file is damaged.
         GridError
-            If it has no CRS and none is configured.
+            If it has no CRS and none is configured, or not that of its coordinates.
         """
         frame = read_vectors(path)
         wanted = [name for name in vars(self.columns).values() if name]
         check_names(wanted, map(str, frame.columns), path.name)
-        table = fire_table(frame, self.columns, CRS(self.crs) if self.crs else None)
+        if frame.crs is None and self.crs:
+            frame = frame.set_crs(CRS(self.crs))
+        if frame.crs is not None:
+            check_units(path, frame)
+        table = fire_table(frame, self.columns, None, path.name)
         if self.assumed_days is None:
             return table
         assumed = table["agency_start"] + np.float32(self.assumed_days)
@@ -223,6 +223,7 @@ class LocalVectors:
         xr.Dataset
             ``fraction`` and ``prescribed`` (0 to 1), ``fire_id`` (0 = none) and the four dates.
         """
-        arrays = draw_fires([table for _, table in scenes], block)
+        tables = [table for _, table in scenes]
         available = latest(scene.available for scene, _ in scenes)
-        return layer(arrays, block, np.array([available]))
+        drawn = layer(draw_fires(tables, block), block, np.array([available]))
+        return drawn.assign_attrs(left_out(tables))

@@ -1,5 +1,6 @@
 """The National Burned Area Composite of Natural Resources Canada: perimeters of a season."""
 
+import logging
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,23 +11,24 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pyproj import CRS
 
-from firesat.blocks import Block, Layout, Variable
+from firesat.blocks import Block, Layout
 from firesat.sources._download import download
-from firesat.sources._drawing import draw_fires
+from firesat.sources._drawing import VARIABLES, draw_fires
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
-from firesat.sources._perimeters import DATES, Columns, fire_table
+from firesat.sources._perimeters import Columns, fire_table
+from firesat.sources._refused import left_out
+from firesat.sources._vector_places import check_units, with_crs
 from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 
+log = logging.getLogger(__name__)
+
 _COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
 _COMPOSITE_BYTES = 181e6  # of 2023
 _RELEASE = re.compile(r"_(\d{4})(\d{2})(\d{2})(?:_shp)?\.", re.IGNORECASE)
-# The composites come with an ESRI .prj that names no authority: it is this one.
-_CRS = CRS.from_epsg(3978)
 _COLUMNS = Columns(
     fire="GID",
     agency_start="AG_SDATE",
@@ -63,12 +65,10 @@ class Nbac:
         Layout
             Group ``nbac``; time = 1 January of the year.
         """
-        numbers = Variable(name="fire_id", dtype="int32", fill=-1)
-        shares = (Variable(name="fraction"), numbers, Variable(name="prescribed"))
         return Layout(
             group="nbac",
             level=100,
-            variables=(*shares, *(Variable(name=date) for date in DATES)),
+            variables=VARIABLES,
             span=273,  # a season is over on 1 October
             attrs={
                 "source": "National Burned Area Composite",
@@ -197,6 +197,8 @@ class Nbac:
         ------
         CorruptFileError
             If the file is damaged.
+        GridError
+            If its CRS is not that of its coordinates.
         """
         return _perimeters(path, path.stat().st_mtime_ns)
 
@@ -216,19 +218,21 @@ class Nbac:
             ``fraction`` and ``prescribed`` (0 to 1), ``fire_id`` (0 = none) and the four dates,
             ``(time, y, x)``.
         """
-        arrays = draw_fires([table for _, table in scenes], block)
+        tables = [table for _, table in scenes]
         available = latest(scene.available for scene, _ in scenes)
-        return layer(arrays, block, np.array([available]))
+        drawn = layer(draw_fires(tables, block), block, np.array([available]))
+        return drawn.assign_attrs(left_out(tables))
 
 
 # Many blocks read one national file: the last one stays in memory, by its time of writing.
 @lru_cache(maxsize=1)
 def _perimeters(path: Path, written: int) -> xr.Dataset:
     """A composite's fires."""
-    frame = read_vectors(path)
-    if frame.crs is None or frame.crs.to_authority() is None:
-        frame = frame.set_crs(_CRS, allow_override=True)
-    return fire_table(frame, _COLUMNS, _CRS)
+    frame, notes = with_crs(path, read_vectors(path), nbac=True)
+    for note in notes:
+        log.warning("%s: %s", path.name, note)
+    check_units(path, frame)
+    return fire_table(frame, _COLUMNS, None, path.name)
 
 
 def _release(name: str) -> np.datetime64 | None:

@@ -148,6 +148,11 @@ QUOTAS: Mapping[str, Quota] = {
         basis="assumed: 4 connections, 10 MB/s; eccc-msc.github.io/open-data asks for few"
     ),
     "ecmwf": Quota(basis="assumed: 4 connections, 10 MB/s; ECMWF allows all users 500 in all"),
+    "firms": Quota(
+        connections=2,
+        requests_per_minute=400,
+        basis="firms.modaps.eosdis.nasa.gov/api: 5000 transactions in 10 minutes; speed assumed",
+    ),
     "nrcan": Quota(connections=2, basis="assumed: 2 connections, 10 MB/s; no limit is stated"),
 }
 """Allowances by provider; who is not named has those of `Quota` itself."""

@@ -9,7 +9,7 @@ from pathlib import Path
 VARIABLES = (
     "SH_CLIENT_ID", "SH_CLIENT_SECRET", "CDSAPI_KEY", "EARTHDATA_TOKEN", "EARTHDATA_PASSWORD",
     "CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
+    "AWS_SESSION_TOKEN", "FIRMS_MAP_KEY",
 )  # fmt: skip
 _FILES = ("~/.cdsapirc", "~/.netrc", "~/.config/sentinelhub/config.toml", "~/.aws/credentials")
 _IN_FILE = re.compile(

@@ -1,47 +1,71 @@
-"""Layers that do not change within a season: terrain, fuel, water, roads."""
+"""Layers that do not change within a season: terrain, fuel, land cover, water, roads, lightning."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.blocks import Block, Layout, Variable
-from firesat.errors import ConfigError, CorruptFileError
-from firesat.sources._download import download
-from firesat.sources._http import name_of
+from firesat.blocks import Block, Layout
+from firesat.classes import fold_fuels
+from firesat.errors import CorruptFileError
+from firesat.sources._from_vectors import draw_layer
 from firesat.sources._layers import empty, latest, layer
 from firesat.sources._rasters import cut_raster, read_bands
+from firesat.sources._shelf import Shelf
+from firesat.sources._static_layers import LAYERS, Chosen, check_chosen, variables
 from firesat.sources._terrain import raster_size, terrain
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 
-_LAYERS = ("elevation", "fuel", "water", "road_distance")
 _MARGIN = 4  # pixels: slopes need neighbours, and interpolation needs one more
+_CONTINUOUS = ("elevation", "road_distance", "settlement_distance", "lightning")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Static:
-    """Terrain, fuel, water and roads, 100 m, one tile a block, one time step.
+    """Static maps, 100 m, one tile a block; a time step for each day on which one begins to hold.
+
+    Each layer is a raster, whose cells are averaged, or of classes the commonest taken, where they
+    are finer than 100 m, else interpolated. Water and the distances may be vector files instead:
+    shapefile, GeoPackage or GeoJSON, or a zip of one. A layer with no file ("") is not in the cube.
 
     Parameters
     ----------
     base_url : str
         Where the files are: an address, or a local folder.
     elevation : str
-        File of the ground's elevation in metres.
+        The ground's elevation in metres; slope and aspect follow from it.
     fuel : str
-        File of fuel or land-cover classes.
+        Fuel or land-cover classes, 0 to 254.
     water : str
-        File of the open-water fraction, 0 to 1.
+        Open-water fraction, 0 to 1, or polygons of water.
     road_distance : str
-        File of the distance to the nearest road in kilometres.
+        Distance to the nearest road in kilometres, or the roads.
+    land_cover : str
+        Land cover in the codes of NALCMS, 1 to 19.
+    settlement_distance : str
+        Distance to the nearest settlement in kilometres, or points or outlines of settlements.
+    lightning : str
+        Flashes to ground per square kilometre and year, of as many years as there are.
+    fuel_table : {"", "fbp", "sandbox"}
+        What the codes of `fuel` mean: written into the cube. With "fbp", mixedwood codes of three
+        digits lose their share of conifer (425 becomes 40).
     valid_from : str
         Day from which the layers are taken to hold, and to be known.
+    since : dict of str to str
+        Layer to another such day: a map of 2020 says nothing to a forecast of 2019.
+    reach_km : float
+        Distance beyond which no road or settlement is looked for: farther cells hold it.
+
+    Raises
+    ------
+    ConfigError
+        If a layer cannot come from such a file.
     """
 
     provider: ClassVar[str] = "static"
@@ -51,7 +75,32 @@ class Static:
     fuel: str = "fuel.tif"
     water: str = "water.tif"
     road_distance: str = "road_distance.tif"
+    land_cover: str = ""
+    settlement_distance: str = ""
+    lightning: str = ""
+    fuel_table: Literal["", "fbp", "sandbox"] = ""
     valid_from: str = "2000-01-01"
+    since: dict[str, str] = field(default_factory=dict)
+    reach_km: float = 50.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no file can hold before any is opened."""
+        check_chosen(self._chosen, self.since)
+
+    @property
+    def _chosen(self) -> dict[str, Chosen]:
+        """The layers that have a file."""
+        named = {name: str(getattr(self, name)) for name in LAYERS}
+        return {
+            name: Chosen(name=name, href=href, since=self.since.get(name, self.valid_from))
+            for name, href in named.items()
+            if href
+        }
+
+    @property
+    def _shelf(self) -> Shelf:
+        """Where the files are."""
+        return Shelf(base_url=self.base_url)
 
     @property
     def layout(self) -> Layout:
@@ -60,20 +109,15 @@ class Static:
         Returns
         -------
         Layout
-            Group ``static``: the four layers and what follows from elevation.
+            Group ``static``: the layers that have a file, and what follows from elevation; each
+            says since when it holds.
         """
-        terrain_layers = ("elevation", "slope", "northness", "eastness")
         return Layout(
             group="static",
             level=100,
-            variables=(
-                *(Variable(name=name) for name in terrain_layers),
-                Variable(name="fuel", dtype="uint8", fill=255),
-                Variable(name="water", dtype="uint8", scale=0.01, fill=255),
-                Variable(name="road_distance"),
-            ),
+            variables=tuple(variables(self._chosen, self.fuel_table, self.reach_km)),
             attrs={
-                "source": "rasters of terrain, fuel, water and roads",
+                "source": "maps of terrain, fuel, water and roads",
                 "provider": self.provider,
                 "licence": "as stated by the makers of the files",
                 "latency_hours": 0.0,
@@ -91,9 +135,9 @@ class Static:
         Returns
         -------
         ndarray of datetime64[D]
-            The day from which the layers hold.
+            The days from which layers hold.
         """
-        return np.array([self.valid_from], dtype="datetime64[D]")
+        return np.unique(np.array([c.since for c in self._chosen.values()], dtype="datetime64[D]"))
 
     def check(self) -> None:
         """Check that local files are there.
@@ -103,24 +147,7 @@ class Static:
         ConfigError
             If one is not.
         """
-        if not self._remote:
-            for name in _LAYERS:
-                self._local(getattr(self, name))
-
-    @property
-    def _remote(self) -> bool:
-        """Whether the files lie at an address."""
-        return self.base_url.startswith(("http://", "https://"))
-
-    def _local(self, href: str) -> Path:
-        """A file in the folder."""
-        whole = Path(self.base_url).expanduser() / href
-        if not whole.is_file():
-            raise ConfigError(
-                f"there is no static layer {whole}: put the file there, or name folder and "
-                "file in the source's base_url and elevation, fuel, water, road_distance"
-            )
-        return whole
+        self._shelf.check(chosen.href for chosen in self._chosen.values())
 
     def cost(self, blocks: Collection[Block]) -> Cost:
         """Estimate what blocks take.
@@ -135,7 +162,7 @@ class Static:
         Cost
             Expected values.
         """
-        remote = len(_LAYERS) * self._remote * bool(blocks)
+        remote = len(self._chosen) * self._shelf.remote * bool(blocks)
         return Cost(requests=remote, basis="one file a layer; their sizes are not known beforehand")
 
     def search(self, block: Block) -> list[Scene]:
@@ -144,28 +171,29 @@ class Static:
         Parameters
         ----------
         block : Block
-            A tile.
+            A tile, and a day from which a layer holds.
 
         Returns
         -------
         list of Scene
-            One per file.
+            One per file that holds by then.
         """
-        moment = np.datetime64(self.valid_from, "s")
+        day = block.times[0].astype("datetime64[D]")
         x0, y0, x1, y1 = (round(edge) for edge in block.extent)
         return [
             Scene(
-                id=f"static-{name}-{x0}-{y0}-{x1}-{y1}",
+                id=f"static-{chosen.name}-{Path(chosen.href).stem}-{x0}-{y0}-{x1}-{y1}",
                 source="static",
-                observed=moment,
-                available=moment,
-                request={"href": getattr(self, name), "region": block.region},
+                observed=since.astype("datetime64[s]"),
+                available=since.astype("datetime64[s]"),
+                request={"layer": chosen.name, "href": chosen.href, "region": block.region},
             )
-            for name in _LAYERS
+            for chosen in self._chosen.values()
+            if (since := np.datetime64(chosen.since, "D")) <= day
         ]
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Cut a file to the region; one at an address is downloaded whole first.
+        """Cut a file to the region, or draw it there; one at an address is downloaded whole first.
 
         Parameters
         ----------
@@ -185,30 +213,23 @@ class Static:
             If a local file is not there.
         CorruptFileError
             If a file is damaged, or does not cover the region.
+        GridError
+            If a file has no CRS, or not that of its coordinates.
         ProviderError
             If the server fails.
         """
         href, region = str(scene.request["href"]), cast("GeoBox", scene.request["region"])
-        whole = self._whole(href, cache) if self._remote else self._local(href)
-        try:
-            return cached(
-                cache,
-                f"{scene.id}.tif",
-                lambda path: cut_raster(whole, path, region, margin=_MARGIN),
-            )
-        except CorruptFileError:
-            if self._remote:
-                whole.unlink(missing_ok=True)  # to be fetched anew
-            raise
+        chosen = self._chosen[str(scene.request["layer"])]
 
-    def _whole(self, href: str, cache: Path) -> Path:
-        """A file from its address, downloaded once."""
-        url = f"{self.base_url}/{href}"
-        return cached(
-            cache,
-            f"whole-{name_of(url)}",
-            lambda path: download(url, path, base_url=self.base_url),
-        )
+        def make(path: Path) -> None:
+            """Write the region's part."""
+            with self._shelf.opened(href, cache) as whole:
+                if chosen.drawn:
+                    draw_layer(whole, path, region, chosen.name, self.reach_km)
+                else:
+                    cut_raster(whole, path, region, margin=_MARGIN)
+
+        return cached(cache, f"{scene.id}.tif", make)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a layer.
@@ -231,15 +252,20 @@ class Static:
             If it has no CRS.
         """
         stem = path.stem.removeprefix("static-")
-        name = next((each for each in _LAYERS if stem.startswith(each)), None)
+        name = next((each for each in LAYERS if stem.startswith(each)), None)
         if name is None:
             raise CorruptFileError(
-                f"{path} is named after none of the layers {', '.join(_LAYERS)}: rename it"
+                f"{path} is named after none of the layers {', '.join(LAYERS)}: rename it"
             )
         dataset = read_bands(path, {name: 1})
-        if name != "elevation":
+        if name == "fuel" and self.fuel_table == "fbp":
+            dataset[name].values = fold_fuels(dataset[name].values)
+        if name == "land_cover":
+            dataset[name] = dataset[name].where(dataset[name] > 0)  # 0 is no class
+        if name not in _CONTINUOUS:
             return dataset
-        dataset = dataset.assign(terrain(dataset["elevation"], dataset.odc.geobox).data_vars)
+        if name == "elevation":
+            dataset = dataset.assign(terrain(dataset[name], dataset.odc.geobox).data_vars)
         fine = raster_size(dataset.odc.geobox) < 0.75 * self.layout.level
         for each in dataset.data_vars:
             dataset[each].attrs["resampling"] = "average" if fine else "bilinear"

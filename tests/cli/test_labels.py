@@ -55,6 +55,8 @@ def test_json_holds_the_counts_and_the_file_is_there(
     }
     assert shown["without_hotspots"] == 0
     assert shown["hotspots"] == {"rows": 2, "used": 1, "impossible coordinates": 1}
+    left_out = {"file": "hotspots.csv", "row": 2, "reason": "impossible coordinates"}
+    assert shown["refused_list"] == [left_out]
     assert shown["unknown_cells"] == {"prescribed": 0, "undated": 0, "stray_hotspots": 0}
     area = shown["area_ha"]
     assert area["official"] == 1660.0
@@ -72,6 +74,20 @@ def test_without_json_the_facts_are_lines(fires: Path, capsys: pytest.CaptureFix
     assert "fires                1\n" in shown.out
     assert "off by more than 1 %: 2023_7 official 1000.0 ha" in shown.out
     assert "NBAC's newest year is provisional" in shown.err
+
+
+def test_features_left_out_are_named_with_their_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [ROW, ROW | {"GID": "2023_8", "NFIREID": 8}]
+    mixed = gpd.GeoDataFrame(rows, geometry=[SQUARE, shapely.Point(22_000, 632_000)])
+    mixed.set_crs("EPSG:3979").to_file(tmp_path / "mixed.gpkg")
+    assert main(command(tmp_path / "mixed.gpkg", "--dry-run")) == 0
+    assert "left out: mixed.gpkg row 2: points or lines" in capsys.readouterr().err
+    assert main(command(tmp_path / "mixed.gpkg", "--dry-run", "--json")) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["refused_rows"] == {"points or lines": 1}
+    assert shown["refused_list"] == [{"file": "mixed.gpkg", "row": 2, "reason": "points or lines"}]
 
 
 def test_a_dry_run_reads_and_writes_nothing(

@@ -15,7 +15,8 @@ SECRET = "s3cr3t-value"
 
 @pytest.fixture(autouse=True)
 def _no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SH_CLIENT_ID", "SH_CLIENT_SECRET", "CDSAPI_KEY", "CDSAPI_RC", "EARTHDATA_TOKEN"):
+    for name in ("SH_CLIENT_ID", "SH_CLIENT_SECRET", "CDSAPI_KEY", "CDSAPI_RC", "EARTHDATA_TOKEN",
+                 "FIRMS_MAP_KEY"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
@@ -29,6 +30,19 @@ def test_missing_keys_are_notes_with_advice() -> None:
     found = credentials()
     assert found["CDS and EWDS key"].state == "note"
     assert "~/.cdsapirc" in found["CDS and EWDS key"].advice
+
+
+def test_the_map_key_of_firms_says_where_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = credentials()["FIRMS map key"]
+    assert (missing.state, missing.detail) == ("note", "no FIRMS map key")
+    assert "https://firms.modaps.eosdis.nasa.gov/api/map_key" in missing.advice
+    monkeypatch.setenv("FIRMS_MAP_KEY", "0123456789abcdef")
+    assert credentials()["FIRMS map key"].detail == "found in FIRMS_MAP_KEY"
+    assert main(["doctor", "--offline", "--json"]) == 0
+    assert "0123456789abcdef" not in capsys.readouterr().out
+    assert doctor.PROVIDERS["NASA FIRMS"].startswith("https://firms.modaps.eosdis.nasa.gov")
 
 
 def test_keys_are_found_and_never_shown(

@@ -86,7 +86,8 @@ def test_the_child_serves_all_providers_until_its_parent_is_killed(
             assert parent.stdout is not None
             roots = json.loads(parent.stdout.readline())
             assert set(roots) == {
-                "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static",
+                "sentinelhub", "cdse", "cds", "ewds", "nasa", "firms", "nrcan", "eccc",
+                "ecmwf", "static",
             }  # fmt: skip
             assert requests.get(roots["cdse"], timeout=20).json()["type"] == "Catalog"
             assert requests.get(f"{roots['static']}/fuel.tif", timeout=20).status_code == 200

@@ -76,19 +76,20 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
         names = {each.name: 10.0 for each in source.layout.variables}
         noons = np.array(block.times, dtype="datetime64[h]") + np.timedelta64(12, "h")
         return [(scene(block, end, latency), _fields(block, names, noons))]
-    if group == "hotspots":
-        dates = [str(date) for date in np.arange(day, last + 2 * ONE)]
-        table = xr.Dataset(
-            {
-                name: ("detection", np.array(values))
-                for name, values in {
-                    "longitude": [-94.7], "latitude": [54.7], "power": [12.0],
-                    "moment": [day.astype("datetime64[s]") + hours(20)],
-                }.items()
-            }
-        )  # fmt: skip
-        return [(scene(block, end, latency, dates=dates), table)]
-    if group == "nbac":
+    if group in ("hotspots", "fire_reports", "nbac", "nfdb"):
+        return [_listed(source, block)]
+    names = {each.name: 1.0 for each in source.layout.variables}
+    if group == "disturbance":
+        names = {"fire_year": 2000.0, "harvest_year": 2000.0}
+    return [(scene(block, block.times[0], latency), _fields(block, names))]
+
+
+def _listed(source: Source, block: Block) -> tuple[Scene, xr.Dataset]:
+    """A scene that is a table of fires or detections."""
+    latency = float(source.layout.attrs["latency_hours"])
+    day, last = (block.times[end].astype("datetime64[D]") for end in (0, -1))
+    end = end_of_fire_day(last)
+    if block.group in ("nbac", "nfdb"):
         square = shapely.box(15_000, 625_000, 16_000, 626_000)
         table = xr.Dataset(
             {
@@ -100,9 +101,14 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
             attrs={"crs_wkt": block.geobox.crs.to_wkt()},
         )
         observed = np.datetime64(f"{str(day)[:4]}-10-01", "s")
-        return [(scene(block, observed, latency), table)]
-    names = {each.name: 1.0 for each in source.layout.variables}
-    return [(scene(block, block.times[0], latency), _fields(block, names))]
+        return scene(block, observed, latency), table
+    places = {"longitude": [-94.7], "latitude": [54.7]}
+    moment = day.astype("datetime64[s]") + hours(20)
+    more = {"power": [12.0], "moment": [moment], "day": [day], "natural": [True]}
+    dim = "detection" if block.group == "hotspots" else "report"
+    table = xr.Dataset({k: (dim, np.array(v)) for k, v in (places | more).items()})
+    dates = [str(date) for date in np.arange(day, last + 2 * ONE)]
+    return scene(block, end, latency, dates=dates), table
 
 
 def source_end(source: Source, block: Block) -> np.datetime64:
@@ -119,10 +125,10 @@ def source_end(source: Source, block: Block) -> np.datetime64:
         return last.astype("datetime64[s]") + hours(18)
     if group == "cems_fire_weather":  # noon weather, of which local noon is at most 21 UTC
         return last.astype("datetime64[s]") + hours(21)
-    if group == "nbac":
+    if group in ("nbac", "nfdb"):
         return np.datetime64(f"{str(last)[:4]}-10-01", "s")
     if group.startswith("nwp_"):  # a run is known once it is out, days before what it tells of
         return last.astype("datetime64[s]")
-    if group == "static":
+    if group in ("static", "disturbance"):
         return last.astype("datetime64[s]")
     return end_of_fire_day(last)

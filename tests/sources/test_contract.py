@@ -18,7 +18,7 @@ from tests.sources.small import DAYS, GRID, ONE, first_block, made_scenes, sourc
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs/sources").glob("*.yaml"))
 PROVIDERS = {
-    "sentinelhub", "cdse", "cds", "ewds", "nasa", "nrcan", "eccc", "ecmwf", "static",
+    "sentinelhub", "cdse", "cds", "ewds", "nasa", "firms", "nrcan", "eccc", "ecmwf", "static", "",
 }  # fmt: skip
 
 

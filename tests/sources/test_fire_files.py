@@ -176,7 +176,12 @@ def test_features_that_burn_nothing_are_refused_by_reason_and_tangles_mended(
     shapes = [bow, None, shapely.Polygon(), shapely.Point(0, 6e5), SQUARE]
     rows = [{"FIRE_NUM": f"G{i}", "START_DATE": "2023-07-05"} for i in range(1, 6)]
     found = read(write(tmp_path / "mixed.gpkg", rows, shapes, "EPSG:3979"))
-    assert found.refused == {"no geometry, or a broken one": 2, "points or lines": 1}
+    assert found.refused.counts == {"no geometry, or a broken one": 2, "points or lines": 1}
+    assert found.refused.rows == (
+        (2, "no geometry, or a broken one"),
+        (3, "no geometry, or a broken one"),
+        (4, "points or lines"),
+    )
     assert found.mended == 1
     fires = found.fires.set_index("name")
     assert fires.loc["G1", "shape"].area == pytest.approx(5e5)  # both wings
@@ -204,7 +209,7 @@ def test_a_broken_ring_of_json_is_refused_not_fatal(tmp_path: Path) -> None:
     path = tmp_path / "a.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     found = read(path)
-    assert found.refused == {"no geometry, or a broken one": 1}
+    assert found.refused.rows == ((2, "no geometry, or a broken one"),)
     assert found.fires["name"].tolist() == ["C1"]
 
 

@@ -110,7 +110,11 @@ def test_unusable_rows_are_left_out_and_counted(
     ]
     table = Hotspots().read(write_csv(tmp_path / "dirty.csv", rows))
     assert table.sizes["detection"] == 1
-    assert "2 of 3 rows are unusable" in caplog.text
+    reasons = "impossible coordinates 1 (row 2); unreadable time 1 (row 3)"
+    line = f"dirty.csv: 2 of 3 rows left out: {reasons}"
+    assert line in caplog.text
+    assert table.attrs["left_out"] == line
+    assert table.attrs["refused_rows"] == ((2, "impossible coordinates"), (3, "unreadable time"))
 
 
 def test_a_yearly_archive_reads_as_its_table(block: Block, tmp_path: Path) -> None:
@@ -268,6 +272,51 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_text("<html>")
     with pytest.raises(CorruptFileError, match=r"b\.zip is no zip archive"):
         Nbac().read(tmp_path / "b.zip")
+
+
+def test_a_composite_without_prj_gets_its_documented_crs_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Nbac().read(write_nbac(tmp_path / "a", fires()))
+    assert "no CRS" not in caplog.text
+    (tmp_path / "bare").mkdir()
+    fires().to_file(tmp_path / "bare/NBAC_2023_20240530.shp")
+    (tmp_path / "bare/NBAC_2023_20240530.prj").unlink()
+    bare = Nbac().read(tmp_path / "bare/NBAC_2023_20240530.shp")
+    assert "NBAC_2023_20240530.shp: no CRS in the file: EPSG:3978 assumed, as NBAC" in caplog.text
+    places = [shapely.from_wkb(table["geometry"].values) for table in (whole, bare)]
+    assert (shapely.distance(*places) == 0).all()
+    assert CRS(bare.attrs["crs_wkt"]).to_epsg() == 3978
+
+
+@pytest.mark.parametrize("source", [Nbac(), LocalVectors(files={})], ids=["NBAC", "own"])
+def test_perimeters_under_a_wrong_crs_are_refused(
+    tmp_path: Path, source: Nbac | LocalVectors
+) -> None:
+    degrees = fires().to_crs("EPSG:4326")
+    degrees.set_crs("EPSG:3978", allow_override=True).to_file(tmp_path / "degrees.gpkg")
+    with pytest.raises(GridError, match=r"degrees\.gpkg has coordinates in degrees"):
+        source.read(tmp_path / "degrees.gpkg")
+    fires().set_crs("EPSG:32601", allow_override=True).to_file(tmp_path / "far.gpkg")
+    with pytest.raises(GridError, match=r"far\.gpkg lies far from Canada"):
+        source.read(tmp_path / "far.gpkg")
+    fires().set_crs("EPSG:4326", allow_override=True).to_file(tmp_path / "metres.gpkg")
+    with pytest.raises(GridError, match=r"metres\.gpkg has coordinates that are no longitude"):
+        source.read(tmp_path / "metres.gpkg")
+
+
+def test_features_without_geometry_are_left_out_and_named(tmp_path: Path) -> None:
+    frame = fires()
+    frame.geometry = [None, *frame.geometry[1:3], shapely.Polygon()]
+    frame.to_file(tmp_path / "nbac.gpkg")
+    source = Nbac()
+    table = source.read(tmp_path / "nbac.gpkg")
+    assert table.sizes["fire"] == 2
+    assert table.attrs["left_out"] == (
+        "nbac.gpkg: 2 of 4 rows left out: no geometry, or a broken one 2 (rows 1, 4)"
+    )
+    made = scene(first_block(source), np.datetime64("2023-10-01", "s"), 4800.0)
+    assert source.compose([(made, table)], first_block(source)).attrs["left_out"]
 
 
 def test_own_perimeters_take_their_columns_and_want_a_crs(tmp_path: Path) -> None:

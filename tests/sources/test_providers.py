@@ -12,17 +12,25 @@ import pytest
 import xarray as xr
 
 from firesat.blocks import Block, cut
-from firesat.errors import CredentialsError, LicenceError, ProviderError
+from firesat.errors import (
+    ConfigError,
+    CredentialsError,
+    LicenceError,
+    NoDataError,
+    ProviderError,
+)
 from firesat.grid import Grid
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
+from firesat.sandbox.law.cover import Cover
 from firesat.sandbox.observe import era5, nrcan, sentinel2, static
-from firesat.sandbox.servers.addresses import base_urls, environment
+from firesat.sandbox.servers.addresses import CREDENTIAL, base_urls, environment
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
+from firesat.sources.disturbance import Disturbance
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
-from firesat.sources.fires import Hotspots, Nbac
+from firesat.sources.fires import Firms, Hotspots, Nbac, Nfdb
 from firesat.sources.modis import Modis
 from firesat.sources.sentinel2 import Sentinel2
 from firesat.sources.static import Static
@@ -93,6 +101,30 @@ def test_static_layers_arrive_cell_by_cell(world: World, urls: dict[str, str], c
     np.testing.assert_allclose(region_of(layer, "water")[0], truth["water"], atol=1e-5)
 
 
+def test_land_cover_settlements_and_past_years_arrive_too(
+    world: World, urls: dict[str, str], cache: Path
+) -> None:
+    maps = at(Static(land_cover="land_cover.tif", settlement_distance="settlements.geojson"), urls)
+    (block,) = cut(maps.layout, GRID, maps.times(DAYS))
+    layer = filled(maps, block, cache)
+    truth = static.layers(world)
+    np.testing.assert_array_equal(region_of(layer, "land_cover")[0], truth["land_cover"])
+    near = region_of(layer, "settlement_distance")[0]
+    assert (near[world.landscape.cover == Cover.BUILT] == 0).all()
+    assert near.max() > 1
+    past = at(Disturbance(fires=("burned.tif", "fires.zip"), harvests=("harvest.tif",),
+                          first_fire=1985), urls)  # fmt: skip
+    *_, block = cut(past.layout, GRID, past.times(DAYS))  # known in 2023: nothing of 2023
+    layer = filled(past, block, cache)
+    for name, years in (("fire", truth["burned"]), ("harvest", truth["harvest"])):
+        wanted = np.where(years > 0, 2023 - years, 2023 - 1984)
+        np.testing.assert_array_equal(region_of(layer, f"years_since_{name}")[0], wanted)
+    later = replace(block, times=(np.datetime64("2023-10-01"),))
+    burned = region_of(filled(past, later, cache), "years_since_fire")[0] == 1
+    frame = nrcan.agency_perimeters(world).to_crs("EPSG:3979")
+    assert burned.sum() == pytest.approx(frame.clip(REGION).union_all().area / 1e4, rel=0.1, abs=3)
+
+
 def test_daily_weather_is_that_of_the_hours_served(
     world: World, urls: dict[str, str], cache: Path
 ) -> None:
@@ -151,6 +183,64 @@ def test_hotspots_are_counted_once_each(world: World, urls: dict[str, str], cach
     assert np.nansum(count[:19]) == len(places.cx[x0:x1, y0:y1])
 
 
+def test_firms_counts_what_the_same_sensor_has_at_cwfis(
+    urls: dict[str, str], cache: Path, tmp_path: Path
+) -> None:
+    counts = {}
+    for source in (Hotspots(), Firms(products=("VIIRS_SNPP_NRT", "VIIRS_NOAA20_NRT"))):
+        block = next(iter(cut(source.layout, GRID, source.times(DAYS))))
+        layer = filled(at(source, urls), block, cache)
+        counts[source.provider] = region_of(layer, "hotspot_count")
+    assert np.nansum(counts["nrcan"]) >= 2
+    np.testing.assert_array_equal(counts["firms"], counts["nrcan"])
+    power = region_of(layer, "frp")
+    assert (np.isfinite(power) == (counts["firms"] > 0)).all()
+    assert source.layout.stream == "nrt"
+    asked = [scene.request for scene in at(source, urls).search(block)]
+    assert all(len(request["dates"]) <= 5 for request in asked)
+    assert not any(CREDENTIAL in str(request) for request in asked)
+
+
+def test_dates_that_firms_does_not_have_are_missing_not_quiet(
+    urls: dict[str, str], cache: Path
+) -> None:
+    source = at(Firms(), urls)
+    later = np.arange(np.datetime64("2023-12-30"), np.datetime64("2024-01-03"))
+    block = next(iter(cut(source.layout, GRID, later)))
+    layer = filled(source, block, cache)
+    days = np.isfinite(region_of(layer, "hotspot_count")).all(axis=(1, 2))
+    assert days.tolist() == [True, False, False, False]  # that of the 31st needs 1 January, too
+
+
+def test_a_map_key_that_is_missing_or_refused_is_asked_for_and_never_shown(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = at(Firms(), urls)
+    block = next(iter(cut(source.layout, GRID, DAYS)))
+    monkeypatch.setenv("FIRMS_MAP_KEY", "0123456789abcdef0123456789abcdef")
+    caplog.set_level("DEBUG", logger="firesat.sources")
+    with pytest.raises(CredentialsError, match=r"api/map_key and put it in FIRMS_MAP_KEY") as wrong:
+        source.search(block)
+    gone = replace(source, base_url=source.base_url + "/nothing")
+    with pytest.raises(ProviderError) as absent:
+        gone.search(block)
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("firesat.sources")]
+    for text in (str(wrong.value), str(absent.value), *ours):
+        assert "0123456789abcdef" not in text
+    monkeypatch.setenv("FIRMS_MAP_KEY", "a/../b")
+    with pytest.raises(CredentialsError, match="other than letters and digits"):
+        source.check()
+    monkeypatch.delenv("FIRMS_MAP_KEY")
+    with pytest.raises(CredentialsError, match="no FIRMS map key"):
+        source.check()
+
+
+@pytest.mark.parametrize("products", [(), ("VIIRS_NRT",), ("VIIRS_SNPP_NRT", "MODIS_SP")])
+def test_products_of_firms_are_known_and_of_one_stream(products: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="FIRMS"):
+        Firms(products=products)
+
+
 def test_perimeters_burn_their_hectares(world: World, urls: dict[str, str], cache: Path) -> None:
     source = at(Nbac(), urls)
     (block,) = cut(source.layout, GRID, source.times(DAYS))
@@ -162,6 +252,24 @@ def test_perimeters_burn_their_hectares(world: World, urls: dict[str, str], cach
     assert wanted > 1
     assert np.nansum(region_of(layer, "fraction")) == pytest.approx(wanted, rel=0.02, abs=0.3)
     assert layer["available_time"].values[0] > np.datetime64("2024-01-01")
+
+
+def test_the_national_database_has_the_same_ground_by_the_agencies_dates(
+    urls: dict[str, str], cache: Path
+) -> None:
+    made = {}
+    for source in (at(Nbac(), urls), at(Nfdb(), urls)):
+        (block,) = cut(source.layout, GRID, source.times(DAYS))
+        made[source.layout.group] = filled(source, block, cache)
+    for name in ("fraction", "prescribed", "agency_start", "agency_end"):
+        one, other = (region_of(made[group], name) for group in ("nbac", "nfdb"))
+        np.testing.assert_allclose(other, one, atol=2e-3)
+    assert np.isnan(region_of(made["nfdb"], "hotspot_start")).all()
+    assert made["nfdb"]["available_time"].values[0] == np.datetime64("2024-09-30T00:00:00")
+    (early,) = cut(source.layout, GRID, source.times(DAYS - np.timedelta64(366, "D")))
+    with pytest.raises(NoDataError, match="has no fires of 2022, but of 2023"):
+        source.fetch(source.search(early)[0], cache)
+    assert not (cache / "nfdb-2022.parquet").exists()
 
 
 @pytest.mark.parametrize("product", ["MOD13A1", "MOD11A2", "MOD11A1", "MOD15A2H"])

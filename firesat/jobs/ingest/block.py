@@ -120,7 +120,8 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
     # A source in parts gets them as they come, which is all that it needs of a sequence.
     given: Any = layers if isinstance(source, InParts) else list(layers)
     layer = source.compose(given, block)
-    blank = replace(blank, reason=layers.absent)
+    remarks = (layers.absent, redact(str(layer.attrs.get("left_out", ""))))
+    blank = replace(blank, reason="; ".join(filter(None, remarks)))
     written = place.cube.write_block(source.layout, block, layer)
     available = layer["available_time"].values.astype("datetime64[s]").astype(str)
     return replace(

@@ -84,6 +84,9 @@ class IngestReport:
         Of everything that is in the cube by now.
     log : Path, optional
         File with every failure.
+    remarks : dict of Counter
+        Group to what its finished blocks lack, such as rows of a table that were left out, and in
+        how many blocks.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class IngestReport:
     meter: Meter = field(default_factory=Meter)
     content_hash: str = ""
     log: Path | None = None
+    remarks: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Count one block.
@@ -105,6 +109,8 @@ class IngestReport:
         self.counts.setdefault(receipt.group, Counter())[receipt.status] += 1
         if receipt.status == "failed":
             self.failed.append(receipt)
+        elif receipt.reason:
+            self.remarks.setdefault(receipt.group, Counter())[receipt.reason] += 1
         self.meter.requests += used.requests
         self.meter.retries += used.retries
         self.meter.bytes += used.bytes

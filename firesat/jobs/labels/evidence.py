@@ -50,6 +50,8 @@ class Evidence:
         The hotspot cells: the region and 20 km around.
     hotspots : Counter
         Rows of the hotspot tables: "rows", "used", and the reasons for the others.
+    refused : tuple of (str, int, str)
+        File, row from 1, and reason of everything that was left out.
     """
 
     cells: GeoBox
@@ -60,6 +62,7 @@ class Evidence:
     found: Detections
     ground: GeoBox
     hotspots: Counter[str]
+    refused: tuple[tuple[str, int, str], ...] = ()
 
     @cached_property
     def bounds(self) -> NDArray[np.float64]:
@@ -104,7 +107,7 @@ def gather(request: Request) -> Evidence:
     inside, whole = _touching(request, shapes, cells)
     undated = file.fires[["agency_start", "hotspot_start"]].isna().all(axis=1).to_numpy()
     ground = _grown(cells)
-    found, rows = _detections(request, ground)
+    found, rows, refused = _detections(request, ground)
     notes = file.notes
     if request.hotspots and not rows["used"]:
         notes += ("no hotspot lies in the region or within 20 km of it",)
@@ -120,6 +123,7 @@ def gather(request: Request) -> Evidence:
         found=found,
         ground=ground,
         hotspots=rows,
+        refused=(*((file.refused.file, *row) for row in file.refused.rows), *refused),
     )
 
 
@@ -148,9 +152,12 @@ def _touching(
     return inside, shapely.covers(box, shapes)
 
 
-def _detections(request: Request, ground: GeoBox) -> tuple[Detections, Counter[str]]:
+def _detections(
+    request: Request, ground: GeoBox
+) -> tuple[Detections, Counter[str], list[tuple[str, int, str]]]:
     """Hotspots of the season on the cells of `ground`, and what became of all rows."""
     rows: Counter[str] = Counter()
+    refused: list[tuple[str, int, str]] = []
     keys = [np.empty(0, dtype=np.int64)]
     for path in request.hotspots:
         table = _table(path)
@@ -162,6 +169,7 @@ def _detections(request: Request, ground: GeoBox) -> tuple[Detections, Counter[s
         place, here = _places(table.isel(detection=own), ground)
         keys.append((place * _DAYS + day[own].astype(np.int64))[here])
         rows.update(table.attrs["refused"])
+        refused += [(path.name, *row) for row in table.attrs["refused_rows"]]
         rows.update(
             {"rows": table.attrs["rows"], "used": here.sum(), "other years": (~own).sum(),
              "elsewhere": (~here).sum()}
@@ -170,7 +178,7 @@ def _detections(request: Request, ground: GeoBox) -> tuple[Detections, Counter[s
     cell, since = np.divmod(key, _DAYS)
     row, column = np.divmod(cell, ground.shape[1])
     found = Detections(row=row, column=column, day=since, count=count.astype("float64"))
-    return found, Counter({name: int(n) for name, n in rows.items() if n})
+    return found, Counter({name: int(n) for name, n in rows.items() if n}), refused
 
 
 def _table(path: Path) -> xr.Dataset:

@@ -32,6 +32,8 @@ class Plan:
         not read or lie in another year.
     refused_rows : dict of str to int
         Features of the season left out, by reason.
+    refused_list : tuple of dict
+        Each of them, and each row of the hotspot tables left out: "file", "row" from 1, "reason".
     fires : int
         Wildfires that touch the region.
     prescribed_excluded : int
@@ -53,6 +55,7 @@ class Plan:
     crs: str
     perimeters: dict[str, object]
     refused_rows: dict[str, int]
+    refused_list: tuple[dict[str, object], ...]
     fires: int
     prescribed_excluded: int
     undated: int
@@ -146,7 +149,10 @@ def plan(request: Request, evidence: Evidence) -> Plan:
             "unread_dates": file.unread_dates,
             "starts_in_other_years": file.foreign_dates,
         },
-        refused_rows=file.refused,
+        refused_rows=file.refused.counts,
+        refused_list=tuple(
+            {"file": name, "row": row, "reason": why} for name, row, why in evidence.refused
+        ),
         fires=int((wild & evidence.inside).sum()),
         prescribed_excluded=int((~wild & evidence.inside).sum()),
         undated=int((wild & evidence.inside & evidence.undated).sum()),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from firesat.sandbox.encode.archive import encode_zip
 
-DATES = ("HS_SDATE", "HS_EDATE", "AG_SDATE", "AG_EDATE", "CAPDATE")
+DATES = ("HS_SDATE", "HS_EDATE", "AG_SDATE", "AG_EDATE", "CAPDATE", "REP_DATE", "OUT_DATE")
 
 
 def encode_shapefile(perimeters: gpd.GeoDataFrame, stem: str) -> bytes:

@@ -76,6 +76,39 @@ def perimeters(world: World, year: int) -> gpd.GeoDataFrame:
     )
 
 
+def agency_perimeters(world: World) -> gpd.GeoDataFrame:
+    """Map all seasons' fires as the National Fire Database has them from the agencies.
+
+    Parameters
+    ----------
+    world : World
+        Whose fires.
+
+    Returns
+    -------
+    GeoDataFrame
+        The fires of :func:`perimeters`, columns of the database, EPSG:3978.
+    """
+    frame = gpd.GeoDataFrame(
+        pd.concat([perimeters(world, year) for year in world.config.seasons], ignore_index=True)
+    )
+    on_purpose = frame["PRESCRIBED"] == "true"
+    causes = frame["FIRECAUS"].map({"Natural": "N", "Human": "H"}).fillna("U")
+    return gpd.GeoDataFrame(
+        {
+            "FIRE_ID": frame["GID"],
+            "SRC_AGENCY": "MB",
+            "YEAR": frame["YEAR"].astype("int64"),
+            "REP_DATE": frame["AG_SDATE"],
+            "OUT_DATE": frame["AG_EDATE"],
+            "SIZE_HA": frame["POLY_HA"],
+            "CAUSE": causes.mask(on_purpose, "H-PB"),
+        },
+        geometry=frame.geometry,
+        crs=frame.crs,
+    )
+
+
 def _fires(season: Season, rng: np.random.Generator) -> Iterator[dict[str, object] | None]:
     """One row for each mapped fire; None for those nobody mapped."""
     polygons = _polygons(season)

@@ -8,6 +8,7 @@ from firesat.sandbox.servers.data_space import Eodata, StacCatalogue
 from firesat.sandbox.servers.datasets import FIRE, LAND
 from firesat.sandbox.servers.ecmwf import OpenData
 from firesat.sandbox.servers.faults import Faults
+from firesat.sandbox.servers.firms import Detections
 from firesat.sandbox.servers.granules import Archive
 from firesat.sandbox.servers.messages import Service
 from firesat.sandbox.servers.msc import Datamart
@@ -44,6 +45,7 @@ def services(world: World, faults: Faults) -> Sequence[Service]:
         DataStore(world, "/ewds", [FIRE], key=CREDENTIAL, faults=faults),
         Cmr(archive),
         LandArchive(archive, CREDENTIAL),
+        Detections(world, CREDENTIAL),
         Downloads(world),
         Datamart(runs),
         OpenData(runs),

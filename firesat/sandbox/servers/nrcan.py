@@ -10,6 +10,7 @@ from firesat.sandbox.observe import nrcan
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route
 from firesat.sandbox.world import World
 
+_DATABASE = "/nfdb/fire_poly/current_version"
 RELEASED = "0513"  # month and day, in the year after: part of the composites' names
 _ROW = '<tr><td><a href="{name}">{name}</a></td><td align="right">{date}</td></tr>\n'
 _PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">
@@ -36,7 +37,7 @@ class Downloads:
         self._world = world
         self._files: dict[str, bytes] = {}
         self._lock = threading.Lock()
-        seasons = world.config.seasons
+        self._years = seasons = world.config.seasons
         self._composites = {f"NBAC_{year}_{year + 1}{RELEASED}.zip": year for year in seasons}
         self._archives = {f"{year}_hotspots.zip": year for year in seasons}
         self._days = {f"{day:%Y%m%d}.csv": day for year in seasons for day in _days_of(world, year)}
@@ -53,6 +54,8 @@ class Downloads:
             Route(method="GET", pattern=pattern, handle=handle)
             for pattern, handle in (
                 ("/nbac/", self._list),
+                (f"{_DATABASE}/", self._list),
+                (rf"{_DATABASE}/NFDB_poly\.zip", self._database),
                 ("/hotspots/", self._list),
                 ("/hotspots/archive/", self._list),
                 (r"/nbac/([\w.]+)", self._composite),
@@ -83,6 +86,7 @@ class Downloads:
         """A folder."""
         names: dict[str, list[str]] = {
             "/nbac/": list(self._composites),
+            f"{_DATABASE}/": ["NFDB_poly.zip"],
             "/hotspots/": ["archive/", *self._days],
             "/hotspots/archive/": list(self._archives),
         }
@@ -100,6 +104,15 @@ class Downloads:
             if name not in self._files:
                 perimeters = nrcan.perimeters(self._world, self._composites[name])
                 self._files[name] = encode_shapefile(perimeters, name.removesuffix(".zip"))
+            return Response(body=self._files[name], kind="application/zip", download=True)
+
+    def _database(self, request: Request, groups: tuple[str, ...]) -> Response:
+        """The agencies' perimeters of all years."""
+        name = "NFDB_poly.zip"
+        with self._lock:
+            if name not in self._files:
+                fires = nrcan.agency_perimeters(self._world)
+                self._files[name] = encode_shapefile(fires, f"NFDB_poly_{max(self._years)}1001")
             return Response(body=self._files[name], kind="application/zip", download=True)
 
     def _year(self, request: Request, groups: tuple[str, ...]) -> Response:

@@ -1,0 +1,202 @@
+"""Your own tables of active-fire detections, such as NASA's archive of past seasons."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from firesat.blocks import Block, Layout
+from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
+from firesat.sources._local import resolve
+from firesat.sources._spans import period_of, scenes_of
+from firesat.sources.base import Scene
+from firesat.sources.quotas import Cost
+from firesat.window import DAY_START
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalHotspots:
+    """Active-fire detections on disk, 500 m, one tile and 32 days a block.
+
+    NASA sends FIRMS's archive (firms.modaps.eosdis.nasa.gov/download) as one CSV a sensor:
+    ``fire_archive_*.csv`` is the final product, ``fire_nrt_*.csv`` what was served soon after.
+
+    Parameters
+    ----------
+    files : dict of str to str
+        Path below `root` of a table of FIRMS or CWFIS, CSV or zip: the dates (UTC) that it covers,
+        such as "2023-05-01/2023-09-30". A day without detections is quiet only where a file says
+        that it looked.
+    group : str
+        Name in the cube; what forecasters read is ``hotspots``.
+    stream : {"nrt", "final"}
+        Which version of the product.
+    latency_hours : float
+        From the overpass to its publication in operation, whenever the archive was made: FIRMS
+        serves detections within 3 hours.
+    day_start : int
+        Hour UTC at which days begin; 0 = calendar days.
+    root : str
+        Folder of the files.
+    root_env : str
+        Environment variable that names another folder; "" = none.
+    """
+
+    provider: ClassVar[str] = ""
+
+    files: dict[str, str]
+    group: str = "hotspots"
+    stream: Literal["nrt", "final"] = "final"
+    latency_hours: float = 3.0
+    day_start: int = DAY_START
+    root: str = "."
+    root_env: str = "FIRESAT_REAL_DATA"
+    base_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse spans that are none before any file is opened."""
+        for path, span in self.files.items():
+            period_of(path, span)
+
+    @property
+    def layout(self) -> Layout:
+        """How its group is stored.
+
+        Returns
+        -------
+        Layout
+            As of the hotspots of CWFIS.
+        """
+        return Layout(
+            group=self.group,
+            level=500,
+            variables=VARIABLES,
+            steps=32,
+            attrs={
+                "source": f"local hotspots by days of {self.day_start} to {self.day_start} UTC",
+                "day_start": self.day_start,
+                "provider": "",
+                "stream": self.stream,
+                "licence": "as stated by the makers of the files",
+                "latency_hours": self.latency_hours,
+            },
+        )
+
+    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Choose its time axis.
+
+        Parameters
+        ----------
+        days : ndarray of datetime64[D]
+            Fire days of the project.
+
+        Returns
+        -------
+        ndarray of datetime64[D]
+            The same days.
+        """
+        return days
+
+    def check(self) -> None:
+        """Check that the files are there.
+
+        Raises
+        ------
+        ConfigError
+            If one is not.
+        """
+        for path in self.files:
+            resolve(path, self.root, self.root_env)
+
+    def cost(self, blocks: Collection[Block]) -> Cost:
+        """Give no cost: nothing is fetched.
+
+        Parameters
+        ----------
+        blocks : collection of Block
+            Any.
+
+        Returns
+        -------
+        Cost
+            Of nothing.
+        """
+        return Cost(basis="files on disk")
+
+    def search(self, block: Block) -> list[Scene]:
+        """List the files that cover a block's days.
+
+        Parameters
+        ----------
+        block : Block
+            32 days of a tile.
+
+        Returns
+        -------
+        list of Scene
+            A fire day needs its date and the next.
+        """
+        return scenes_of(self.files, block, self.latency_hours, ahead=1)
+
+    def fetch(self, scene: Scene, cache: Path) -> Path:
+        """Find a file; nothing is copied.
+
+        Parameters
+        ----------
+        scene : Scene
+            One result of `search`.
+        cache : Path
+            Not used.
+
+        Returns
+        -------
+        Path
+            The file itself.
+
+        Raises
+        ------
+        ConfigError
+            If it is not there.
+        """
+        return resolve(scene.id, self.root, self.root_env)
+
+    def read(self, path: Path) -> xr.Dataset:
+        """Read a table.
+
+        Parameters
+        ----------
+        path : Path
+            CSV, or a zip of one CSV or shapefile.
+
+        Returns
+        -------
+        xr.Dataset
+            Along dim ``detection``; it has no grid and is not aligned.
+
+        Raises
+        ------
+        CorruptFileError
+            If the file is damaged or lacks columns.
+        """
+        return remembered_hotspots(path, path.stat().st_mtime_ns)
+
+    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
+        """Count detections per cell and fire day.
+
+        Parameters
+        ----------
+        scenes : sequence of (Scene, xr.Dataset)
+            Tables.
+        block : Block
+            32 days of a tile.
+
+        Returns
+        -------
+        xr.Dataset
+            ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+        """
+        return hotspot_days(scenes, block, self.latency_hours, self.day_start)

@@ -1,0 +1,147 @@
+"""Static maps in the batch: years since fire as known at T, classes, and what a cube lacks."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from odc.geo.geobox import GeoBox
+
+from firesat.blocks import Layout, Variable
+from firesat.cube import Cube, grid_of, open_cube
+from firesat.samples import Inputs, Reader
+from tests.tiny_cube import HOUR, write_group
+
+SPRING = 4800 * HOUR  # from 1 October to the perimeters of the season
+BASE = Inputs().static
+SEASONS = np.array(["2020-10-01", "2021-10-01", "2022-10-01"], "datetime64[D]")
+
+
+@pytest.fixture(scope="module")
+def cells(tiny_cube: Path) -> GeoBox:
+    return grid_of(tiny_cube).region_geobox(100)
+
+
+@pytest.fixture
+def copy(tiny_cube: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_cube, tmp_path / "copy.zarr")
+
+
+def disturb(path: Path, years: Callable[[int], float]) -> None:
+    """A group whose step of a season holds the same years everywhere."""
+    layout = Layout(
+        group="disturbance",
+        level=100,
+        variables=(Variable(name="years_since_fire", dtype="int16", fill=-1),),
+    )
+    published = SEASONS.astype("datetime64[s]") + SPRING
+    write_group(
+        Cube(path, grid_of(path)), layout, SEASONS,
+        lambda variable, step: np.full((200, 200), years(step)), published,
+    )  # fmt: skip
+
+
+def since_fire(path: Path, cells: GeoBox, day: str) -> np.ndarray:
+    inputs = Inputs(static=(*BASE, "years_since_fire"))
+    place = inputs.names["static"].index("years_since_fire")
+    return Reader(path, inputs).region(cells).static(day)[place]
+
+
+def test_years_since_fire_are_of_the_last_season_that_was_published(
+    copy: Path, cells: GeoBox
+) -> None:
+    # nothing burned but in the season of 2022, one year before 2023
+    disturb(copy, lambda step: [49, 50, 1][step])
+    assert SEASONS[2].astype("datetime64[s]") + SPRING == np.datetime64("2023-04-19T00:00:00")
+    # on 1 May 2023 the season of 2022 is out
+    np.testing.assert_array_equal(since_fire(copy, cells, "2023-05-01"), 1)
+    # on 18 April it is not: that of 2021 counts to 2022, so a year more
+    np.testing.assert_array_equal(since_fire(copy, cells, "2023-04-18"), 51)
+    # nobody knew of 2022's fire in August 2022
+    np.testing.assert_array_equal(since_fire(copy, cells, "2022-08-01"), 50)
+    # nor is anything known before the first step was published
+    assert np.isnan(since_fire(copy, cells, "2021-03-01")).all()
+    # the years go on where no newer state is in the cube
+    np.testing.assert_array_equal(since_fire(copy, cells, "2024-06-01"), 2)
+
+
+def test_what_a_cube_lacks_is_missing_and_named_and_the_rest_as_before(
+    copy: Path, cells: GeoBox
+) -> None:
+    asked = Inputs(
+        static=(*BASE, "lightning", "years_since_fire"), cover_classes=(1, 14), fuel_classes=(1, 2)
+    )
+    reader, before = Reader(copy, asked), Reader(copy, Inputs(fuel_classes=(1, 2)))
+    assert reader.missing == ("disturbance", "static/land_cover", "static/lightning")
+    assert before.missing == ()
+    assert asked.names["static"][-4:] == ("fuel_1", "fuel_2", "cover_1", "cover_14")
+    found, old = (r.region(cells).static("2023-06-25") for r in (reader, before))
+    assert found.shape[0] == len(asked.names["static"]) == old.shape[0] + 4
+    np.testing.assert_array_equal(found[:6], old[:6])
+    assert np.isnan(found[6:8]).all()  # lightning, years since fire
+    np.testing.assert_array_equal(found[8:10], old[6:8])
+    assert np.isnan(found[10:]).all()
+
+
+def test_land_cover_becomes_one_layer_a_class(tmp_path: Path, copy: Path, cells: GeoBox) -> None:
+    # a second static group cannot be: take the tiny cube's maps and give them land cover
+    shutil.rmtree(copy / "static")
+    names = (*BASE, "fuel", "land_cover")
+    layout = Layout(group="static", level=100, variables=tuple(Variable(name=n) for n in names))
+    codes = np.arange(200 * 200).reshape(200, 200) % 19 + 1
+
+    def fill(variable: str, step: int) -> np.ndarray:
+        return codes if variable == "land_cover" else np.ones((200, 200))
+
+    times = np.array(["2015-01-01"], "datetime64[D]")
+    write_group(Cube(copy, grid_of(copy)), layout, times, fill, times.astype("datetime64[s]"))
+    inputs = Inputs(fuel_classes=(), cover_classes=(1, 18))
+    found = Reader(copy, inputs).region(cells).static("2023-06-25")
+    np.testing.assert_array_equal(found[-2:], [codes == 1, codes == 18])
+
+
+# --- radiative power of the fires known at T ----------------------------------------------------
+
+
+def test_power_is_that_of_the_last_ten_days_known_at_t(tiny_cube: Path, cells: GeoBox) -> None:
+    reader = Reader(tiny_cube, Inputs(fire_power=True))
+    assert reader.inputs.names["fire"] == ("proximity", "recency", "burnt", "power")
+    found = reader.region(cells).fire("2023-06-25")
+    np.testing.assert_array_equal(
+        found[:3], Reader(tiny_cube, Inputs()).region(cells).fire("2023-06-25")
+    )
+    box = cells.boundingbox
+    whole = open_cube(tiny_cube, "hotspots")
+    group = whole.sel(x=slice(box.left, box.right), y=slice(box.top, box.bottom))
+    days = group.time.values.astype("datetime64[D]")
+    ages = (np.datetime64("2023-06-25") - days).astype(int)
+    # a fire day ends at 12 UTC of the next and is out 3 h later: that of the 24th is not out yet
+    power = np.where(group.hotspot_count.values > 0, group.frp.values, 0.0)
+    power = power[(ages >= 2) & (ages <= 10)].max(axis=0)
+    assert power.max() > 0
+    padded = np.pad(power, 2)  # nothing burns around the region
+    nearby = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).max(axis=(2, 3))
+    wanted = np.minimum(np.log1p(nearby) / np.log1p(1000.0), 1.0)
+    np.testing.assert_allclose(found[3][::5, ::5], wanted, atol=1e-6)
+
+
+def test_power_that_is_published_a_second_after_t_never_enters(copy: Path, cells: GeoBox) -> None:
+    now = int(np.datetime64("2023-06-25T12:00:00", "s").astype(np.int64))
+    inputs = Inputs(fire_power=True)
+    published = zarr.open_group(copy, mode="r+")["hotspots/available_time"]
+    for late, there in ((0, True), (1, False)):
+        published[:] = now + late
+        layers = Reader(copy, inputs).region(cells).fire("2023-06-25")
+        assert bool(layers.any()) is there
+        assert bool(layers[3].any()) is there
+
+
+def test_records_without_the_later_settings_are_what_they_were() -> None:
+    record = Inputs().record
+    assert not {"fire_power", "cover_classes"} & set(record)
+    assert Inputs.from_record(record) == Inputs()
+    more = Inputs(fire_power=True, cover_classes=(1, 2))
+    assert Inputs.from_record(more.record) == more
+    assert more.channels(20).fire == 4
