@@ -14,8 +14,9 @@ from pyproj import Transformer
 
 from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
+from firesat.sources._declared import refuse_larger
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
-from firesat.sources._grib_message import dissect, messages, unpack
+from firesat.sources._grib_message import dissect, messages, seconds, unpack
 from firesat.sources._layers import georeferenced
 
 _Moment = tuple[int, int, int]  # seconds since 1970, ensemble member, level
@@ -31,6 +32,7 @@ _KIND_KEYS = {
         "typeOfSecondFixedSurface",
     ),
 }
+_SLACK = 128 << 20  # bytes: some fields of the largest models
 _MISSING = 1e34  # the usual 9999 can be a real value
 
 
@@ -122,7 +124,7 @@ def read_messages(content: Iterable[bytes], path: Path) -> xr.Dataset:
     SourceError
         If they have several grids.
     """
-    file = _File(path.name)
+    file = _File(path)
     for message in content:
         if not file.add_known(message):
             with blaming(path):
@@ -159,8 +161,9 @@ class _Recipe:
 class _File:
     """What has been read of a file."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.declared = 0.0
         self.quantities: dict[tuple[int, ...], _Quantity] = {}
         self.grids: dict[str, GribGrid] = {}
         self.recipes: dict[bytes, _Recipe] = {}
@@ -171,12 +174,18 @@ class _File:
         recipe = self.recipes.get(packed.skeleton) if packed else None
         if packed is None or recipe is None:
             return False
+        self._count(recipe.points)
         values = unpack(packed, recipe.points)
         if values is None:
             return False
         key = packed.reference + recipe.step, recipe.member, recipe.level
         recipe.quantity.fields[key] = values.astype("float32")
         return True
+
+    def _count(self, points: int) -> None:
+        """Refuse more points than such a file can hold: a constant field has no numbers at all."""
+        self.declared += 8.0 * points
+        refuse_larger(self.path, self.declared, "fields", slack=_SLACK)
 
     def add(self, message: bytes) -> None:
         """Let ecCodes decode a message, and remember its kind if we come to the same values."""
@@ -187,7 +196,8 @@ class _File:
             keys = partial(eccodes.codes_get, handle)
             section = keys("md5GridSection")
             if section not in self.grids:
-                self.grids[section] = grid_of(keys, self.name)
+                self.grids[section] = grid_of(keys, self.path.name)
+            self._count(keys("numberOfDataPoints"))
             self._decode(message, handle, keys)
         finally:
             eccodes.codes_release(handle)
@@ -232,24 +242,6 @@ def _describe(handle: int, keys: Keys) -> _Quantity:
     }
     has_member = bool(eccodes.codes_is_defined(handle, "number"))
     return _Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
-
-
-def seconds(date: int, time: int) -> int:
-    """Count the seconds since 1970.
-
-    Parameters
-    ----------
-    date, time : int
-        Such as 20230705 and 1800.
-
-    Returns
-    -------
-    int
-        Of UTC.
-    """
-    text = f"{date:08d}"
-    day = np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}", "s")
-    return int(day.astype(np.int64)) + time // 100 * 3600 + time % 100 * 60
 
 
 def _variables(quantities: list[_Quantity], grid: GribGrid) -> Iterator[tuple[str, xr.DataArray]]:

@@ -18,6 +18,7 @@ MAGIC = b"\x0e\x03\x13\x01"
 # The grid's sphere and tiles: MODIS Land user guides, modis-land.gsfc.nasa.gov/MODLAND_grid.html
 RADIUS = 6_371_007.181  # metres
 SINUSOIDAL = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={RADIUS} +units=m +no_defs"
+_LARGEST = 4800  # pixels of a side, at 250 m
 TILE = 2 * np.pi * RADIUS / 36  # metres of a tile's side
 _EAST, _NORTH = 18 * TILE, 9 * TILE
 _NUMBER = r"\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)"
@@ -68,14 +69,14 @@ def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]],
     Raises
     ------
     CorruptFileError
-        If the file is damaged.
+        If the file is damaged, or declares layers that no tile has.
     """
     check_magic(path, "delete it and run the command again")
     try:
         file = SD(str(path), SDC.READ)
         try:
             held = set(file.datasets()) & set(names)
-            layers = {name: np.asarray(file.select(name).get()) for name in sorted(held)}
+            layers = {name: _pixels(file.select(name), path) for name in sorted(held)}
             structure = str(file.attributes().get("StructMetadata.0", ""))
         finally:
             file.end()
@@ -83,7 +84,24 @@ def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]],
         raise CorruptFileError(
             f"{path} is a damaged HDF4 file ({error}): delete it and run the command again"
         ) from error
+    shapes = {array.shape for array in layers.values()}
+    if len(shapes) > 1:
+        raise CorruptFileError(
+            f"{path} has layers of {' and '.join(map(str, sorted(shapes)))} pixels: delete it and run "
+            "the command again"
+        )
     return layers, structure
+
+
+def _pixels(layer: Any, path: Path) -> NDArray[Any]:  # noqa: ANN401  pyhdf has no types
+    """Numbers of a layer, once its header promises what a tile can have."""
+    name, rank, shape, *_ = layer.info()
+    if rank != 2 or max(shape) > _LARGEST:
+        raise CorruptFileError(
+            f"{path} declares {shape} pixels of {name}, a tile has at most {_LARGEST} a side: not "
+            "opened; delete it and run the command again"
+        )
+    return np.asarray(layer.get())
 
 
 def tile_cells(

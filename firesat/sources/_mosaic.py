@@ -12,6 +12,7 @@ from rasterio.errors import RasterioError
 
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
+from firesat.sources._declared import refuse_larger, refuse_raster
 
 
 def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
@@ -42,6 +43,7 @@ def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
     left, top = min(box.left for box in boxes), max(box.top for box in boxes)
     width = round((max(box.right for box in boxes) - left) / size)
     height = round((top - min(box.bottom for box in boxes)) / size)
+    refuse_larger(path, 2.0 * bands * height * width, "rasters far apart")
     whole = np.zeros((bands, height, width), dtype="uint16")
     for (numbers, _), box in zip(parts, boxes, strict=True):
         row, column = round((top - box.top) / size), round((box.left - left) / size)
@@ -79,6 +81,7 @@ def _read(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
                 f"{path} has {raster.count} bands of {raster.dtypes[0]} and CRS {raster.crs}, not "
                 f"{bands} of uint16 in UTM: delete it and run the command again"
             )
+        refuse_raster(raster, path)
         return _pixels(raster, path), GeoBox(raster.shape, raster.transform, str(raster.crs))
 
 

@@ -14,7 +14,7 @@ from firesat.errors import CorruptFileError
 from firesat.sources._grib import read_grib
 from firesat.sources._grib_parts import read_grib_parts
 from firesat.sources._netcdf import read_netcdf
-from firesat.sources._zips import extract, members
+from firesat.sources._zips import extract, members, reading
 
 Field = NDArray[np.float32]
 
@@ -84,10 +84,19 @@ def _open_zip(path: Path) -> xr.Dataset:
         for number, member in enumerate(members(path, (".nc", ".grib", ".grb", ".grib2"))):
             part = Path(folder) / f"{number}{PurePosixPath(member).suffix}"
             extract(path, member, part)
-            parts.append(open_weather(part))
+            with reading(path, member):
+                parts.append(_open_member(part))
     if not parts:
         raise CorruptFileError(f"{path} holds no weather file: delete it and run the command again")
     return xr.merge(parts, compat="override", join="outer", combine_attrs="override")
+
+
+def _open_member(path: Path) -> xr.Dataset:
+    """Read a member, which is no archive itself: of those there may be many inside each other."""
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            raise CorruptFileError(f"{path} is an archive in an archive: unpack it")
+    return open_weather(path)
 
 
 def vapour_pressure(dewpoint: Field) -> Field:

@@ -19,7 +19,7 @@ from firesat.sources._earthdata import check_login, download_granule, find_granu
 from firesat.sources._hdf4 import check_magic, read_sds, tile_cells
 from firesat.sources._layers import empty, georeferenced, hours, latest, layer
 from firesat.sources._modis_products import PRODUCTS, Layer, Product
-from firesat.sources._zips import extract, members
+from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 
@@ -259,7 +259,8 @@ class Modis:
         with TemporaryDirectory() as folder:
             granule = Path(folder) / Path(inside[0]).name
             extract(path, inside[0], granule)
-            return self.read(granule)
+            with reading(path, inside[0]):
+                return self.read(granule)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Join the granules of a composite; their tiles only touch.
