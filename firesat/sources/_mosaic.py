@@ -13,6 +13,7 @@ from rasterio.errors import RasterioError
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
 from firesat.sources._declared import refuse_larger, refuse_raster
+from firesat.sources._utm import Square
 
 
 def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
@@ -50,6 +51,36 @@ def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
         whole[:, row : row + numbers.shape[1], column : column + numbers.shape[2]] = numbers
     affine = Affine(size, 0, left, 0, -size, top)
     return whole, GeoBox((height, width), affine, parts[0][1].crs)
+
+
+def check_square(path: Path, square: Square, side: int, bands: int) -> None:
+    """Refuse a GeoTIFF of other pixels than were asked for: elsewhere, upside down, half a pixel off.
+
+    Parameters
+    ----------
+    path : Path
+        What a service sent.
+    square : tuple of (int, tuple of float)
+        EPSG code and bounds that were asked for.
+    side : int
+        Pixels of a side.
+    bands : int
+        That it must have.
+
+    Raises
+    ------
+    CorruptFileError
+        If it has other bands, another size or another place.
+    """
+    epsg, (x0, y0, x1, y1) = square
+    with open_raster(path, driver="GTiff") as raster:
+        place = tuple(raster.transform)[:6]
+        found = raster.shape, raster.count, raster.crs and raster.crs.to_epsg(), place
+    wanted = (side, side), bands, epsg, ((x1 - x0) / side, 0.0, x0, 0.0, (y0 - y1) / side, y1)
+    if found[:3] != wanted[:3] or not np.allclose(found[3], wanted[3], rtol=0, atol=1e-3):
+        raise CorruptFileError(
+            f"{path} holds (shape, bands, EPSG, affine) {found}, asked was {wanted}: run again"
+        )
 
 
 def _names(path: Path) -> list[str]:

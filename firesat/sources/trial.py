@@ -26,7 +26,7 @@ from firesat.sources.base import InParts
 RISKY = (b"\x0e\x03\x13\x01", b"GRIB", b"\x89HDF", b"CDF", b"PK")
 """First bytes of HDF4, GRIB, HDF5, classic NetCDF, and of archives that hold one of these."""
 
-PATIENCE = 600  # seconds of a reading
+PATIENCE = 30  # seconds of a reading, and one more for each megabyte
 MEMORY = 4 << 30  # bytes beyond what the child holds, and 32 times the file
 _FULL = 3  # exit status of a child that got no more memory
 
@@ -54,7 +54,8 @@ def try_first(read: Read, path: Path) -> None:
     status = _server().status_of(read, path)
     if os.WIFSIGNALED(status):
         end = signal.Signals(os.WTERMSIG(status))
-        why = f"does not end in {PATIENCE} s" if end == signal.SIGALRM else f"dies of {end.name}"
+        seconds = _patience(path.stat().st_size)
+        why = f"does not end in {seconds} s" if end == signal.SIGALRM else f"dies of {end.name}"
         raise CorruptFileError(f"{path}: its reader {why}: delete it and run the command again")
     if os.waitstatus_to_exitcode(status) == _FULL:
         size = path.stat().st_size
@@ -89,6 +90,11 @@ def read_through(source: InParts, path: Path) -> None:
 def _allowance(size: int) -> int:
     """Memory for a file."""
     return MEMORY + 32 * size
+
+
+def _patience(size: int) -> int:
+    """Seconds for a file."""
+    return PATIENCE + size // 1_000_000
 
 
 class _Server:
@@ -182,9 +188,13 @@ def _attempt(read: Read, path: Path) -> int:
     """Read within limits; the exit status."""
     import resource  # only where there is fork(), which this runs in
 
-    limit = psutil.Process().memory_info().vms + _allowance(path.stat().st_size)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    signal.alarm(PATIENCE)  # by default it ends the process, whatever a library is at
+    size = path.stat().st_size
+    limit = psutil.Process().memory_info().vms + _allowance(size)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)  # a batch system may have set it, for good
+    if most != resource.RLIM_INFINITY:
+        limit = min(limit, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    signal.alarm(_patience(size))  # by default it ends the process, whatever a library is at
     try:
         read(path)
     except MemoryError:
