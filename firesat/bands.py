@@ -138,6 +138,8 @@ _WEATHER = [
     _band("tp", "mm", (0.0, 2000.0), "precipitation of the day", "precipitation_amount"),
     _band("swvl1", "m3 m-3", (0.0, 1.0), "volumetric soil water, 0-7 cm"),
     _band("sd", "m", (0.0, 50.0), "snow depth, water equivalent"),
+    _band("preliminary", "1", (0.0, 1.0), "day of which an hour is as first published",
+          resampling="nearest"),
     _band("t2m_noon", "K", (180.0, 335.0), "2 m temperature at local standard noon",
           "air_temperature"),
     _band("rh_noon", "%", (0.0, 100.0), "2 m relative humidity at local standard noon",

@@ -285,21 +285,3 @@ def _numbers(packed: Packed, count: int) -> NDArray[np.float64] | None:
     weights = 2.0 ** np.arange(bits - 1, -1, -1)
     numbers: NDArray[np.float64] = spread.reshape(count, bits) @ weights
     return numbers
-
-
-def seconds(date: int, time: int) -> int:
-    """Count the seconds since 1970.
-
-    Parameters
-    ----------
-    date, time : int
-        Such as 20230705 and 1800.
-
-    Returns
-    -------
-    int
-        Of UTC.
-    """
-    text = f"{date:08d}"
-    day = np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}", "s")
-    return int(day.astype(np.int64)) + time // 100 * 3600 + time % 100 * 60

@@ -87,8 +87,8 @@ def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]],
     shapes = {array.shape for array in layers.values()}
     if len(shapes) > 1:
         raise CorruptFileError(
-            f"{path} has layers of {' and '.join(map(str, sorted(shapes)))} pixels: delete it and run "
-            "the command again"
+            f"{path} has layers of {' and '.join(map(str, sorted(shapes)))} pixels: delete it and "
+            "run the command again"
         )
     return layers, structure
 
@@ -136,7 +136,8 @@ def tile_cells(
     upper, lower, projection = stated
     if projection is not None and projection[1] != "GCTP_SNSOID":
         raise CorruptFileError(
-            f"{name} is in {projection[1]}, not on the sinusoidal grid of its name: fetch the original"
+            f"{name} is in {projection[1]}, not on the sinusoidal grid of its name: fetch the "
+            "original"
         )
     if upper is None or lower is None:
         return GeoBox(shape, Affine(TILE / columns, 0, left, 0, -TILE / rows, top), SINUSOIDAL)

@@ -80,6 +80,7 @@ def read_hours(path: Path) -> xr.Dataset:
     -------
     xr.Dataset
         What :func:`hourly` gives, dims ``(time, y, x)``; sea has the values of the nearest land.
+        The attribute ``versions`` holds each hour's ``expver``; empty where the file tells none.
 
     Raises
     ------
@@ -138,7 +139,15 @@ def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
         for name, values in fields.items()
     }
     cells: GeoBox | None = raw.odc.geobox
-    return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+    made = xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+    return made.assign_attrs(versions=_versions(raw))
+
+
+def _versions(raw: xr.Dataset) -> tuple[int, ...]:
+    """ERA5's ``expver`` of each hour, 0 where it is not told."""
+    if "expver" not in raw.coords or raw["expver"].dims != ("time",):
+        return ()
+    return tuple(int(number) for number in np.nan_to_num(raw["expver"].values.astype("float64")))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The MODIS products used: layers, scales, fills and quality bits.
 
-Scales, codes and bits are from the products' user guides (MOD11, MOD13, MOD15 and MCD64 of
-collection 6.1, lpdaac.usgs.gov) and not from the files: MOD13 stores the number to divide by, the others the number to multiply by.
+All of it is from the user guides (MOD11, MOD13, MOD15, MCD64 of collection 6.1, lpdaac.usgs.gov),
+not from the files: MOD13 stores the number to divide by, the others the number to multiply by.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +73,6 @@ class Layer:
         scaled = self.value(raw, start) if self.value else numbers * np.float32(self.scale)
         values = np.where(sound, scaled, np.float32(np.nan))
         known = band(self.variable.name)
-        # pixels are of the cells' size or larger: of what is no class, values lie between them
         rule = "nearest" if known.resampling in ("nearest", "mode") or self.value else "bilinear"
         attrs = {"units": known.units, "resampling": rule}
         return xr.DataArray(values.astype("float32"), dims=("y", "x"), attrs=attrs)
@@ -193,7 +192,7 @@ def _burned(name: str, sign: int) -> Layer:
     def value(raw: Raw, start: np.datetime64) -> NDArray[Any]:
         new_year = start.astype("datetime64[Y]").astype("datetime64[D]").astype(int)
         days = new_year + raw["Burn Date"].astype("int64") - 1
-        return days + sign * raw["Burn Date Uncertainty"].astype("int64")
+        return np.asarray(days + sign * raw["Burn Date Uncertainty"].astype("int64"))
 
     return Layer(
         variable=Variable(name=name),
@@ -269,7 +268,8 @@ def _lst(size: str, level: int, days: int, latency_hours: float, granule_bytes: 
 # Latencies are those of forward processing, rounded up; the archive's production dates are years
 # later and say nothing of what a forecaster had. Sizes are FileSize in the metadata of
 # MOD13A1.A2022017.h12v11, MOD11A1.A2022030.h10v05, MOD11A2.A2022033.h19v10 and
-# MOD15A2H.A2022033.h13v10, MCD64A1.A2021335.h10v06; MOD13A2 has a quarter of MOD13A1's pixels, MOD11B2 a 36th of MOD11A2's.
+# MOD15A2H.A2022033.h13v10, MCD64A1.A2021335.h10v06; MOD13A2 has a quarter of MOD13A1's pixels,
+# MOD11B2 a 36th of MOD11A2's.
 PRODUCTS: dict[str, Product] = {
     "MOD13A1": _vi("500m 16 days", 500, 73.4e6),
     "MOD13A2": _vi("1 km 16 days", 1000, 18.3e6),

@@ -54,7 +54,7 @@ def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
 
 
 def check_square(path: Path, square: Square, side: int, bands: int) -> None:
-    """Refuse a GeoTIFF of other pixels than were asked for: elsewhere, upside down, half a pixel off.
+    """Refuse pixels that were not asked for: elsewhere, upside down, half a pixel off.
 
     Parameters
     ----------

@@ -59,11 +59,12 @@ def read_netcdf(path: Path) -> xr.Dataset:
     Raises
     ------
     CorruptFileError
-        If it cannot be read or declares more than it can hold, its times are not of a real calendar,
-        or a unit is unknown.
+        If it cannot be read or declares more than it can hold, its times are not of a real
+        calendar, or a unit is unknown.
     """
     with path.open("rb") as file:
-        engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "netcdf4"
+        newer = file.read(4) == b"\x89HDF"
+    engine: Literal["h5netcdf", "netcdf4"] = "h5netcdf" if newer else "netcdf4"
     try:
         _check_size(path, engine)
         with xr.open_dataset(path, engine=engine) as opened:

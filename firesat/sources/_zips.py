@@ -67,8 +67,8 @@ def _check_entries(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
     for reason, found in reasons.items():
         if found:
             raise CorruptFileError(
-                f"{path} holds {reason}, {found[0][:80]!r}: not opened; delete it and run the command "
-                "again"
+                f"{path} holds {reason}, {found[0][:80]!r}: not opened; delete it and run the "
+                "command again"
             )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -196,10 +196,10 @@ class IngestSettings:
     def _check_moment(self) -> None:
         """Refuse a moment that is none, or of another zone than UTC."""
         try:
-            wrong = self.as_of is not None and datetime.fromisoformat(self.as_of).utcoffset()
+            offset = datetime.fromisoformat(self.as_of or "2023-07-01").utcoffset()
         except (ValueError, TypeError):
-            wrong = True
-        if wrong:
+            offset = timedelta(1)
+        if offset:
             raise ConfigError(
                 f"ingest.as_of is {self.as_of!r}: write it as 2023-07-01T12:00, UTC"
             ) from None

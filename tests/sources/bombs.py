@@ -239,7 +239,8 @@ def bombs() -> Iterator[tuple[str, str, Bomb]]:
             _bytes("B01.jp2", lambda s=side, t=tile, c=parts: jp2(s, t, c)),
         )  # fmt: skip
     for shape, chunks, filled in (
-        ((4, 1_000_000, 1_000_000), (1, 4096, 4096), 0), ((4, 30_000, 30_000), (1, 30_000, 1000), 0),
+        ((4, 1_000_000, 1_000_000), (1, 4096, 4096), 0),
+        ((4, 30_000, 30_000), (1, 30_000, 1000), 0),
         ((90, 4096, 4096), (1, 4096, 4096), 90), ((64, 8192, 4096), (1, 8192, 4096), 8),
         ((200_000, 721, 1440), (1, 721, 1440), 0), ((2, 100, 100_000_000), (1, 1, 1 << 20), 0),
     ):  # fmt: skip
@@ -269,7 +270,8 @@ def bombs() -> Iterator[tuple[str, str, Bomb]]:
     zeros = bytes(300 << 20)
     for kind, name, make in (
         ("weather.zip", "zeros", lambda: archive(("a.nc", zeros))),
-        ("weather.zip", "many", lambda: archive(*((f"{n}.nc", zeros[: 20 << 20]) for n in range(16)))),
+        ("weather.zip", "many",
+         lambda: archive(*((f"{n}.nc", zeros[: 20 << 20]) for n in range(16)))),
         ("weather.zip", "declared", lambda: declaring(archive(("a.nc", b"CDF")), 2**32 - 2)),
         ("weather.zip", "nested", lambda: nested("a.nc", 40)),
         ("weather.zip", "42", lambda: nested("a.nc", 3, 16)),

@@ -89,10 +89,10 @@ def test_an_archive_that_leads_astray_is_refused_and_leaves_nothing(
     for name, content in given:
         path = inside / f"NBAC_{name}.zip"
         path.write_bytes(content)
-        before = {each for each in tmp_path.rglob("*")}
+        before = set(tmp_path.rglob("*"))
         with pytest.raises(CorruptFileError, match=r"\.zip"):
             READERS[name](path)
-        assert {each for each in tmp_path.rglob("*")} == before
+        assert set(tmp_path.rglob("*")) == before
         path.unlink()
 
 

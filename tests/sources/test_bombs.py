@@ -47,9 +47,7 @@ def test_bombs_are_refused_by_name_before_memory_is_asked_for(
     odd = [
         each
         for each in found
-        if each["end"] != "refused"
-        or each["grown"] > 1.1 * BUDGET
-        or each["seconds"] > LONGEST
+        if each["end"] != "refused" or each["grown"] > 1.1 * BUDGET or each["seconds"] > LONGEST
     ]
     assert odd == []
 

@@ -35,7 +35,8 @@ WRONG = {
     "ndvi unscaled": ("ndvi", (1200.0, 8800.0)), "evi x 10": ("evi", (1.1, 6.2)),
     "fpar in %": ("fpar", (12.0, 93.0)), "lai unscaled": ("lai", (3.0, 61.0)),
     "reflectance unscaled": ("B04", (400.0, 2500.0)), "offset twice": ("B12", (-0.11, 0.2)),
-    "ffmc in thousands": ("ffmc", (55_000.0, 91_000.0)), "elevation in cm": ("elevation", (2e4, 9e5)),
+    "ffmc in thousands": ("ffmc", (55_000.0, 91_000.0)),
+    "elevation in cm": ("elevation", (2e4, 9e5)),
     "water in %": ("water", (0.0, 100.0)), "slope in %": ("slope", (0.0, 140.0)),
 }  # fmt: skip
 

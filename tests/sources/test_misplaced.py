@@ -2,8 +2,8 @@
 
 200 wrong ones go through the four checks of place, and 500 sound ones: granules' metadata against
 tile and catalogue (tolerance: a pixel of 10 m), their images against the metadata, a service's
-squares against what was asked for, MODIS tiles against their names. No failure in n tries bounds its
-rate at 3/n with 95 % confidence: wrong ones that pass at 1.5 %, sound ones refused at 0.6 %.
+squares against what was asked for, MODIS tiles against their names. No failure in n tries bounds
+its rate at 3/n with 95 % confidence: wrong ones that pass at 1.5 %, sound ones refused at 0.6 %.
 """
 
 from collections.abc import Callable
@@ -69,9 +69,7 @@ def square(rng: np.random.Generator, path: Path, moved: Callable[[GeoBox], GeoBo
     x0, y0 = 25_000.0 * float(rng.integers(6, 32)), 25_000.0 * float(rng.integers(190, 280))
     zone, side = 32600 + int(rng.integers(8, 23)), 50
     asked = zone, (x0, y0, x0 + 25_000, y0 + 25_000)
-    cells = moved(
-        GeoBox((side, side), Affine(500, 0, x0, 0, -500, y0 + 25_000), f"EPSG:{zone}")
-    )
+    cells = moved(GeoBox((side, side), Affine(500, 0, x0, 0, -500, y0 + 25_000), f"EPSG:{zone}"))
     with rasterio.open(
         path, "w", driver="GTiff", count=1, height=cells.shape[0], width=cells.shape[1],
         dtype="uint16", crs=str(cells.crs) if cells.crs else None, transform=cells.affine,

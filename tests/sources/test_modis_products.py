@@ -117,7 +117,9 @@ def test_the_audit_knows_burned_area_as_a_truth_by_group_and_by_name() -> None:
 
 def test_the_newest_production_wins_and_remembers_the_others() -> None:
     stem, more = "MOD13A1.A2023177.h12v03.061", "MOD13A1.A2023193.h12v03.061"
-    listed = [(f"{stem}.{made}", made) for made in ("2023194001533", "2024003120000", "2023200000000")]
+    listed = [
+        (f"{stem}.{made}", made) for made in ("2023194001533", "2024003120000", "2023200000000")
+    ]
     others = [(f"{more}.2025001000000", "x"), ("MOD13A2.A2023177.h12v03.061.2023194001533", "y"),
               (f"{stem.replace('v03', 'v04')}.2025001000000", "z"), ("nonsense", "")]  # fmt: skip
     (found,) = newest([*listed, *others], "MOD13A1", "2023177", {(12, 3)})
