@@ -9,11 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.errors import CorruptFileError, SourceError
+from firesat.errors import SourceError
 from firesat.sources._era5_names import UNITS
 from firesat.sources._layers import bounds_in, georeferenced
 from firesat.sources._weather import (
     Field,
+    dims_of,
     fill_sea,
     open_weather,
     relative_humidity,
@@ -118,16 +119,12 @@ def read_parts(path: Path) -> Iterator[xr.Dataset]:
 
 def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
     """What is wanted of what a service delivered."""
+    dims = dims_of(raw, path)  # (time, y, x), or of a series of places
     fields = dict(hourly(raw))
     if not fields:
         raise SourceError(
             f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
             f"{', '.join(UNITS)}: fetch it from a data set of surface weather"
-        )
-    dims = raw[next(iter(raw.data_vars))].dims  # (time, y, x), or of a series of places
-    if any(values.ndim != len(dims) for values in fields.values()):
-        raise CorruptFileError(
-            f"{path} holds levels or members of some of {', '.join(fields)}: fetch the surface"
         )
     variables = {
         name: xr.DataArray(

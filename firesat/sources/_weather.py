@@ -18,6 +18,8 @@ from firesat.sources._zips import extract, members, reading
 
 Field = NDArray[np.float32]
 
+_SURFACE = ("t2m", "d2m", "skt", "u10", "v10", "si10", "r2", "tp", "swvl1", "sd", "p0_1_8")
+
 
 def open_weather(path: Path) -> xr.Dataset:
     """Read a weather file by its first bytes, not its name: services answer with what they like.
@@ -49,6 +51,36 @@ def open_weather(path: Path) -> xr.Dataset:
         f"{path} is neither GRIB, NetCDF nor zip; it starts with {start!r}: delete it and run the "
         "command again"
     )
+
+
+def dims_of(raw: xr.Dataset, path: Path) -> tuple[str, ...]:
+    """Give the dimensions that all quantities wanted share.
+
+    Parameters
+    ----------
+    raw : xr.Dataset
+        What :func:`open_weather` gives.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple of str
+        Empty where there is none of them.
+
+    Raises
+    ------
+    CorruptFileError
+        If some have levels or members, and others not.
+    """
+    kinds = {tuple(map(str, raw[name].dims)) for name in _SURFACE if name in raw.data_vars}
+    if len(kinds) > 1:
+        words = " and ".join("(" + ", ".join(each) + ")" for each in sorted(kinds))
+        raise CorruptFileError(
+            f"{path} holds quantities along {words}, levels or members of some only: fetch the "
+            "surface"
+        )
+    return next(iter(kinds), ())
 
 
 def weather_parts(path: Path) -> Iterator[xr.Dataset]:
