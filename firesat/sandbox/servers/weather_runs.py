@@ -17,8 +17,10 @@ _KEPT = 8  # runs in memory
 _SOON = 48  # hours that are made without the rest, which takes five times as long
 _MARGIN = 1.0  # degrees around the region: real files hold a continent, these what is asked of them
 ROTATED = ("hrdps", "rdps")
-_STEPS = {"hrdps": 0.0225, "rdps": 0.09, "gdps": 0.15, "ecmwf": 0.25}  # degrees between points
-LAST = {"hrdps": 48, "rdps": 84, "gdps": 240, "ecmwf": 240}  # hours
+_STEPS = {"hrdps": 0.0225, "rdps": 0.09, "gdps": 0.15, "ecmwf": 0.25, "geps": 0.5}  # degrees
+LAST = {"hrdps": 48, "rdps": 84, "gdps": 240, "ecmwf": 240, "geps": 384}  # hours
+ENSEMBLE = "geps"
+MEMBERS = (-1, 0, 1)
 
 
 class Runs:
@@ -109,6 +111,28 @@ class Runs:
             fields = {"ws": np.hypot(fields["u10"], fields["v10"])}
         field: NDArray[np.float32] = fields[name][lead // 3]
         return field
+
+    def members(self, run: str, lead: int, name: str) -> list[NDArray[np.float32]]:
+        """Give one field of all members of the ensemble, which stand about its own forecast.
+
+        Parameters
+        ----------
+        run : str
+            Date and hour, such as "2023070100".
+        lead : int
+            Hours.
+        name : str
+            As for :meth:`field`.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (Y, X)
+            Temperature and dew point a kelvin colder to warmer, wind and rain a fifth less to more.
+        """
+        middle = self.field(ENSEMBLE, run, lead, name)
+        if name in ("t2m", "d2m"):
+            return [middle + np.float32(number) for number in MEMBERS]
+        return [middle * np.float32(1 + number / 5) for number in MEMBERS]
 
     def _run(self, model: str, run: str, last: int) -> dict[str, NDArray[np.float32]]:
         """A run's first hours, or all of it; the latest ones stay in memory."""
