@@ -156,7 +156,7 @@ def _check_size(path: Path, file: BinaryIO, start: int, shape: tuple[int, int]) 
     x1, y1, x0, y0 = struct.unpack(">4I", head[8:24]) if len(head) == 26 else (0, 0, 0, 0)
     if not head.startswith(_START) or (y1 - y0, x1 - x0) != shape:
         raise CorruptFileError(
-            f"{path} declares an image of {y1 - y0} x {x1 - x0} pixels, the granule's metadata "
+            f"{path} holds an image of {y1 - y0} x {x1 - x0} pixels, the granule's metadata "
             f"{shape[0]} x {shape[1]}: run again"
         )
 
