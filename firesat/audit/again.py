@@ -19,7 +19,7 @@ from firesat.errors import FiresatError
 from firesat.samples import Inputs, Reader
 from firesat.samples.opened import Opener
 
-TRUTH = ("labels", "nbac")
+TRUTH = ("labels", "nbac", "modis_burned")
 """Groups that no input is made of."""
 
 _WEATHER = ("era5_land", "fire_weather")

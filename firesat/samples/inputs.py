@@ -7,6 +7,7 @@ from firesat.bands import SENTINEL2_BANDS, band, check_names
 from firesat.batch import Channels
 from firesat.errors import CheckpointError, ConfigError
 from firesat.samples.choice import Frames
+from firesat.samples.modis import VARIABLES, modis_group
 from firesat.window import Window
 
 FIRE_LAYERS = ("proximity", "recency", "burnt")
@@ -28,7 +29,6 @@ LABELS = {"half": 0.5, "any_touch": 1e-6}
 
 _LATER = ("fire_power", "cover_classes")  # settings that records without them have at rest
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
-_MODIS = {"modis_vi": ("ndvi", "evi"), "modis_lst": ("lst_day", "lst_night")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,8 @@ class Inputs:
     sentinel2_history : int
         Days before T from which a look may come, at most the window's history.
     modis : tuple of str
-        MODIS variables, of the groups `modis_vi` and `modis_lst`.
+        MODIS variables, of the groups `modis_vi`, `modis_lst` and `modis_fpar`; "lst_day_anomaly"
+        and "lst_night_anomaly" are worked out, see :mod:`firesat.samples.anomaly`.
     modis_steps : int
         Latest composites of each.
     weather : tuple of str
@@ -119,7 +120,7 @@ class Inputs:
             )
         if self.line < 1 or COARSEST % self.line:
             raise ConfigError(f"inputs.line is {self.line}: give a divisor of {COARSEST}")
-        check_names(self.modis, sum(_MODIS.values(), ()), "MODIS")
+        check_names(self.modis, VARIABLES, "MODIS")
         for name in (*self.weather, *self.fire_weather, *self.static):
             band(name)
         if not (self.modis and (*self.weather, *self.fire_weather) and self.static):
@@ -281,19 +282,3 @@ class Inputs:
             size=size,
             **count,
         )
-
-
-def modis_group(variable: str) -> str:
-    """Tell in which group of the cube a MODIS variable lies.
-
-    Parameters
-    ----------
-    variable : str
-        Such as "ndvi".
-
-    Returns
-    -------
-    str
-        "modis_vi" or "modis_lst".
-    """
-    return next(group for group, names in _MODIS.items() if variable in names)

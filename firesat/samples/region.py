@@ -14,11 +14,13 @@ from firesat.composite import Looks, Scene, empty_looks
 from firesat.cube import open_cube
 from firesat.errors import SampleError
 from firesat.labels import VARIABLES
+from firesat.samples.anomaly import EVER, SUFFIX, anomaly
 from firesat.samples.atmosphere import Atmosphere
 from firesat.samples.ground import Ground
 from firesat.samples.heat import Heat
-from firesat.samples.inputs import Inputs, modis_group
+from firesat.samples.inputs import Inputs
 from firesat.samples.looks import EVERYWHERE, Scenes
+from firesat.samples.modis import modis_group
 from firesat.samples.opened import Opened, Opener, Part, repeat
 from firesat.samples.pieces import Array, Piece, Table
 from firesat.samples.truth import Truth, truth
@@ -160,7 +162,12 @@ class Region:
                 continue
             piece = self.opened.piece(modis_group(variable))
             known = piece.known(day, self._inputs.window, self._inputs.window.history)
-            values = piece.read(variable, self._latest(piece, known), known)
+            steps = self._latest(piece, known)
+            if variable.endswith(SUFFIX):
+                ever = piece.known(day, self._inputs.window, EVER)
+                values = anomaly(piece, variable.removesuffix(SUFFIX), steps, ever)
+            else:
+                values = piece.read(variable, steps, known)
             layers.append(repeat(values, piece.level // 500))
         return np.stack(layers, axis=1)
 

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
+from firesat.sources._declared import refuse_raster
 from firesat.sources._jp2 import CELL
 from firesat.sources._msi import FILL, SCALE
 from firesat.sources._placing import Placing
@@ -87,6 +88,7 @@ def read_average(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], 
                 f"{path} has {raster.count} bands and CRS {raster.crs}, not 13 and their share in "
                 "UTM: delete it and run the command again"
             )
+        refuse_raster(raster, path)
         numbers = raster.read()
         cells = GeoBox(raster.shape, raster.transform, str(raster.crs))
     reflectance = numbers[:-1] * np.float32(SCALE)

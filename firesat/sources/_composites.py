@@ -31,6 +31,22 @@ def day_of_year(day: np.datetime64) -> int:
     return int((day - day.astype("datetime64[Y]").astype("datetime64[D]")) / _DAY) + 1
 
 
+def first_day(text: str) -> np.datetime64:
+    """Read the day in a granule's name.
+
+    Parameters
+    ----------
+    text : str
+        Year and day of the year, such as "2023177".
+
+    Returns
+    -------
+    np.datetime64
+        In days.
+    """
+    return np.datetime64(text[:4], "D") + (int(text[4:]) - 1) * _DAY
+
+
 def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.datetime64]:
     """Find the composite that holds each day.
 
@@ -39,13 +55,15 @@ def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.dat
     days : ndarray of datetime64
         Any.
     length : int
-        Days of a composite; each year starts anew.
+        Days of a composite, each year starting anew; 0 = calendar months.
 
     Returns
     -------
     ndarray of datetime64[D]
         First day of the composite.
     """
+    if length == 0:
+        return np.asarray(days.astype("datetime64[M]").astype("datetime64[D]"))
     years = days.astype("datetime64[Y]").astype("datetime64[D]")
     since = (days.astype("datetime64[D]") - years).astype(np.int64)
     return np.asarray(years + (since // length * length).astype("timedelta64[D]"))
@@ -59,13 +77,16 @@ def composite_end(start: np.datetime64, length: int) -> np.datetime64:
     start : np.datetime64
         Its first day.
     length : int
-        Days.
+        Days; 0 = a calendar month.
 
     Returns
     -------
     np.datetime64
         Midnight after its last day.
     """
+    if length == 0:
+        month = start.astype("datetime64[M]") + np.timedelta64(1, "M")
+        return np.datetime64(month, "D")
     new_year = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]")
     end: np.datetime64 = min(start + length * _DAY, new_year)
     return end

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from firesat.sources._era5_names import AT_NOON, MEANS
 from firesat.sources._hours import HourTable, Moments, later
+from firesat.sources._netcdf import PRELIMINARY as EARLY
 from firesat.sources._weather import Field
 
 _DAY = np.timedelta64(1, "D")
@@ -28,10 +29,12 @@ class _Open:
         self.counts: Counter[str] = Counter()
         self.high: Field | None = None
         self.low: Field | None = None
+        self.versions: set[int] = set()
 
-    def add(self, hour: int, fields: dict[str, Field]) -> None:
+    def add(self, hour: int, fields: dict[str, Field], version: int) -> None:
         """Take an hour in."""
         self.seen.add(hour)
+        self.versions.add(version)
         for name in set(MEANS) & set(fields):
             values = fields[name]
             known = self.sums.get(name)
@@ -58,11 +61,21 @@ class DayTable:
         Hour UTC at which days begin.
     noon : int
         Hour UTC of local standard noon.
+    final : bool
+        Leave out hours that say they are preliminary.
     """
 
     def __init__(
-        self, days: Moments, shape: Sequence[int], hours: Sequence[int], start: int, noon: int
+        self,
+        days: Moments,
+        shape: Sequence[int],
+        hours: Sequence[int],
+        start: int,
+        noon: int,
+        *,
+        final: bool = False,
     ) -> None:
+        self._final = final
         self._days = days.astype("datetime64[D]")
         self._shape = (len(days), shape[0], shape[1])
         self._wanted = {(hour - start) % 24 for hour in hours}
@@ -79,32 +92,39 @@ class DayTable:
         Parameters
         ----------
         scenes : iterable of xr.Dataset
-            Dims ``(time, y, x)``; of an hour that comes twice the first counts.
+            Dims ``(time, y, x)``; of an hour that comes twice the first counts. The attribute
+            ``versions``, if there, holds the ``expver`` of each hour, 0 where it is not told.
 
         Returns
         -------
         dict of ndarray of float32, shape (T, Y, X)
             Means, extremes, values at noon and rain by name; NaN where an hour is missing.
+            ``preliminary`` is 1 on days of which any hour is so, 0 where none is, NaN if not told.
         """
         names = [*MEANS, "t2m_max", "t2m_min", *(f"{name}_noon" for name in AT_NOON)]
+        names.append("preliminary")
         self.arrays = {name: np.full(self._shape, np.nan, dtype="float32") for name in names}
         # All that is kept is asked for at once: between what comes and goes it would pin the heap.
         rain = np.full((len(self._rain), *self._shape[1:]), np.nan, dtype="float32")
         for scene in scenes:
-            for step, moment in enumerate(scene["time"].values.astype("datetime64[h]")):
+            moments = scene["time"].values.astype("datetime64[h]")
+            versions = scene.attrs.get("versions") or (0,) * len(moments)
+            for step, (moment, version) in enumerate(zip(moments, versions, strict=True)):
+                if self._final and version == EARLY:
+                    continue
                 fields = {str(n): v.values[step] for n, v in scene.data_vars.items()}
-                self._add(moment, fields)
+                self._add(moment, fields, version)
                 slot = self._rain.get(moment.item())
                 if slot is not None and "tp" in fields and np.isnan(rain[slot]).all():
                     rain[slot] = fields["tp"]
-        moments = np.array(list(self._rain), dtype="datetime64[h]")
-        kept = xr.Dataset({"tp": (("time", "y", "x"), rain)}, coords={"time": moments})
+        slots = np.array(list(self._rain), dtype="datetime64[h]")
+        kept = xr.Dataset({"tp": (("time", "y", "x"), rain)}, coords={"time": slots})
         table = HourTable.join([kept], self._shape[1:])
         self.arrays["tp"] = table.rain(later(self._days, 24), self._start)
         self.arrays["tp_noon"] = table.rain(self._days, self._noon)
         return self.arrays
 
-    def _add(self, moment: np.datetime64, fields: dict[str, Field]) -> None:
+    def _add(self, moment: np.datetime64, fields: dict[str, Field], version: int) -> None:
         """Take one hour in."""
         if moment.item().hour == self._noon:
             self._at_noon(moment, fields)
@@ -115,7 +135,7 @@ class DayTable:
         hour = int((moment - later(day, self._start)) / _HOUR)
         opened = self._open.setdefault(number, _Open())
         if number not in self._done and hour in self._wanted - opened.seen:
-            opened.add(hour, fields)
+            opened.add(hour, fields, version)
             if opened.seen == self._wanted:
                 self._close(number)
 
@@ -129,6 +149,8 @@ class DayTable:
         """Make a day's values, now that it is whole."""
         opened = self._open.pop(number)
         self._done.add(number)
+        if 0 not in opened.versions:
+            self.arrays["preliminary"][number] = float(EARLY in opened.versions)
         whole = [name for name, count in opened.counts.items() if count == len(self._wanted)]
         for name in whole:
             self.arrays[name][number] = opened.sums[name] / len(self._wanted)

@@ -9,7 +9,13 @@ from odc.geo.geobox import GeoBox
 
 from firesat.errors import SourceError
 from firesat.sources._layers import georeferenced
-from firesat.sources._weather import Field, open_weather, relative_humidity, vapour_pressure
+from firesat.sources._weather import (
+    Field,
+    dims_of,
+    open_weather,
+    relative_humidity,
+    vapour_pressure,
+)
 
 UNITS = {"t2m": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm"}
 _RAIN = ("tp", "p0_1_8")  # ecCodes has no name for the Canadian service's accumulation
@@ -33,11 +39,12 @@ def read_forecast(path: Path) -> xr.Dataset:
     Raises
     ------
     CorruptFileError
-        If it is damaged.
+        If it is damaged, or has members of some quantities only.
     SourceError
         If it holds none of these quantities.
     """
     raw = open_weather(path)
+    dims_of(raw, path)
     found = dict(_fields(raw))
     if not found:
         raise SourceError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,35 +14,14 @@ from pyproj import Transformer
 
 from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
+from firesat.sources._declared import refuse_larger
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
 from firesat.sources._grib_message import dissect, messages, unpack
+from firesat.sources._grib_quantity import KIND_KEYS, Quantity, describe, seconds, version_of
 from firesat.sources._layers import georeferenced
 
-_Moment = tuple[int, int, int]  # seconds since 1970, ensemble member, level
-# What tells one quantity from another: names cost a table search, these are read from the header.
-_KIND_KEYS = {
-    1: ("table2Version", "indicatorOfParameter", "indicatorOfTypeOfLevel"),
-    2: (
-        "discipline",
-        "parameterCategory",
-        "parameterNumber",
-        "productDefinitionTemplateNumber",
-        "typeOfFirstFixedSurface",
-        "typeOfSecondFixedSurface",
-    ),
-}
+_SLACK = 128 << 20  # bytes: some fields of the largest models
 _MISSING = 1e34  # the usual 9999 can be a real value
-
-
-@dataclass
-class _Quantity:
-    """All fields of one quantity in a file."""
-
-    name: str
-    level_type: str
-    attrs: dict[str, str]
-    has_member: bool
-    fields: dict[_Moment, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def read_grib(path: Path) -> xr.Dataset:
@@ -61,7 +40,7 @@ def read_grib(path: Path) -> xr.Dataset:
         ``p<discipline>_<category>_<number>`` where ecCodes has no name; dims ``(time, [number,]
         [level,] y, x)``, ``time`` being the valid time in UTC; the file's own units; NaN where
         missing. Grids that are not in plain degrees carry the true ``latitude`` and ``longitude``
-        of each cell.
+        of each cell. Where messages name ECMWF's ``expver``, a coordinate tells it for each time.
 
     Raises
     ------
@@ -122,7 +101,7 @@ def read_messages(content: Iterable[bytes], path: Path) -> xr.Dataset:
     SourceError
         If they have several grids.
     """
-    file = _File(path.name)
+    file = _File(path)
     for message in content:
         if not file.add_known(message):
             with blaming(path):
@@ -132,7 +111,12 @@ def read_messages(content: Iterable[bytes], path: Path) -> xr.Dataset:
     grid = next(iter(file.grids.values()))
     with blaming(path):
         variables = dict(_variables(list(file.quantities.values()), grid))
-        return _with_places(georeferenced(variables, grid.cells), grid.cells)
+        made = _with_places(georeferenced(variables, grid.cells), grid.cells)
+        if not any(file.versions.values()):
+            return made
+        moments = made["time"].values.astype("datetime64[s]").astype("int64")
+        versions = [file.versions.get(int(moment), 0) for moment in moments]
+        return made.assign_coords(expver=("time", versions))
 
 
 def _eccodes_error() -> type[Exception]:
@@ -149,21 +133,24 @@ def _eccodes_error() -> type[Exception]:
 class _Recipe:
     """What ecCodes said of the first message of a kind, true for all that look like it."""
 
-    quantity: _Quantity
+    quantity: Quantity
     step: int
     member: int
     level: int
     points: int
+    version: int
 
 
 class _File:
     """What has been read of a file."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.quantities: dict[tuple[int, ...], _Quantity] = {}
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.declared = 0.0
+        self.quantities: dict[tuple[int, ...], Quantity] = {}
         self.grids: dict[str, GribGrid] = {}
         self.recipes: dict[bytes, _Recipe] = {}
+        self.versions: dict[int, int] = {}
 
     def add_known(self, message: bytes) -> bool:
         """Unpack a message that looks like an earlier one; tell whether it did."""
@@ -171,12 +158,23 @@ class _File:
         recipe = self.recipes.get(packed.skeleton) if packed else None
         if packed is None or recipe is None:
             return False
+        self._count(recipe.points)
         values = unpack(packed, recipe.points)
         if values is None:
             return False
         key = packed.reference + recipe.step, recipe.member, recipe.level
         recipe.quantity.fields[key] = values.astype("float32")
+        self._note(key[0], recipe.version)
         return True
+
+    def _note(self, when: int, version: int) -> None:
+        """Keep the version of a moment: a preliminary one of any quantity."""
+        self.versions[when] = max(version, self.versions.get(when, 0))
+
+    def _count(self, points: int) -> None:
+        """Refuse more points than such a file can hold: a constant field has no numbers at all."""
+        self.declared += 8.0 * points
+        refuse_larger(self.path, self.declared, "fields", slack=_SLACK)
 
     def add(self, message: bytes) -> None:
         """Let ecCodes decode a message, and remember its kind if we come to the same values."""
@@ -187,7 +185,8 @@ class _File:
             keys = partial(eccodes.codes_get, handle)
             section = keys("md5GridSection")
             if section not in self.grids:
-                self.grids[section] = grid_of(keys, self.name)
+                self.grids[section] = grid_of(keys, self.path.name)
+            self._count(keys("numberOfDataPoints"))
             self._decode(message, handle, keys)
         finally:
             eccodes.codes_release(handle)
@@ -196,9 +195,9 @@ class _File:
         """File a message's values with its kind."""
         import eccodes
 
-        kind = tuple(keys(key) for key in _KIND_KEYS[keys("edition")])
+        kind = tuple(keys(key) for key in KIND_KEYS[keys("edition")])
         if kind not in self.quantities:
-            self.quantities[kind] = _describe(handle, keys)
+            self.quantities[kind] = describe(handle, keys)
         quantity = self.quantities[kind]
         if keys("bitmapPresent"):
             eccodes.codes_set_double(handle, "missingValue", _MISSING)
@@ -207,10 +206,12 @@ class _File:
         member = keys("number") if quantity.has_member else 0
         when, level = seconds(keys("validityDate"), keys("validityTime")), keys("level")
         quantity.fields[when, member, level] = values.astype("float32")
+        version = version_of(handle, keys)
+        self._note(when, version)
         packed = dissect(message)
         if packed is not None and _agree(unpack(packed, len(values)), values):
             self.recipes[packed.skeleton] = _Recipe(
-                quantity, when - packed.reference, member, level, len(values)
+                quantity, when - packed.reference, member, level, len(values), version
             )
 
 
@@ -219,40 +220,7 @@ def _agree(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64]) -> boo
     return ours is not None and np.allclose(ours, theirs, rtol=1e-9, atol=0, equal_nan=True)
 
 
-def _describe(handle: int, keys: Keys) -> _Quantity:
-    """Name a quantity."""
-    import eccodes
-
-    name = str(keys("cfVarName"))
-    if name == "unknown":
-        name = "p" + "_".join(str(keys(key)) for key in _KIND_KEYS[keys("edition")][:3])
-    attrs = {
-        "units": str(keys("units")).replace("**", ""),  # ECMWF's m s**-1 in the spelling of CF
-        "long_name": str(keys("name")),
-    }
-    has_member = bool(eccodes.codes_is_defined(handle, "number"))
-    return _Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
-
-
-def seconds(date: int, time: int) -> int:
-    """Count the seconds since 1970.
-
-    Parameters
-    ----------
-    date, time : int
-        Such as 20230705 and 1800.
-
-    Returns
-    -------
-    int
-        Of UTC.
-    """
-    text = f"{date:08d}"
-    day = np.datetime64(f"{text[:4]}-{text[4:6]}-{text[6:]}", "s")
-    return int(day.astype(np.int64)) + time // 100 * 3600 + time % 100 * 60
-
-
-def _variables(quantities: list[_Quantity], grid: GribGrid) -> Iterator[tuple[str, xr.DataArray]]:
+def _variables(quantities: list[Quantity], grid: GribGrid) -> Iterator[tuple[str, xr.DataArray]]:
     """Stack each quantity's fields by time, member and level."""
     names = [quantity.name for quantity in quantities]
     for quantity in quantities:
@@ -262,7 +230,7 @@ def _variables(quantities: list[_Quantity], grid: GribGrid) -> Iterator[tuple[st
         yield name, _stack(quantity, grid)
 
 
-def _stack(quantity: _Quantity, grid: GribGrid) -> xr.DataArray:
+def _stack(quantity: Quantity, grid: GribGrid) -> xr.DataArray:
     """One array of a quantity; NaN where the file lacks a combination."""
     times, members, levels = (sorted(set(axis)) for axis in zip(*quantity.fields, strict=True))
     points = len(next(iter(quantity.fields.values())))

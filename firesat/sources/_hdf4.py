@@ -18,13 +18,14 @@ MAGIC = b"\x0e\x03\x13\x01"
 # The grid's sphere and tiles: MODIS Land user guides, modis-land.gsfc.nasa.gov/MODLAND_grid.html
 RADIUS = 6_371_007.181  # metres
 SINUSOIDAL = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={RADIUS} +units=m +no_defs"
+_LARGEST = 4800  # pixels of a side, at 250 m
 TILE = 2 * np.pi * RADIUS / 36  # metres of a tile's side
 _EAST, _NORTH = 18 * TILE, 9 * TILE
 _NUMBER = r"\(\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*\)"
-_CORNERS = {
-    "left_top": re.compile(rf"UpperLeftPointMtrs={_NUMBER}"),
-    "right_bottom": re.compile(rf"LowerRightMtrs={_NUMBER}"),
-}
+_LEFT_TOP = re.compile(rf"UpperLeftPointMtrs={_NUMBER}")
+_RIGHT_BOTTOM = re.compile(rf"LowerRightMtrs={_NUMBER}")
+_PROJECTION = re.compile(r"Projection=(\w+)")
+_OFF = 0.1  # pixels that a whole tile may be off: its corners are rounded
 
 
 def check_magic(path: Path, hint: str) -> None:
@@ -68,14 +69,14 @@ def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]],
     Raises
     ------
     CorruptFileError
-        If the file is damaged.
+        If the file is damaged, or declares layers that no tile has.
     """
     check_magic(path, "delete it and run the command again")
     try:
         file = SD(str(path), SDC.READ)
         try:
             held = set(file.datasets()) & set(names)
-            layers = {name: np.asarray(file.select(name).get()) for name in sorted(held)}
+            layers = {name: _pixels(file.select(name), path) for name in sorted(held)}
             structure = str(file.attributes().get("StructMetadata.0", ""))
         finally:
             file.end()
@@ -83,7 +84,24 @@ def read_sds(path: Path, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]],
         raise CorruptFileError(
             f"{path} is a damaged HDF4 file ({error}): delete it and run the command again"
         ) from error
+    shapes = {array.shape for array in layers.values()}
+    if len(shapes) > 1:
+        raise CorruptFileError(
+            f"{path} has layers of {' and '.join(map(str, sorted(shapes)))} pixels: delete it and "
+            "run the command again"
+        )
     return layers, structure
+
+
+def _pixels(layer: Any, path: Path) -> NDArray[Any]:  # noqa: ANN401  pyhdf has no types
+    """Numbers of a layer, once its header promises what a tile can have."""
+    name, rank, shape, *_ = layer.info()
+    if rank != 2 or max(shape) > _LARGEST:
+        raise CorruptFileError(
+            f"{path} declares {shape} pixels of {name}, a tile has at most {_LARGEST} a side: not "
+            "opened; delete it and run the command again"
+        )
+    return np.asarray(layer.get())
 
 
 def tile_cells(
@@ -113,19 +131,29 @@ def tile_cells(
         If name and metadata contradict each other.
     """
     left, top = horizontal * TILE - _EAST, _NORTH - vertical * TILE
+    rows, columns = shape
+    stated = [pattern.search(structure) for pattern in (_LEFT_TOP, _RIGHT_BOTTOM, _PROJECTION)]
+    upper, lower, projection = stated
+    if projection is not None and projection[1] != "GCTP_SNSOID":
+        raise CorruptFileError(
+            f"{name} is in {projection[1]}, not on the sinusoidal grid of its name: fetch the "
+            "original"
+        )
+    if upper is None or lower is None:
+        return GeoBox(shape, Affine(TILE / columns, 0, left, 0, -TILE / rows, top), SINUSOIDAL)
+    x0, y1, x1, y0 = (float(number) for number in (*upper.groups(), *lower.groups()))
     right, bottom = left + TILE, top - TILE
-    corners = {key: pattern.search(structure) for key, pattern in _CORNERS.items()}
-    upper, lower = corners["left_top"], corners["right_bottom"]
-    if upper is not None and lower is not None:
-        x0, y1, x1, y0 = (float(number) for number in (*upper.groups(), *lower.groups()))
-        slack = (x1 - x0) / shape[1] / 2
-        if x0 > right - slack or x1 < left + slack or y0 > top - slack or y1 < bottom + slack:
-            raise CorruptFileError(
-                f"{name} says it lies at x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}, outside tile "
-                f"h{horizontal:02d}v{vertical:02d} of its name: restore the provider's name"
-            )
-        whole = abs(x1 - x0 - TILE) < slack and abs(y1 - y0 - TILE) < slack
-        if not whole:  # a cut-out; for a whole tile the formula is exact, the text is rounded
-            left, top, right, bottom = x0, y1, x1, y0
-    affine = Affine((right - left) / shape[1], 0, left, 0, (bottom - top) / shape[0], top)
+    slack = (x1 - x0) / columns / 2
+    touching = x0 < right - slack and x1 > left + slack and y0 < top - slack and y1 > bottom + slack
+    whole = abs(x1 - x0 - TILE) < slack and abs(y1 - y0 - TILE) < slack
+    moved = whole and max(abs(x0 - left), abs(y1 - top)) > 2 * _OFF * slack
+    if slack <= 0 or y1 <= y0 or not touching or moved:
+        raise CorruptFileError(
+            f"{name} says it lies at x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}, not in tile "
+            f"h{horizontal:02d}v{vertical:02d} of its name: restore the provider's name, or fetch "
+            "the original"
+        )
+    if whole:  # its formula is exact, the text is rounded
+        x0, y1, x1, y0 = left, top, right, bottom
+    affine = Affine((x1 - x0) / columns, 0, x0, 0, (y0 - y1) / rows, y1)
     return GeoBox(shape, affine, SINUSOIDAL)

@@ -19,7 +19,7 @@ from firesat.sources._layers import NEVER, empty, end_of_fire_day, hours, layer
 from firesat.sources._refused import first_reasons, left_out
 from firesat.sources._spans import ONE_DAY, dates_of
 from firesat.sources._vectors import read_vectors
-from firesat.sources._zips import extract, members
+from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene
 from firesat.window import DAY_START, fire_day
 
@@ -133,7 +133,7 @@ def _frame(path: Path) -> pd.DataFrame:
         return frame.rename(columns=str.lower)
     if len(inside) > 1:
         raise CorruptFileError(f"{path} holds {len(inside)} tables, not one: unpack it")
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, reading(path, inside[0]):
         extract(path, inside[0], Path(folder) / "hotspots.csv")
         return _read_csv(Path(folder) / "hotspots.csv")
 

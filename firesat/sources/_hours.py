@@ -9,11 +9,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from firesat.errors import CorruptFileError, SourceError
+from firesat.errors import SourceError
 from firesat.sources._era5_names import UNITS
 from firesat.sources._layers import bounds_in, georeferenced
 from firesat.sources._weather import (
     Field,
+    dims_of,
     fill_sea,
     open_weather,
     relative_humidity,
@@ -80,6 +81,7 @@ def read_hours(path: Path) -> xr.Dataset:
     -------
     xr.Dataset
         What :func:`hourly` gives, dims ``(time, y, x)``; sea has the values of the nearest land.
+        The attribute ``versions`` holds each hour's ``expver``; empty where the file tells none.
 
     Raises
     ------
@@ -117,16 +119,12 @@ def read_parts(path: Path) -> Iterator[xr.Dataset]:
 
 def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
     """What is wanted of what a service delivered."""
+    dims = dims_of(raw, path)  # (time, y, x), or of a series of places
     fields = dict(hourly(raw))
     if not fields:
         raise SourceError(
             f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of "
             f"{', '.join(UNITS)}: fetch it from a data set of surface weather"
-        )
-    dims = raw[next(iter(raw.data_vars))].dims  # (time, y, x), or of a series of places
-    if any(values.ndim != len(dims) for values in fields.values()):
-        raise CorruptFileError(
-            f"{path} holds levels or members of some of {', '.join(fields)}: fetch the surface"
         )
     variables = {
         name: xr.DataArray(
@@ -138,7 +136,15 @@ def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
         for name, values in fields.items()
     }
     cells: GeoBox | None = raw.odc.geobox
-    return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+    made = xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+    return made.assign_attrs(versions=_versions(raw))
+
+
+def _versions(raw: xr.Dataset) -> tuple[int, ...]:
+    """ERA5's ``expver`` of each hour, 0 where it is not told."""
+    if "expver" not in raw.coords or raw["expver"].dims != ("time",):
+        return ()
+    return tuple(int(number) for number in np.nan_to_num(raw["expver"].values.astype("float64")))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numba
 import numpy as np
@@ -19,7 +20,7 @@ from firesat.sources._placing import Placing
 CELL = 100  # metres
 _STRIP = 1024  # rows read at once: the files' own tiles are as high
 
-_END = b"\xff\xd9"
+_START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"  # codestream and its size; its end
 
 # With more threads GDAL's driver reads ahead and a tile that cannot be decoded comes back as zeros
 # without any error (seen with 3.12 on truncated files): those would pass for "not observed".
@@ -94,7 +95,7 @@ def _opened(
     path: Path, placing: Placing, size: int, dtypes: tuple[str, ...]
 ) -> rasterio.DatasetReader:
     """An image that is whole and lies where it should."""
-    _check_end(path)
+    _check_end(path, placing.shapes[size])
     raster = open_raster(path, driver="JP2OpenJPEG")
     _check(raster, path, placing, size, dtypes)
     return raster
@@ -122,18 +123,23 @@ def _read(
         ) from error
 
 
-def _check_end(path: Path) -> None:
-    """Refuse a file whose codestream does not end as it must: OpenJPEG would only warn.
+def _check_end(path: Path, shape: tuple[int, int]) -> None:
+    """Refuse a codestream of another size, or without its end: OpenJPEG would only warn.
 
-    Source: ISO/IEC 15444-1, annex I.4 (boxes: length, type, content) and A.4.4 (end of codestream).
+    Its size is looked at here because OpenJPEG makes room for all tiles of an image on opening it.
+    Source: ISO/IEC 15444-1, annex I.4 (boxes: length, type, content), A.5.1 (image and tile size)
+    and A.4.4 (end of codestream).
     """
     with path.open("rb") as file:
         place, size = 0, path.stat().st_size
         while place + 16 <= size:
             file.seek(place)
             length, kind, long = struct.unpack(">I4sQ", file.read(16))
+            long_form = length == 1
             length = {0: size - place, 1: long}.get(length, length)
             if kind == b"jp2c" and place + length <= size:
+                start = place + (16 if long_form else 8)
+                _check_size(path, file, start, shape)
                 file.seek(place + length - 2)
                 if file.read(2) == _END:
                     return
@@ -141,6 +147,18 @@ def _check_end(path: Path) -> None:
                 break
             place += length
     raise CorruptFileError(f"{path} is damaged or cut short, or no JPEG 2000: run again")
+
+
+def _check_size(path: Path, file: BinaryIO, start: int, shape: tuple[int, int]) -> None:
+    """Refuse a codestream that begins with another size."""
+    file.seek(start)
+    head = file.read(26)
+    x1, y1, x0, y0 = struct.unpack(">4I", head[8:24]) if len(head) == 26 else (0, 0, 0, 0)
+    if not head.startswith(_START) or (y1 - y0, x1 - x0) != shape:
+        raise CorruptFileError(
+            f"{path} holds an image of {y1 - y0} x {x1 - x0} pixels, the granule's metadata "
+            f"{shape[0]} x {shape[1]}: run again"
+        )
 
 
 def _check(

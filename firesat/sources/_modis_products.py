@@ -1,7 +1,7 @@
 """The MODIS products used: layers, scales, fills and quality bits.
 
-Scales are from the products' user guides (MOD11, MOD13, MOD15 of collection 6.1, lpdaac.usgs.gov)
-and not from the files: MOD13 stores the number to divide by, the others the number to multiply by.
+All of it is from the user guides (MOD11, MOD13, MOD15, MCD64 of collection 6.1, lpdaac.usgs.gov),
+not from the files: MOD13 stores the number to divide by, the others the number to multiply by.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ _CLOUD_SNOW_SHADOW = 1 << 10 | 1 << 14 | 1 << 15  # mixed clouds, snow or ice, s
 
 Raw = Mapping[str, NDArray[Any]]
 Good = Callable[[Raw], NDArray[np.bool_]]
+Value = Callable[[Raw, np.datetime64], NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class Layer:
         Layers that `good` looks at.
     good : callable
         Tells which pixels are sound.
+    value : callable, optional
+        Gives the physical value from all layers and the composite's first day, and makes it one of
+        pixels and not between them; None = number times `scale`.
     """
 
     variable: Variable
@@ -47,14 +51,17 @@ class Layer:
     scale: float
     quality: tuple[str, ...]
     good: Good
+    value: Value | None = None
 
-    def physical(self, raw: Raw) -> xr.DataArray:
+    def physical(self, raw: Raw, start: np.datetime64) -> xr.DataArray:
         """Turn raw numbers into physical values.
 
         Parameters
         ----------
         raw : mapping of str to ndarray
             The file's layers.
+        start : np.datetime64
+            First day of the composite.
 
         Returns
         -------
@@ -63,8 +70,11 @@ class Layer:
         """
         numbers = raw[self.sds]
         sound = (numbers >= self.valid[0]) & (numbers <= self.valid[1]) & self.good(raw)
-        values = np.where(sound, numbers * np.float32(self.scale), np.float32(np.nan))
-        attrs = {"units": band(self.variable.name).units, "resampling": "bilinear"}
+        scaled = self.value(raw, start) if self.value else numbers * np.float32(self.scale)
+        values = np.where(sound, scaled, np.float32(np.nan))
+        known = band(self.variable.name)
+        rule = "nearest" if known.resampling in ("nearest", "mode") or self.value else "bilinear"
+        attrs = {"units": known.units, "resampling": rule}
         return xr.DataArray(values.astype("float32"), dims=("y", "x"), attrs=attrs)
 
 
@@ -79,7 +89,7 @@ class Product:
     level : int
         Cell size at which it is stored, in metres.
     days : int
-        Length of a composite; each year starts anew on 1 January.
+        Length of a composite; each year starts anew on 1 January. 0 = a calendar month.
     latency_hours : float
         From the end of a composite to its publication.
     granule_bytes : float
@@ -155,6 +165,59 @@ def _temperature(time: str, size: str) -> Layer:
     )
 
 
+def _view_time(time: str) -> Layer:
+    """Local solar hour of the look that a temperature is from, or the mean hour of several."""
+    name = f"lst_{time.lower()}_hour"
+    return Layer(
+        variable=Variable(name=name, dtype="uint8", scale=0.1, fill=255),
+        sds=f"{time}_view_time",
+        valid=(0, 240),
+        scale=0.1,
+        quality=(),
+        good=lambda raw: np.asarray(raw[f"{time}_view_time"] != 255),
+    )
+
+
+def _mapped(raw: Raw) -> NDArray[np.bool_]:
+    """Land (bit 0) with enough valid data (bit 1), neither water (-2) nor unmapped (-1)."""
+    return np.asarray((raw["QA"] & 0b11 == 0b11) & (raw["Burn Date"] >= 0))
+
+
+def _burned(name: str, sign: int) -> Layer:
+    """A day of burning: the estimate, or that less or more its uncertainty in days."""
+
+    def good(raw: Raw) -> NDArray[np.bool_]:
+        return np.asarray(_mapped(raw) & (raw["Burn Date"] > 0))
+
+    def value(raw: Raw, start: np.datetime64) -> NDArray[Any]:
+        new_year = start.astype("datetime64[Y]").astype("datetime64[D]").astype(int)
+        days = new_year + raw["Burn Date"].astype("int64") - 1
+        return np.asarray(days + sign * raw["Burn Date Uncertainty"].astype("int64"))
+
+    return Layer(
+        variable=Variable(name=name),
+        sds="Burn Date",
+        valid=(1, 366),
+        scale=1.0,
+        quality=("Burn Date Uncertainty", "QA"),
+        good=good,
+        value=value,
+    )
+
+
+def _burned_share() -> Layer:
+    """1 where the month burned the pixel, 0 where it did not, NaN where nobody can tell."""
+    return Layer(
+        variable=Variable(name="fraction", dtype="uint8", fill=255),
+        sds="Burn Date",
+        valid=(0, 366),
+        scale=1.0,
+        quality=("QA",),
+        good=_mapped,
+        value=lambda raw, start: raw["Burn Date"] > 0,
+    )
+
+
 def _leaves(name: str, scale: float) -> Layer:
     """FPAR or LAI. Sound: main algorithm (bits 5-7 of 0 or 1), clear or assumed so (bits 3-4)."""
     quality = "FparLai_QC"
@@ -195,14 +258,18 @@ def _lst(size: str, level: int, days: int, latency_hours: float, granule_bytes: 
         days=days,
         latency_hours=latency_hours,
         granule_bytes=granule_bytes,
-        layers=tuple(_temperature(time, size) for time in ("Day", "Night")),
+        layers=(
+            *(_temperature(time, size) for time in ("Day", "Night")),
+            *(_view_time(time) for time in ("Day", "Night")),
+        ),
     )
 
 
 # Latencies are those of forward processing, rounded up; the archive's production dates are years
 # later and say nothing of what a forecaster had. Sizes are FileSize in the metadata of
 # MOD13A1.A2022017.h12v11, MOD11A1.A2022030.h10v05, MOD11A2.A2022033.h19v10 and
-# MOD15A2H.A2022033.h13v10; MOD13A2 has a quarter of MOD13A1's pixels, MOD11B2 a 36th of MOD11A2's.
+# MOD15A2H.A2022033.h13v10, MCD64A1.A2021335.h10v06; MOD13A2 has a quarter of MOD13A1's pixels,
+# MOD11B2 a 36th of MOD11A2's.
 PRODUCTS: dict[str, Product] = {
     "MOD13A1": _vi("500m 16 days", 500, 73.4e6),
     "MOD13A2": _vi("1 km 16 days", 1000, 18.3e6),
@@ -216,5 +283,18 @@ PRODUCTS: dict[str, Product] = {
         latency_hours=96,
         granule_bytes=14.2e6,
         layers=(_leaves("fpar", 0.01), _leaves("lai", 0.1)),
+    ),
+    "MCD64A1": Product(  # for labels alone
+        group="modis_burned",
+        level=500,
+        days=0,
+        latency_hours=1440,
+        granule_bytes=1.2e6,
+        layers=(
+            _burned_share(),
+            _burned("burn_day", 0),
+            _burned("earliest", -1),
+            _burned("latest", 1),
+        ),
     ),
 }

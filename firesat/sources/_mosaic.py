@@ -12,6 +12,8 @@ from rasterio.errors import RasterioError
 
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
+from firesat.sources._declared import refuse_larger, refuse_raster
+from firesat.sources._utm import Square
 
 
 def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
@@ -42,12 +44,43 @@ def mosaic(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
     left, top = min(box.left for box in boxes), max(box.top for box in boxes)
     width = round((max(box.right for box in boxes) - left) / size)
     height = round((top - min(box.bottom for box in boxes)) / size)
+    refuse_larger(path, 2.0 * bands * height * width, "rasters far apart")
     whole = np.zeros((bands, height, width), dtype="uint16")
     for (numbers, _), box in zip(parts, boxes, strict=True):
         row, column = round((top - box.top) / size), round((box.left - left) / size)
         whole[:, row : row + numbers.shape[1], column : column + numbers.shape[2]] = numbers
     affine = Affine(size, 0, left, 0, -size, top)
     return whole, GeoBox((height, width), affine, parts[0][1].crs)
+
+
+def check_square(path: Path, square: Square, side: int, bands: int) -> None:
+    """Refuse pixels that were not asked for: elsewhere, upside down, half a pixel off.
+
+    Parameters
+    ----------
+    path : Path
+        What a service sent.
+    square : tuple of (int, tuple of float)
+        EPSG code and bounds that were asked for.
+    side : int
+        Pixels of a side.
+    bands : int
+        That it must have.
+
+    Raises
+    ------
+    CorruptFileError
+        If it has other bands, another size or another place.
+    """
+    epsg, (x0, y0, x1, y1) = square
+    with open_raster(path, driver="GTiff") as raster:
+        place = tuple(raster.transform)[:6]
+        found = raster.shape, raster.count, raster.crs and raster.crs.to_epsg(), place
+    wanted = (side, side), bands, epsg, ((x1 - x0) / side, 0.0, x0, 0.0, (y0 - y1) / side, y1)
+    if found[:3] != wanted[:3] or not np.allclose(found[3], wanted[3], rtol=0, atol=1e-3):
+        raise CorruptFileError(
+            f"{path} holds (shape, bands, EPSG, affine) {found}, asked was {wanted}: run again"
+        )
 
 
 def _names(path: Path) -> list[str]:
@@ -79,6 +112,7 @@ def _read(path: Path, bands: int) -> tuple[NDArray[np.uint16], GeoBox]:
                 f"{path} has {raster.count} bands of {raster.dtypes[0]} and CRS {raster.crs}, not "
                 f"{bands} of uint16 in UTM: delete it and run the command again"
             )
+        refuse_raster(raster, path)
         return _pixels(raster, path), GeoBox(raster.shape, raster.transform, str(raster.crs))
 
 

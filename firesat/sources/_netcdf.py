@@ -1,6 +1,7 @@
 """NetCDF weather files, whose names, dims and units differ from service to service."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.errors import CorruptFileError
+from firesat.sources._declared import refuse_larger
 from firesat.sources._layers import georeferenced
 
 # One spelling for what the stores call by many names: ECMWF short names on the right.
@@ -57,11 +59,14 @@ def read_netcdf(path: Path) -> xr.Dataset:
     Raises
     ------
     CorruptFileError
-        If it cannot be read, its times are not of a real calendar, or a unit is unknown.
+        If it cannot be read or declares more than it can hold, its times are not of a real
+        calendar, or a unit is unknown.
     """
     with path.open("rb") as file:
-        engine = "h5netcdf" if file.read(4) == b"\x89HDF" else "netcdf4"
+        newer = file.read(4) == b"\x89HDF"
+    engine: Literal["h5netcdf", "netcdf4"] = "h5netcdf" if newer else "netcdf4"
     try:
+        _check_size(path, engine)
         with xr.open_dataset(path, engine=engine) as opened:
             dataset = opened.load()
     except (OSError, ValueError, KeyError, RuntimeError) as error:  # HDF5 has all of these
@@ -76,6 +81,17 @@ def read_netcdf(path: Path) -> xr.Dataset:
     kept = [name for name in dataset.data_vars if "time" in dataset[name].dims]
     dataset = dataset[kept].assign({name: _converted(dataset[name], path) for name in kept})
     return _on_grid(dataset)
+
+
+def _check_size(path: Path, engine: Literal["h5netcdf", "netcdf4"]) -> None:
+    """Refuse arrays, or chunks that are unpacked whole, that such a file cannot hold."""
+    with xr.open_dataset(
+        path, engine=engine, decode_cf=False, create_default_indexes=False
+    ) as header:
+        refuse_larger(path, sum(float(each.nbytes) for each in header.variables.values()), "arrays")
+        for each in header.variables.values():
+            chunk = np.prod(each.encoding.get("chunksizes") or (1,), dtype="float64")
+            refuse_larger(path, chunk * each.dtype.itemsize, "chunks")
 
 
 def _versions_merged(dataset: xr.Dataset) -> xr.Dataset:

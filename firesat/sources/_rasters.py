@@ -17,9 +17,10 @@ from firesat.bands import band
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import crs_of
 from firesat.raster import open_raster
+from firesat.sources._declared import refuse_raster
 from firesat.sources._layers import bounds_in, georeferenced
 
-_MAX_CELLS = 2_000_000_000  # a header may declare anything: refuse before memory is asked for
+_SLACK = 1 << 30  # bytes: maps of a country's classes, mostly one class, pack into almost nothing
 
 
 def read_bands(
@@ -54,13 +55,14 @@ def read_bands(
     Raises
     ------
     CorruptFileError
-        If the file is damaged, too large, or lacks a band.
+        If the file is damaged, declares more than it can hold, or lacks a band.
     GridError
         If it has no CRS and none is given.
     """
     with open_raster(path) as raster:
         cells = _cells(raster, path, crs)
         _check_bands(raster, path, bands)
+        refuse_raster(raster, path, slack=_SLACK)
         missing = raster.nodata if nodata is None else nodata
         try:
             variables = {
@@ -89,17 +91,13 @@ def _cells(raster: rasterio.DatasetReader, path: Path, crs: str | None) -> GeoBo
 
 
 def _check_bands(raster: rasterio.DatasetReader, path: Path, bands: Mapping[str, int]) -> None:
-    """Refuse bands that the file lacks, and sizes that no raster of ours has."""
+    """Refuse bands that the file lacks."""
     wrong = [
         f"{name}: {number}" for name, number in bands.items() if not 0 < number <= raster.count
     ]
     if wrong:
         raise CorruptFileError(
             f"{path} has {raster.count} bands, the mapping asks for {', '.join(wrong)}: correct it"
-        )
-    if raster.width * raster.height * len(bands) > _MAX_CELLS:
-        raise CorruptFileError(
-            f"{path} declares {raster.width} x {raster.height} cells: cut it to the region first"
         )
 
 
@@ -177,6 +175,7 @@ def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None
         if not rasterio.windows.intersect(grown, whole):
             raise CorruptFileError(f"{path} does not cover the region: give a file that does")
         window = grown.intersection(whole)
+        refuse_raster(raster, path, pixels=window.width * window.height, slack=_SLACK)
         profile = {
             "driver": "GTiff",
             "width": window.width,

@@ -14,9 +14,11 @@ from firesat.errors import CorruptFileError
 from firesat.sources._grib import read_grib
 from firesat.sources._grib_parts import read_grib_parts
 from firesat.sources._netcdf import read_netcdf
-from firesat.sources._zips import extract, members
+from firesat.sources._zips import extract, members, reading
 
 Field = NDArray[np.float32]
+
+_SURFACE = ("t2m", "d2m", "skt", "u10", "v10", "si10", "r2", "tp", "swvl1", "sd", "p0_1_8")
 
 
 def open_weather(path: Path) -> xr.Dataset:
@@ -49,6 +51,36 @@ def open_weather(path: Path) -> xr.Dataset:
         f"{path} is neither GRIB, NetCDF nor zip; it starts with {start!r}: delete it and run the "
         "command again"
     )
+
+
+def dims_of(raw: xr.Dataset, path: Path) -> tuple[str, ...]:
+    """Give the dimensions that all quantities wanted share.
+
+    Parameters
+    ----------
+    raw : xr.Dataset
+        What :func:`open_weather` gives.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple of str
+        Empty where there is none of them.
+
+    Raises
+    ------
+    CorruptFileError
+        If some have levels or members, and others not.
+    """
+    kinds = {tuple(map(str, raw[name].dims)) for name in _SURFACE if name in raw.data_vars}
+    if len(kinds) > 1:
+        words = " and ".join("(" + ", ".join(each) + ")" for each in sorted(kinds))
+        raise CorruptFileError(
+            f"{path} holds quantities along {words}, levels or members of some only: fetch the "
+            "surface"
+        )
+    return next(iter(kinds), ())
 
 
 def weather_parts(path: Path) -> Iterator[xr.Dataset]:
@@ -84,10 +116,19 @@ def _open_zip(path: Path) -> xr.Dataset:
         for number, member in enumerate(members(path, (".nc", ".grib", ".grb", ".grib2"))):
             part = Path(folder) / f"{number}{PurePosixPath(member).suffix}"
             extract(path, member, part)
-            parts.append(open_weather(part))
+            with reading(path, member):
+                parts.append(_open_member(part))
     if not parts:
         raise CorruptFileError(f"{path} holds no weather file: delete it and run the command again")
     return xr.merge(parts, compat="override", join="outer", combine_attrs="override")
+
+
+def _open_member(path: Path) -> xr.Dataset:
+    """Read a member, which is no archive itself: of those there may be many inside each other."""
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            raise CorruptFileError(f"{path} is an archive in an archive: unpack it")
+    return open_weather(path)
 
 
 def vapour_pressure(dewpoint: Field) -> Field:

@@ -1,7 +1,6 @@
 """ERA5-Land: hourly reanalysis of the land surface, as daily weather of fire days.
 
-Nonlinear quantities (humidity, vapour pressure, wind speed) are computed hour by hour before
-anything is averaged or resampled.
+Humidity, vapour pressure and wind speed are computed hour by hour before anything is averaged.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -13,11 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, Layout, Variable, beside
+from firesat.blocks import Block, Layout, beside
 from firesat.errors import ConfigError
 from firesat.sources._cads import DataStore, cost_of, find_key
 from firesat.sources._daily import DayTable
-from firesat.sources._era5_names import BANDS, BASIS, REQUESTED
+from firesat.sources._era5_names import BASIS, REQUESTED, VARIABLES
 from firesat.sources._hours import noon_hour, read_hours, read_parts
 from firesat.sources._layers import (
     NEVER,
@@ -53,8 +52,8 @@ class Era5Land:
     data_format : {"grib", "netcdf"}
         GRIB is what the store keeps; NetCDF is converted, with a smaller limit per request.
     stream : {"nrt", "final"}
-        Which version the values are taken from; the latency stays that of the near-real-time one,
-        because that is what a forecaster would have had.
+        Which version the values are taken from; "final" takes no preliminary hour. The latency
+        stays that of the near-real-time one: that is what a forecaster would have had.
     latency_hours : float
         From the end of a fire day to its publication.
     day_start : int
@@ -93,12 +92,12 @@ class Era5Land:
         Returns
         -------
         Layout
-            Group ``era5_land``, ``era5_land_final`` beside it: 14 daily variables, float32.
+            Group ``era5_land``, ``era5_land_final`` beside it: 15 daily variables.
         """
         layout = Layout(
             group="era5_land",
             level=10_000,
-            variables=tuple(Variable(name=name) for name in BANDS),
+            variables=VARIABLES,
             steps=32,
             whole_box=True,
             attrs={
@@ -286,11 +285,12 @@ class Era5Land:
         Returns
         -------
         xr.Dataset
-            The 14 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
+            The 15 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
         """
         days = np.array(block.times, dtype="datetime64[D]")
         noon = self.noon_hour or noon_hour(block.region, self.hours)
-        table = DayTable(days, block.geobox.shape, self.hours, self.day_start, noon)
+        when = self.hours, self.day_start, noon
+        table = DayTable(days, block.geobox.shape, *when, final=self.stream == "final")
         arrays = table.take(dataset for _, dataset in scenes)
         whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
         available = [

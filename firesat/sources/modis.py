@@ -1,7 +1,6 @@
 """MODIS land products: granules found in NASA's CMR, HDF4 files from LP DAAC."""
 
 import logging
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +13,23 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import CorruptFileError
-from firesat.sources._composites import composite_end, composite_start, day_of_year, tiles_of
+from firesat.sources._composites import (
+    composite_end,
+    composite_start,
+    day_of_year,
+    first_day,
+    tiles_of,
+)
 from firesat.sources._earthdata import check_login, download_granule, find_granules
 from firesat.sources._hdf4 import check_magic, read_sds, tile_cells
 from firesat.sources._layers import empty, georeferenced, hours, latest, layer
 from firesat.sources._modis_products import PRODUCTS, Layer, Product
-from firesat.sources._zips import extract, members
+from firesat.sources._productions import NAME, newest
+from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 
 log = logging.getLogger(__name__)
-
-_NAME = re.compile(r"(M[OY]D\w+)\.A(\d{7})\.h(\d{2})v(\d{2})\.(\d{3})\.(\d{13})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,8 @@ class Modis:
     ----------
     product : str
         MOD13A1 and MOD13A2 (16-day NDVI, EVI), MOD11A1 (daily temperature), MOD11A2 and MOD11B2
-        (8-day temperature), MOD15A2H (8-day FPAR, LAI).
+        (8-day temperature), MOD15A2H (8-day FPAR, LAI); MCD64A1 (monthly burned area) for labels
+        alone: its group is a truth, which no input may be.
     base_url : str
         Root of the Common Metadata Repository.
     version : str
@@ -47,7 +52,9 @@ class Modis:
 
     provider: ClassVar[str] = "nasa"
 
-    product: Literal["MOD13A1", "MOD13A2", "MOD11A1", "MOD11A2", "MOD11B2", "MOD15A2H"] = "MOD13A1"
+    product: Literal[
+        "MOD13A1", "MOD13A2", "MOD11A1", "MOD11A2", "MOD11B2", "MOD15A2H", "MCD64A1"
+    ] = "MOD13A1"
     base_url: str = "https://cmr.earthdata.nasa.gov"
     version: str = "061"
     latency_hours: float | None = None
@@ -70,16 +77,18 @@ class Modis:
         Returns
         -------
         Layout
-            Group ``modis_vi``, ``modis_lst`` or ``modis_fpar``; time = starts of composites.
+            Group ``modis_vi``, ``modis_lst``, ``modis_fpar`` or ``modis_burned``; time = starts of
+            composites.
         """
         product = self._product
         return Layout(
             group=product.group,
             level=product.level,
             variables=tuple(each.variable for each in product.layers),
-            span=product.days,
+            span=product.days or 31,
             attrs={
-                "source": f"MODIS {self.product}.{self.version}, {product.days}-day",
+                "source": f"MODIS {self.product}.{self.version}, "
+                f"{f'{product.days}-day' if product.days else 'monthly'}",
                 "provider": self.provider,
                 "licence": "NASA EOSDIS data, free of restrictions",
                 "latency_hours": float(self._latency / np.timedelta64(1, "h")),
@@ -150,7 +159,8 @@ class Modis:
         Returns
         -------
         list of Scene
-            The newest production of each sinusoidal tile that the region touches.
+            The newest production of each sinusoidal tile that the region touches; it names the
+            older ones.
 
         Raises
         ------
@@ -161,23 +171,17 @@ class Modis:
         end = composite_end(start, self._product.days).astype("datetime64[s]")
         tiles = tiles_of(block.region)
         wanted = f"{str(start)[:4]}{day_of_year(start):03d}"
-        newest: dict[tuple[int, int], tuple[str, str]] = {}
-        for name, url in find_granules(self.base_url, self.product, self.version, start, tiles):
-            match = _NAME.fullmatch(name)
-            if match is None or match[1] != self.product or match[2] != wanted:
-                continue
-            tile = int(match[3]), int(match[4])
-            if tile in tiles and name > newest.get(tile, ("", ""))[0]:
-                newest[tile] = name, url
+        listed = find_granules(self.base_url, self.product, self.version, start, tiles)
         return [
             Scene(
-                id=name,
+                id=made.name,
                 source=self._product.group,
                 observed=end,
                 available=end + self._latency,
-                request={"url": url},
+                request={"url": made.url},
+                superseded=made.older,
             )
-            for name, url in sorted(newest.values())
+            for made in newest(listed, self.product, wanted, tiles)
         ]
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
@@ -232,7 +236,7 @@ class Modis:
         """
         if path.suffix == ".zip":
             return self._read_zip(path)
-        match = _NAME.search(path.name)
+        match = NAME.search(path.name)
         if match is None or match[1] != self.product:
             raise CorruptFileError(
                 f"{path} is not named as a granule of {self.product}: restore the provider's name"
@@ -249,7 +253,9 @@ class Modis:
             log.warning("%s has %s only", path.name, ", ".join(each.sds for each in whole))
         shape = raw[whole[0].sds].shape
         cells = tile_cells(int(match[3]), int(match[4]), shape, structure, path.name)
-        return georeferenced({each.variable.name: each.physical(raw) for each in whole}, cells)
+        start = first_day(match[2])
+        values = {each.variable.name: each.physical(raw, start) for each in whole}
+        return georeferenced(values, cells)
 
     def _read_zip(self, path: Path) -> xr.Dataset:
         """Read the one granule of an archive."""
@@ -259,7 +265,8 @@ class Modis:
         with TemporaryDirectory() as folder:
             granule = Path(folder) / Path(inside[0]).name
             extract(path, inside[0], granule)
-            return self.read(granule)
+            with reading(path, inside[0]):
+                return self.read(granule)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Join the granules of a composite; their tiles only touch.

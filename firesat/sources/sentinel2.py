@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.blocks import Block, Layout
-from firesat.errors import CorruptFileError
-from firesat.raster import open_raster
 from firesat.sources._layers import degrees_around, end_of_fire_day, hours
-from firesat.sources._mosaic import mosaic
+from firesat.sources._mosaic import check_square, mosaic
 from firesat.sources._msi import SCALE, clearest, msi_layout, msi_scene
 from firesat.sources._orbits import looks_at_squares
 from firesat.sources._overpasses import Granule, name_of_overpass, overpasses
@@ -237,15 +235,7 @@ class Sentinel2:
             datetime.fromisoformat(str(scene.request["end"])),
         )
         path.write_bytes(self._hub.pixels(box, epsg, (side, side), period, self.max_cloud))
-        with open_raster(path, driver="GTiff") as raster:
-            wanted = (side, side), _BANDS + 1, epsg, (box[0], box[3])
-            corner = raster.transform.c, raster.transform.f
-            found = raster.shape, raster.count, raster.crs and raster.crs.to_epsg(), corner
-        if found != wanted:
-            raise CorruptFileError(
-                f"{self.base_url} sent (shape, bands, EPSG, corner) {found} for {scene.id}, asked "
-                f"was {wanted}: run again"
-            )
+        check_square(path, square, side, _BANDS + 1)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read an overpass.

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from dask.utils import parse_bytes
 
 from firesat.errors import ConfigError
@@ -158,6 +160,9 @@ class IngestSettings:
         "sentinel2_recent".
     recent : RecentSettings
         What "sentinel2_recent" keeps.
+    as_of : str, optional
+        Work as if it were this moment, such as 2023-07-01T12:00 UTC: what was published later is
+        neither missing nor asked for. None = the present.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -170,9 +175,11 @@ class IngestSettings:
     quotas: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     derive: list[str] = field(default_factory=list)
     recent: RecentSettings = field(default_factory=RecentSettings)
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that would only fail once workers start."""
+        self._check_moment()
         if self.address and self.queue:
             raise ConfigError("ingest.address and ingest.queue exclude each other: give one")
         if self.workers < 1:
@@ -185,3 +192,27 @@ class IngestSettings:
             ) from None
         for provider in self.quotas:
             quota_of(provider, self.quotas)
+
+    def _check_moment(self) -> None:
+        """Refuse a moment that is none, or of another zone than UTC."""
+        try:
+            offset = datetime.fromisoformat(self.as_of or "2023-07-01").utcoffset()
+        except (ValueError, TypeError):
+            offset = timedelta(1)
+        if offset:
+            raise ConfigError(
+                f"ingest.as_of is {self.as_of!r}: write it as 2023-07-01T12:00, UTC"
+            ) from None
+
+    @property
+    def moment(self) -> np.datetime64 | None:
+        """The moment as if which is worked.
+
+        Returns
+        -------
+        np.datetime64
+            UTC, in seconds; None = the present.
+        """
+        if self.as_of is None:
+            return None
+        return np.datetime64(datetime.fromisoformat(self.as_of).replace(tzinfo=None), "s")

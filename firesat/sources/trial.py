@@ -2,7 +2,9 @@
 
 The C libraries behind HDF4, GRIB and NetCDF end the process on some damaged files: of files with a
 few wrong bytes, ecCodes died of 1 in 100 and HDF4 of 1 in 40. So such a file is read twice, first
-by a child that may die. The child is a small server that forks for each file; it ends with us.
+by a child that may die. HDF4 may also write where it should not and live on, and one of 2 000 such
+files then ended the second reader: of HDF4 the child's own result is taken. The child is a small
+server that forks for each file; it ends with us.
 """
 
 import atexit
@@ -14,8 +16,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -26,7 +29,7 @@ from firesat.sources.base import InParts
 RISKY = (b"\x0e\x03\x13\x01", b"GRIB", b"\x89HDF", b"CDF", b"PK")
 """First bytes of HDF4, GRIB, HDF5, classic NetCDF, and of archives that hold one of these."""
 
-PATIENCE = 600  # seconds of a reading
+PATIENCE = 30  # seconds of a reading, and one more for each megabyte
 MEMORY = 4 << 30  # bytes beyond what the child holds, and 32 times the file
 _FULL = 3  # exit status of a child that got no more memory
 
@@ -54,7 +57,8 @@ def try_first(read: Read, path: Path) -> None:
     status = _server().status_of(read, path)
     if os.WIFSIGNALED(status):
         end = signal.Signals(os.WTERMSIG(status))
-        why = f"does not end in {PATIENCE} s" if end == signal.SIGALRM else f"dies of {end.name}"
+        seconds = _patience(path.stat().st_size)
+        why = f"does not end in {seconds} s" if end == signal.SIGALRM else f"dies of {end.name}"
         raise CorruptFileError(f"{path}: its reader {why}: delete it and run the command again")
     if os.waitstatus_to_exitcode(status) == _FULL:
         size = path.stat().st_size
@@ -64,12 +68,62 @@ def try_first(read: Read, path: Path) -> None:
         )
 
 
-def _risky(path: Path) -> bool:
-    """Whether a file is of a format that may end its reader; a folder is not."""
+def read_tried(read: Read, path: Path) -> Any:  # noqa: ANN401  whatever it reads
+    """Read a file whose format may end its reader, or write into its memory.
+
+    Parameters
+    ----------
+    read : callable
+        A source's method, or another that can be pickled.
+    path : Path
+        A local file.
+
+    Returns
+    -------
+    object
+        What `read` gives.
+
+    Raises
+    ------
+    CorruptFileError
+        As :func:`try_first`.
+    FiresatError
+        What `read` raises.
+    """
+    if not (hasattr(os, "fork") and _starts_with(path, RISKY[:1])):
+        try_first(read, path)
+        return read(path)
+    with TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer"
+        try_first(partial(_answering, read, answer), path)
+        if not answer.is_file():
+            raise CorruptFileError(f"{path} cannot be read: delete it and run the command again")
+        found = pickle.loads(answer.read_bytes())  # noqa: S301  from our own child
+    if isinstance(found, FiresatError):
+        raise found
+    return found
+
+
+def _answering(read: Read, answer: Path, path: Path) -> None:
+    """Read a file and leave the result, or the error, as another file."""
+    try:
+        found = read(path)
+    except FiresatError as error:
+        found = error
+    answer.write_bytes(pickle.dumps(found))
+
+
+def _starts_with(path: Path, marks: tuple[bytes, ...]) -> bool:
+    """Whether a file begins with one of some marks; a folder does not."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(4).startswith(RISKY)
+        return file.read(4).startswith(marks)
+
+
+def _risky(path: Path) -> bool:
+    """Whether a file is of a format that may end its reader; a folder is not."""
+    return _starts_with(path, RISKY)
 
 
 def read_through(source: InParts, path: Path) -> None:
@@ -89,6 +143,11 @@ def read_through(source: InParts, path: Path) -> None:
 def _allowance(size: int) -> int:
     """Memory for a file."""
     return MEMORY + 32 * size
+
+
+def _patience(size: int) -> int:
+    """Seconds for a file."""
+    return PATIENCE + size // 1_000_000
 
 
 class _Server:
@@ -114,8 +173,9 @@ class _Server:
         """How the reading of a file ended, as `os.wait` says it."""
         state = path.stat()
         known = (path, state.st_size, state.st_mtime_ns)
+        answering = isinstance(read, partial) and read.func is _answering
         with self._lock:
-            if known in self._passed:
+            if known in self._passed and not answering:
                 return 0
             if self._child.poll() is not None:
                 self._start()
@@ -182,9 +242,13 @@ def _attempt(read: Read, path: Path) -> int:
     """Read within limits; the exit status."""
     import resource  # only where there is fork(), which this runs in
 
-    limit = psutil.Process().memory_info().vms + _allowance(path.stat().st_size)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    signal.alarm(PATIENCE)  # by default it ends the process, whatever a library is at
+    size = path.stat().st_size
+    limit = psutil.Process().memory_info().vms + _allowance(size)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)  # a batch system may have set it, for good
+    if most != resource.RLIM_INFINITY:
+        limit = min(limit, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    signal.alarm(_patience(size))  # by default it ends the process, whatever a library is at
     try:
         read(path)
     except MemoryError:

@@ -24,15 +24,18 @@ from firesat.cube import cube_hash
 from firesat.grid import Grid
 from firesat.jobs.ingest import IngestReport, Unwatched, Workplace, ingest
 from firesat.jobs.ingest.cluster import client_of
-from firesat.project import CubeSettings, Project
+from firesat.project import CubeSettings, Project, load
 from firesat.sandbox.config import WorldConfig
 from firesat.sandbox.servers.addresses import base_urls, environment
 from firesat.sandbox.servers.everything import services
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.http import SandboxServer
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route
+from firesat.sandbox.servers.weather_runs import Runs
 from firesat.sandbox.world import World
 from firesat.sources.commons import sharing
+from firesat.sources.datamart import Datamart
+from firesat.sources.ecmwf_open import EcmwfOpen
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
 from firesat.sources.hotspots import Hotspots
@@ -46,6 +49,7 @@ from firesat.window import Period
 REGION = (90_000.0, 630_000.0, 110_000.0, 650_000.0)  # over the line between two tiles
 GRID = Grid(region=REGION)
 FULL = pytest.mark.exhaustive
+ROOT = Path(__file__).resolve().parents[2]
 TAKE = "/sentinelhub/api/v1/process"
 
 
@@ -86,9 +90,11 @@ def running(server: SandboxServer) -> Iterator[SandboxServer]:
             thread.join()
 
 
-def serving(world: World, faults: Faults) -> AbstractContextManager[SandboxServer]:
+def serving(
+    world: World, faults: Faults, runs: Runs | None = None
+) -> AbstractContextManager[SandboxServer]:
     """All providers of a world."""
-    return running(SandboxServer(services(world, faults), 0, faults))
+    return running(SandboxServer(services(world, faults, runs), 0, faults))
 
 
 def project_of(
@@ -285,13 +291,15 @@ EVERYTHING = (
     Sentinel2(max_cloud=100.0, attempts=8, pause=0.05),
     Modis(product="MOD11A2"),
     Modis(product="MOD13A1"),
+    Modis(product="MOD15A2H"),
     Era5Land(retries=12, pause=0.2),
     CemsFireWeather(retries=12, pause=0.2),
     Hotspots(),
     Nbac(),
     Static(),
+    Datamart(days=1),
+    EcmwfOpen(days=1),
 )
-SHORT = (EVERYTHING[0], EVERYTHING[1], EVERYTHING[4], EVERYTHING[7])
 
 
 def disturbed() -> Faults:
@@ -303,11 +311,11 @@ def calm_and_stormy(
     client: Client, world: World, folder: Path, sources: Sequence[Any], *days: tuple[str, str]
 ) -> None:
     """Ingest twice, once with faults; both end complete and the same."""
-    hashes, reports = {}, {}
+    hashes, reports, runs = {}, {}, Runs(world)
     for name, faults in (("calm", Faults()), ("stormy", disturbed())):
         place = folder / name
         place.mkdir()
-        with serving(world, faults) as server:
+        with serving(world, faults, runs) as server:
             grid = Grid(region=world.config.region)
             project = project_of(client, place, server.url, sources, *days, grid=grid)
             reports[name] = ingest(project, Unwatched())
@@ -324,16 +332,32 @@ def calm_and_stormy(
 
 
 @pytest.mark.parametrize(
-    ("sources", "days"),
+    "days",
     [
-        pytest.param(SHORT, ("2023-06-24", "2023-06-25"), id="short"),
-        pytest.param(EVERYTHING, ("2023-06-22", "2023-07-05"), id="full", marks=FULL),
+        pytest.param(("2023-06-24", "2023-06-24"), id="day"),
+        pytest.param(("2023-06-22", "2023-07-05"), id="fortnight", marks=FULL),
     ],
 )
-def test_an_ingest_under_faults_ends_with_the_undisturbed_cube(
-    client: Client, world: World, tmp_path: Path, sources: tuple[Any, ...], days: tuple[str, str]
+def test_an_ingest_of_all_sources_under_faults_ends_with_the_undisturbed_cube(
+    client: Client, world: World, tmp_path: Path, days: tuple[str, str]
 ) -> None:
-    calm_and_stormy(client, world, tmp_path, sources, days)
+    calm_and_stormy(client, world, tmp_path, EVERYTHING, days)
+
+
+@FULL
+@pytest.mark.timeout(7200)
+def test_the_season_of_the_config_of_all_sources_survives_faults(
+    client: Client, tmp_path: Path
+) -> None:
+    project = load(ROOT / "configs" / "everything.yaml")
+    assert project.sandbox is not None
+    days = [(str(p.days[0]), str(p.days[-1])) for p in project.cube.periods]
+    patient = {"sentinel2": {"attempts": 8, "pause": 0.05},
+               "era5_land": {"retries": 12, "pause": 0.2},
+               "cems_fire_weather": {"retries": 12, "pause": 0.2}}  # fmt: skip
+    sources = [replace(s, **patient.get(s.layout.group, {})) for s in project.ingest.sources]
+    assert {type(source) for source in sources} == {type(source) for source in EVERYTHING}
+    calm_and_stormy(client, World.create(project.sandbox), tmp_path, sources, *days)
 
 
 @FULL

@@ -23,7 +23,7 @@ from firesat.sources._vectors import read_vectors
 from firesat.sources.era5 import Era5Land
 from firesat.sources.modis import Modis
 from firesat.sources.sentinel2 import Sentinel2
-from firesat.sources.trial import try_first
+from firesat.sources.trial import read_tried
 
 MEMORY = 2 << 30  # bytes that reading a small file may take beyond what the process holds
 
@@ -81,8 +81,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 def outcome(read: Callable[[Path], Any], path: Path) -> str:
     """What becomes of a file: "read", "refused" by a typed error, or the name of another error."""
     try:
-        try_first(read, path)
-        found = read(path)
+        found = read_tried(read, path)
     except FiresatError as error:
         return "refused" if path.name in str(error) else "unnamed"
     except MemoryError:

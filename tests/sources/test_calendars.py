@@ -12,10 +12,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from firesat.blocks import cut
+from firesat.cube import create_cube, open_cube
 from firesat.errors import CorruptFileError
+from firesat.raster import align
 from firesat.sources._daily import DayTable
 from firesat.sources._hours import read_parts
 from firesat.sources._netcdf import read_netcdf
+from firesat.sources.era5 import Era5Land
+from tests.sources.small import GRID
+from tests.sources.small import scene as scene_made
 
 HOURS = (0, 3, 6, 9, 12, 15, 18, 21)
 HOUR = np.timedelta64(1, "h")
@@ -162,3 +168,79 @@ def test_a_file_without_times_is_refused(tmp_path: Path) -> None:
     made = grid(np.arange(6), np.full((6, 2, 3), 280.0), ("step", "latitude", "longitude"))
     with pytest.raises(CorruptFileError, match="no time axis"):
         read_netcdf(written(tmp_path / "x.nc", made))
+
+
+def versions_file(path: Path, final: int) -> Path:
+    """Five days of hours, of which the first `final` hours are consolidated at 281 K, then 285."""
+    moments = np.datetime64("2023-06-30T00", "ns") + np.arange(0, 120, 3) * HOUR
+    versions = np.where(np.arange(len(moments)) < final, 1, 5)
+    values = np.where(versions == 1, 281.0, 285.0)[:, None, None] + np.zeros((1, 40, 60))
+    made = xr.Dataset(
+        {"t2m": (("time", "latitude", "longitude"), values.astype("float32"), {"units": "K"})},
+        coords={
+            "time": moments, "latitude": 57 - 0.1 * np.arange(40),
+            "longitude": -98 + 0.1 * np.arange(60),
+            "expver": ("time", [f"{version:04d}" for version in versions]),
+        },
+    )  # fmt: skip
+    return written(path, made)
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "grib"], ids=lambda kind: f"T2-stored-{kind}")
+def test_the_cube_keeps_for_each_day_whether_it_is_preliminary_and_the_final_beside_it(
+    tmp_path: Path, kind: str
+) -> None:
+    days = np.arange(np.datetime64("2023-07-01"), np.datetime64("2023-07-04"))
+    cube = create_cube(tmp_path / "cube.zarr", GRID)
+    stored = {}
+    for stream, final in (("nrt", 24), ("final", 24), ("final", 40)):
+        source = Era5Land(stream=stream)
+        block = next(iter(cut(source.layout, GRID, days)))
+        path = versions_file(tmp_path / f"{stream}{final}.nc", final)
+        read = source.read(path if kind == "netcdf" else as_grib(path))
+        cube.add_group(source.layout, days)
+        layer = source.compose([(scene_of(block), align(read, block.geobox))], block)
+        cube.write_block(source.layout, block, layer)
+        with open_cube(cube.path, source.layout.group) as opened:
+            names = ("t2m", "preliminary")
+            stored[stream, final] = [opened[n].max(("y", "x")).values.tolist() for n in names]
+    # hour 24 is 3 July, 00 UTC: the fire days of 1 and 2 July are final, or partly; 3 July is not
+    assert stored["nrt", 24][1] == [0.0, 1.0, 1.0]
+    assert stored["nrt", 24][0] == pytest.approx([281.0, 283.0, 285.0])
+    np.testing.assert_array_equal(stored["final", 24][0], [281.0, np.nan, np.nan])
+    assert stored["final", 40] == [[281.0, 281.0, 281.0], [0.0, 0.0, 0.0]]
+    # what a forecast was made from stands as it was
+    with open_cube(cube.path, "era5_land") as opened:
+        assert opened["t2m"].max(("y", "x")).values.tolist() == stored["nrt", 24][0]
+
+
+def scene_of(block: Any) -> Any:
+    return scene_made(block, block.times[-1], 120.0)
+
+
+def as_grib(path: Path) -> Path:
+    """The same hours as the store's own format has them."""
+    import eccodes
+
+    with xr.open_dataset(path) as made:
+        messages = []
+        for step in range(made.sizes["time"]):
+            handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib1")
+            moment = str(made["time"].values[step].astype("datetime64[h]"))
+            settings = {
+                "centre": "ecmf", "expver": str(made["expver"].values[step]), "Ni": 60, "Nj": 40,
+                "latitudeOfFirstGridPointInDegrees": 57.0,
+                "latitudeOfLastGridPointInDegrees": 53.1,
+                "longitudeOfFirstGridPointInDegrees": 262.0,
+                "longitudeOfLastGridPointInDegrees": 267.9, "iDirectionIncrementInDegrees": 0.1,
+                "jDirectionIncrementInDegrees": 0.1, "dataDate": int(moment[:10].replace("-", "")),
+                "dataTime": int(moment[11:13]) * 100, "paramId": 167, "bitsPerValue": 16,
+            }  # fmt: skip
+            for key, value in settings.items():
+                eccodes.codes_set(handle, key, value)
+            eccodes.codes_set_values(handle, made["t2m"].values[step].ravel().astype("float64"))
+            messages.append(eccodes.codes_get_message(handle))
+            eccodes.codes_release(handle)
+    target = path.with_suffix(".grib")
+    target.write_bytes(b"".join(messages))
+    return target

@@ -300,3 +300,17 @@ def test_calendar_days_begin_at_midnight_when_asked(block: Block, moments: np.nd
     assert layer["available_time"].values[0] == np.datetime64("2023-07-07T00:00:00")
     assert calendar.layout.attrs["day_start"] == 0
     assert "0 to 0 UTC" in str(calendar.layout.attrs["source"])
+
+
+def test_levels_of_one_quantity_only_are_refused(tmp_path: Path) -> None:
+    moments = hours_between("2023-07-01T00", "2023-07-01T06")
+    field = np.full((len(LATITUDES), len(LONGITUDES)), 285.0)
+    content = [
+        grib_message(field, moment, parameter=PARAMETERS[name], keys={"level": level})
+        for moment in moments
+        for name, level in (("t2m", 0), ("t2m", 850), ("d2m", 0))
+    ]
+    path = tmp_path / "a.grib"
+    path.write_bytes(b"".join(content))
+    with pytest.raises(CorruptFileError, match=r"a\.grib holds quantities along .* and .*time"):
+        Era5Land().read(path)

@@ -21,7 +21,7 @@ from firesat.sandbox.config import WorldConfig
 from firesat.sandbox.observe.forecasts import forecast
 from firesat.sandbox.servers.addresses import base_urls, environment
 from firesat.sandbox.servers.faults import Faults
-from firesat.sandbox.servers.weather_runs import ROTATED, Runs
+from firesat.sandbox.servers.weather_runs import MEMBERS, ROTATED, Runs
 from firesat.sandbox.world import World
 from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._ranges import index_ranges
@@ -167,6 +167,7 @@ SOURCES = [
     pytest.param(Datamart(model="hrdps"), "hrdps", 0.1, id="hrdps"),
     pytest.param(Datamart(model="rdps"), "rdps", 0.3, id="rdps"),
     pytest.param(EcmwfOpen(days=2), "ecmwf", 0.02, id="ecmwf"),
+    pytest.param(Datamart(model="geps", days=2), "geps", 0.1, id="geps"),  # humidity is no line
 ]
 
 
@@ -280,3 +281,22 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path.write_bytes(grib_message(field, RUN, parameter=PARAMETERS["swvl1"]))
     with pytest.raises(SourceError, match="holds swvl1, none of a forecast's t2m, rh"):
         read_forecast(path)
+
+
+def test_an_ensemble_s_day_is_the_mean_of_its_members_and_not_of_its_mean(
+    urls: dict[str, str], world: World, tmp_path: Path
+) -> None:
+    source = replace(Datamart(model="geps", days=1), base_url=urls["eccc"])
+    found = source.search(first_block(source, DAY))[0]
+    path = source.fetch(found, tmp_path)
+    assert found.id == "geps-20230701T00Z-PT012H.grib2"
+    assert path.read_bytes().count(b"GRIB") == 5 * len(MEMBERS)
+    runs, hour = Runs(world), ("2023070100", 12)
+    t2m, d2m, u10, v10, tp = (
+        np.stack(runs.members(*hour, name)) for name in ("t2m", "d2m", "u10", "v10", "tp")
+    )
+    read = {name: values.values[0] for name, values in source.read(path).data_vars.items()}
+    np.testing.assert_allclose(read["t2m"], t2m.mean(0), atol=2e-3)
+    np.testing.assert_allclose(read["rh"], relative_humidity(t2m, d2m).mean(0), atol=0.05)
+    np.testing.assert_allclose(read["ws"], np.hypot(u10, v10).mean(0), atol=2e-3)
+    np.testing.assert_allclose(read["tp"], tp.mean(0), atol=2e-3)

@@ -151,7 +151,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: f"F4-{name}")
 def test_hostile_xml_is_refused_at_once_and_nothing_is_opened(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,7 +150,7 @@ def _fetch(
             cache=project.cube.downloads.resolve(),
             run=uuid.uuid4().hex[:12],
             quotas=quotas_of(project),
-            now=None if project.sandbox else np.datetime64("now", "s"),
+            now=project.ingest.moment or (None if project.sandbox else np.datetime64("now", "s")),
         )
         work = [(at_provider(each.source, base_urls), each.missing) for each in plans if each.left]
         lines = Lines(work, place.quotas, project.ingest.max_units)

@@ -16,7 +16,7 @@ from firesat.errors import BandError, CorruptFileError, NoDataError
 from firesat.raster import align
 from firesat.sources.base import InParts, Scene, Source
 from firesat.sources.redaction import redact
-from firesat.sources.trial import read_through, try_first
+from firesat.sources.trial import read_through, read_tried, try_first
 
 _LARGE = 16_000_000  # bytes
 
@@ -119,9 +119,9 @@ def observe(source: Source, scene: Scene, block: Block, cache: Path) -> xr.Datas
 
 def _seen(source: Source, scene: Scene, block: Block, path: Path) -> xr.Dataset:
     """What a file holds, on the block's cells."""
-    try_first(source.read, path)
+    dataset = read_tried(source.read, path)
     with _blaming(path):
-        return onto(source.read(path), block, scene.observed)
+        return onto(dataset, block, scene.observed)
 
 
 @contextmanager

@@ -148,7 +148,8 @@ def plan(project: Project, now: datetime | None = None) -> list[GroupPlan]:
     project : Project
         Its grid, cube and sources.
     now : datetime, optional
-        With a time zone; nothing that was published later is missing. Default: the present.
+        With a time zone; nothing that was published later is missing. Default: the project's
+        ``ingest.as_of``, or the present.
 
     Returns
     -------
@@ -162,6 +163,8 @@ def plan(project: Project, now: datetime | None = None) -> list[GroupPlan]:
     """
     days = all_days(project.cube.periods)
     moment = np.datetime64((now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None), "s")
+    if now is None and project.ingest.moment is not None:
+        moment = project.ingest.moment
     return [_plan_source(source, project, days, moment) for source in project.ingest.sources]
 
 

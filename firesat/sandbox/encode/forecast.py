@@ -11,6 +11,7 @@ from pyproj import Transformer
 from firesat.sandbox.encode.latlon import LatLonGrid
 
 _BITS = 16
+_ENSEMBLE = {False: 1, True: 3}  # WMO table 4.0: 0 and 1 at a moment, 8 and 11 over an interval
 _LOCK = threading.Lock()  # ecCodes shares one context between threads
 # Southern pole of the Canadian regional grid, degrees (as its files have it).
 POLE = (-36.08852, -114.694858)
@@ -30,6 +31,8 @@ class Code:
         Whether it is a sum since the start of the run.
     param : int
         ECMWF ``paramId`` that says all this by itself; 0 = none.
+    member : int, optional
+        Number of an ensemble's member; None = it is no ensemble.
     """
 
     category: int = 0
@@ -38,6 +41,7 @@ class Code:
     level: int = 2
     accumulated: bool = False
     param: int = 0
+    member: int | None = None
 
 
 CODES = {
@@ -94,7 +98,13 @@ def encode_forecast(
     with _LOCK:
         handle = eccodes.codes_grib_new_from_samples(f"{kind}_ll_sfc_grib2")
         try:
-            for key, value in _keys(code, run, lead, grid, centre, rotated=rotated).items():
+            keys = _keys(code, run, lead, grid, centre, rotated=rotated)
+            if (
+                code.member is not None
+            ):  # the templates of ensembles follow those of single forecasts
+                keys["productDefinitionTemplateNumber"] += _ENSEMBLE[code.accumulated]
+                keys |= {"perturbationNumber": code.member}
+            for key, value in keys.items():
                 eccodes.codes_set(handle, key, value)
             eccodes.codes_set_values(handle, values.ravel().astype("float64"))
             message: bytes = eccodes.codes_get_message(handle)

@@ -49,6 +49,7 @@ SKILLS = {
     "rdps": Skill(hours=190.0, warm=0.5, moist=-0.2, windy=1.1, wet=0.9),
     "gdps": Skill(hours=190.0, warm=0.9, moist=-0.5, windy=1.2, wet=0.8),
     "ecmwf": Skill(hours=220.0, warm=-0.4, moist=0.3, windy=1.1, wet=1.15),
+    "geps": Skill(hours=200.0, warm=0.6, moist=-0.3, windy=1.1, wet=0.9),
 }
 
 

@@ -21,7 +21,7 @@ from firesat.sandbox.servers.weather_runs import Runs
 from firesat.sandbox.world import World
 
 
-def services(world: World, faults: Faults) -> Sequence[Service]:
+def services(world: World, faults: Faults, runs: Runs | None = None) -> Sequence[Service]:
     """Set up all providers.
 
     Parameters
@@ -30,13 +30,15 @@ def services(world: World, faults: Faults) -> Sequence[Service]:
         What they see.
     faults : Faults
         What goes wrong on purpose.
+    runs : Runs, optional
+        Weather forecasts that another server of this world has made already.
 
     Returns
     -------
     sequence of Service
         For a `SandboxServer`.
     """
-    archive, products, runs = Archive(world), SafeArchive(world), Runs(world)
+    archive, products, runs = Archive(world), SafeArchive(world), runs or Runs(world)
     return (
         SentinelHub(world, CREDENTIAL),
         StacCatalogue(products),

@@ -1,10 +1,18 @@
-"""The Datamart of the Meteorological Service of Canada: a file per run, lead and quantity."""
+"""The Datamart of the Meteorological Service of Canada: a file per run, lead and quantity.
+
+Files of the ensemble hold all members, under the names of old
+(eccc-msc.github.io/open-data/msc-data/nwp_geps/readme_geps-datamart_en).
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from firesat.sandbox.encode.forecast import CODES, encode_forecast
 from firesat.sandbox.servers.messages import RefusalError, Request, Response, Route
-from firesat.sandbox.servers.weather_runs import LAST, ROTATED, Runs, start_of
+from firesat.sandbox.servers.weather_runs import ENSEMBLE, LAST, ROTATED, Runs, start_of
 
 _ROW = '<img src="/icons/unknown.gif" alt="[   ]"> <a href="{name}">{name}</a>  2023-07-01 05:11\n'
 _PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">
@@ -17,6 +25,7 @@ _FOLDERS = {
     "model_hrdps/continental/2.5km": "hrdps",
     "model_rdps/10km": "rdps",
     "model_gdps/15km": "gdps",
+    "ensemble/geps/grib2/raw": "geps",
 }
 _GRIDS = {"hrdps": "RLatLon0.0225", "rdps": "RLatLon0.09", "gdps": "LatLon0.15"}
 _NEW = {
@@ -28,7 +37,9 @@ _NEW = {
     "Precip-Accum_Sfc": "tp",
 }
 _OLD = {"TMP_AGL-2m": "t2m", "DPT_AGL-2m": "d2m", "WIND_AGL-10m": "ws", "APCP_Sfc": "tp"}
-_WORDS = {"hrdps": _OLD, "rdps": _NEW, "gdps": _NEW}
+_OLDEST = {"TMP_TGL_2m": "t2m", "DPT_TGL_2m": "d2m", "UGRD_TGL_10m": "u10", "VGRD_TGL_10m": "v10",
+           "APCP_SFC_0": "tp"}  # fmt: skip
+_WORDS = {"hrdps": _OLD, "rdps": _NEW, "gdps": _NEW, "geps": _OLDEST}
 _ROOT = r"/(\d{8})/WXO-DD/(" + "|".join(_FOLDERS) + ")"
 
 
@@ -101,7 +112,7 @@ class Datamart:
         if not self._runs.has(date) or int(lead) % 3 or int(lead) > LAST[model]:
             raise RefusalError(404, f"{path} was not found on this server")
         return {
-            f"{date}T{hour}Z_MSC_{model.upper()}_{word}_{_GRIDS[model]}_PT{lead}H.grib2": name
+            _file_name(model, date, hour, lead, word): name
             for word, name in _WORDS[model].items()
             if name != "tp" or int(lead)
         }
@@ -112,17 +123,34 @@ class Datamart:
         names = self._names(request.path, groups)
         if file not in names:
             raise RefusalError(404, f"{request.path} was not found on this server")
-        model, run = _FOLDERS[folder], f"{date}{hour}"
-        body = encode_forecast(
-            CODES[names[file]],
-            self._runs.field(model, run, int(lead), names[file]),
-            start_of(run),
-            int(lead),
-            self._runs.grid(model),
-            centre="cwao",
-            rotated=model in ROTATED,
-        )
+        body = self._content(_FOLDERS[folder], f"{date}{hour}", int(lead), names[file])
         return Response(body=body, kind="application/octet-stream", download=True)
+
+    def _content(self, model: str, run: str, lead: int, name: str) -> bytes:
+        """One field, or those of all members."""
+
+        def encoded(field: NDArray[np.float32], member: int | None = None) -> bytes:
+            return encode_forecast(
+                replace(CODES[name], member=member),
+                field,
+                start_of(run),
+                lead,
+                self._runs.grid(model),
+                centre="cwao",
+                rotated=model in ROTATED,
+            )
+
+        if model != ENSEMBLE:
+            return encoded(self._runs.field(model, run, lead, name))
+        members = self._runs.members(run, lead, name)
+        return b"".join(encoded(field, number) for number, field in enumerate(members))
+
+
+def _file_name(model: str, date: str, hour: str, lead: str, word: str) -> str:
+    """A file as the service names it."""
+    if model == ENSEMBLE:
+        return f"CMC_geps-raw_{word}_latlon0p5x0p5_{date}{hour}_P{lead}_allmbrs.grib2"
+    return f"{date}T{hour}Z_MSC_{model.upper()}_{word}_{_GRIDS[model]}_PT{lead}H.grib2"
 
 
 def _listing(path: str, names: list[str]) -> Response:

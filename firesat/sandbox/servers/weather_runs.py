@@ -14,10 +14,13 @@ from firesat.sandbox.servers.messages import RefusalError
 from firesat.sandbox.world import World
 
 _KEPT = 8  # runs in memory
+_SOON = 48  # hours that are made without the rest, which takes five times as long
 _MARGIN = 1.0  # degrees around the region: real files hold a continent, these what is asked of them
 ROTATED = ("hrdps", "rdps")
-_STEPS = {"hrdps": 0.0225, "rdps": 0.09, "gdps": 0.15, "ecmwf": 0.25}  # degrees between points
-LAST = {"hrdps": 48, "rdps": 84, "gdps": 240, "ecmwf": 240}  # hours
+_STEPS = {"hrdps": 0.0225, "rdps": 0.09, "gdps": 0.15, "ecmwf": 0.25, "geps": 0.5}  # degrees
+LAST = {"hrdps": 48, "rdps": 84, "gdps": 240, "ecmwf": 240, "geps": 384}  # hours
+ENSEMBLE = "geps"
+MEMBERS = (-1, 0, 1)
 
 
 class Runs:
@@ -103,21 +106,43 @@ class Runs:
         """
         if not self.has(run[:8]) or lead % 3 or not 0 <= lead <= LAST[model]:
             raise RefusalError(404, f"no run {run} of {model} with lead {lead}")
-        fields = self._run(model, run)
+        fields = self._run(model, run, min(_SOON, LAST[model]) if lead <= _SOON else LAST[model])
         if name == "ws":
             fields = {"ws": np.hypot(fields["u10"], fields["v10"])}
         field: NDArray[np.float32] = fields[name][lead // 3]
         return field
 
-    def _run(self, model: str, run: str) -> dict[str, NDArray[np.float32]]:
-        """All of a run; the last ones stay in memory."""
+    def members(self, run: str, lead: int, name: str) -> list[NDArray[np.float32]]:
+        """Give one field of all members of the ensemble, which stand about its own forecast.
+
+        Parameters
+        ----------
+        run : str
+            Date and hour, such as "2023070100".
+        lead : int
+            Hours.
+        name : str
+            As for :meth:`field`.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (Y, X)
+            Temperature and dew point a kelvin colder to warmer, wind and rain a fifth less to more.
+        """
+        middle = self.field(ENSEMBLE, run, lead, name)
+        if name in ("t2m", "d2m"):
+            return [middle + np.float32(number) for number in MEMBERS]
+        return [middle * np.float32(1 + number / 5) for number in MEMBERS]
+
+    def _run(self, model: str, run: str, last: int) -> dict[str, NDArray[np.float32]]:
+        """A run's first hours, or all of it; the latest ones stay in memory."""
         with self._lock:
-            if (model, run) not in self._made:
+            if len(self._made.get((model, run), {"t2m": ()})["t2m"]) <= last // 3:
                 grid = self._grids[model]
                 turned = model in ROTATED
                 points = rotated_points(grid) if turned else (grid.latitudes, grid.longitudes)
                 start = start_of(run)
-                leads = np.arange(0, LAST[model] + 1, 3)
+                leads = np.arange(0, last + 1, 3)
                 self._made[model, run] = forecast(self._world, model, start, leads, points)
             while len(self._made) > _KEPT:
                 self._made.popitem(last=False)
