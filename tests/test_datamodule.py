@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from firesat.augmentation import LOSSES
 from firesat.batch import Channels
 from firesat.chipstore import ChipStore
 from firesat.datamodule import ChipData
@@ -35,7 +36,7 @@ def test_a_batch_has_the_sizes_that_channels_promise(path: Path) -> None:
     c = data.channels
     assert c == INPUTS.channels(SIZE) == Channels(
         looks=2, sentinel2=13, modis_steps=1, modis=1, weather_steps=4, weather=10, fire=3,
-        static=8, size=20,
+        static=8, size=20, leads=8,
     )  # fmt: skip
     batch = next(iter(data.train_dataloader()))
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
@@ -47,10 +48,13 @@ def test_a_batch_has_the_sizes_that_channels_promise(path: Path) -> None:
         "weather": (5, 4, 10, 2, 2),
         "weather_mask": (5, 4, 10),
         "fire": (5, 3, 20, 20),
+        "fire_mask": (5, 3),
         "static": (5, 8, 20, 20),
         "season": (5, 2),
         "label": (5, 2, 20, 20),
         "valid": (5, 2, 20, 20),
+        "lead": (5, 2, 20, 20),
+        "starts": (5, 8, 2, 2),
         "weight": (5,),
     }
     assert all(values.dtype == torch.float32 for values in batch.values())
@@ -121,11 +125,11 @@ def test_a_lost_modality_is_zero_with_its_mask(path: Path) -> None:
         lost = [
             name
             for name, mask in (("sentinel2", "clear"), ("modis", "modis_mask"),
-                               ("weather", "weather_mask"))
+                               ("weather", "weather_mask"), ("fire", "fire_mask"))
             if not changed[mask][chip].any()
         ]  # fmt: skip
-        assert len(lost) == 1
-        assert not changed[lost[0]][chip].any()
+        assert tuple(lost) in LOSSES
+        assert not any(changed[name][chip].any() for name in lost)
 
 
 def test_jitter_is_a_gain_in_physical_units(path: Path) -> None:

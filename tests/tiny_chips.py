@@ -39,6 +39,8 @@ def make_chip(seed: int, inputs: Inputs = INPUTS, size: int = SIZE) -> Batch:
             "season": np.array([0.0, 1.0], "f4"),
             "label": np.stack([burns, ~burns & (reflectance[0, 0] > 0.95)]).astype("u1"),
             "valid": np.ones((c.heads, size, size), "u1"),
+            "lead": np.where(burns, 3, c.leads + 1).astype("u1")[None].repeat(2, axis=0),
+            "starts": (rng.random((c.leads, size // 10, size // 10)) < 0.05).astype("f4"),
         }
     )
 

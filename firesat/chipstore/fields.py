@@ -29,11 +29,14 @@ class Field:
         NumPy type; floats keep NaN.
     scale : float
         Value of one step, for uint16, whose 65535 means missing.
+    optional : bool
+        Whether a store may lack it.
     """
 
     dims: tuple[str, ...]
     dtype: str = "float32"
     scale: float | None = None
+    optional: bool = False
 
     def pack(self, values: NDArray[Any]) -> NDArray[Any]:
         """Turn physical values into stored ones.
@@ -92,6 +95,8 @@ FIELDS = {
     "season": Field(dims=("wave",)),
     "label": Field(dims=("head", "y", "x"), dtype="uint8"),
     "valid": Field(dims=("head", "y", "x"), dtype="uint8"),
+    "lead": Field(dims=("bound", "y", "x"), dtype="uint8", optional=True),
+    "starts": Field(dims=("day", "y_1km", "x_1km"), dtype="float16", optional=True),
 }
 """What is stored of a batch. Masks are not: they say where the fields are NaN."""
 

@@ -62,7 +62,8 @@ class ChipStore:
         dict of ShardedArray
             Keys as `FIELDS`.
         """
-        arrays = {name: ShardedArray(self.path / name) for name in FIELDS}
+        stored = (n for n, f in FIELDS.items() if not f.optional or (self.path / n).is_dir())
+        arrays = {name: ShardedArray(self.path / name) for name in stored}
         for name, array in arrays.items():
             found = (array.shape[0], array.dtype.name, len(array.shape) - 1)
             wanted = (len(self), FIELDS[name].dtype, len(FIELDS[name].dims))

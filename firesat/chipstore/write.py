@@ -79,10 +79,13 @@ def _write_fields(
     """Write whole shards; returns the number of chips."""
     arrays: dict[str, zarr.Array[Any]] = {}
     written = 0
-    packed = ({name: field.pack(chip[name]) for name, field in FIELDS.items()} for chip in chips)
+    packed = (
+        {n: field.pack(chip[n]) for n, field in FIELDS.items() if not field.optional or n in chip}
+        for chip in chips
+    )
     for some in batched(packed, SHARD):
-        for name, field in FIELDS.items():
-            values = np.stack([chip[name] for chip in some])
+        for name in some[0]:
+            field, values = FIELDS[name], np.stack([chip[name] for chip in some])
             if name not in arrays:
                 arrays[name] = create_field(
                     root, name, field, (number, *values.shape[1:]), codec=codec

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from firesat.batch import INPUTS, MASKS
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
+from firesat.model_folder import load_forecaster
 from firesat.samples import Inputs
 from tests.fake_chips import CHANNELS, FakeChips, make_batch
 
@@ -31,13 +32,13 @@ def batch() -> dict[str, Tensor]:
 
 
 def test_there_are_networks() -> None:
-    assert {path.stem for path in CONFIGS} >= {"temporal_cnn", "temporal_vit"}
+    assert {path.stem for path in CONFIGS} >= {"cnn", "vit"}
 
 
 @pytest.mark.parametrize("size", [40, 80])
 def test_logits_cover_every_head_and_cell_whatever_the_size(network: nn.Module, size: int) -> None:
     logits = network.eval()(make_batch(2, size=size))
-    assert logits.shape == (2, CHANNELS.heads, size, size)
+    assert logits.shape == (2, CHANNELS.outputs, size, size)
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
 
@@ -118,6 +119,7 @@ def test_the_default_is_small_enough_for_two_cores(path: Path) -> None:
         "weather": torch.zeros(1, channels.weather_steps, channels.weather, 8, 8),
         "weather_mask": torch.ones(1, channels.weather_steps, channels.weather),
         "fire": torch.zeros(1, channels.fire, 80, 80),
+        "fire_mask": torch.ones(1, channels.fire),
         "static": torch.zeros(1, channels.static, 80, 80),
         "season": torch.zeros(1, 2),
     }

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from firesat.batch import Channels
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
+from firesat.model_folder import load_forecaster
 from firesat_models.fine import FineLooks
 from firesat_models.fusion import extend
 from tests.fake_chips import CHANNELS, make_batch

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firesat.errors import CheckpointError, ConfigError
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import Piece
 from firesat.jobs.predict.plan import checkpoint_of
+from firesat.model_folder import load_forecaster
 from firesat.precision import quickest
 from firesat.products.settings import PredictSettings
 from firesat.samples import DayFields, Inputs, Reader
