@@ -120,6 +120,28 @@ class ChipData(pl.LightningDataModule):
         return channels if "lead" in self.store.arrays else replace(channels, leads=0)
 
     @property
+    def data_sha256(self) -> str:
+        """Hash of the chips' table.
+
+        Returns
+        -------
+        str
+            Other chips, another hash.
+        """
+        return str(self.store.attrs["table_sha256"])
+
+    @property
+    def crs(self) -> str:
+        """Of the grid that the chips were cut from.
+
+        Returns
+        -------
+        str
+            Empty where the chips do not say.
+        """
+        return str(self.store.attrs.get("crs", ""))
+
+    @property
     def scaler(self) -> Scaler:
         """Moments of the training chips.
 

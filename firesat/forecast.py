@@ -19,7 +19,7 @@ from firesat.checkpoint import RECORD, record_of
 from firesat.errors import TrainingError
 from firesat.losses import Loss, UsualWeight, cell_weight
 from firesat.mishaps import diverged, refuse_broken, say_random
-from firesat.monitor import combine
+from firesat.monitor import probabilities
 from firesat.optimiser import adamw_to_the_end
 from firesat.precision import PRECISIONS, cast, quickest
 from firesat.watch import Watch
@@ -157,12 +157,7 @@ class Forecaster(LightningModule):
             float32 ``(N, 3, Y, X)``, 0..1, maps as `PROBABILITIES`; fire = 1 - (1 - growth)(1 -
             new). Of a network with one head fire alone, ``(N, 1, Y, X)``.
         """
-        return self._window(self(batch))
-
-    def _window(self, logits: Tensor) -> Tensor:
-        """Probabilities of `PROBABILITIES`."""
-        fire = combine(logits)[:, None]
-        return torch.cat([fire, logits] if self.processes else [fire], dim=1).sigmoid()
+        return probabilities(self(batch))
 
     def outlook(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Give the probabilities of one batch, day by day too.
@@ -180,7 +175,7 @@ class Forecaster(LightningModule):
             new fires for each 1 km cell and day.
         """
         found = self.outputs(batch)
-        out = {"probability": self._window(found.odds)}
+        out = {"probability": probabilities(found.odds)}
         if found.leads:
             out |= {"leads": hazard.burning_by(found), "starts": hazard.starts(found)}
         return out
@@ -281,8 +276,9 @@ class Forecaster(LightningModule):
             If a weight is no number: what was written before is not replaced.
         """
         refuse_broken(self)
-        more = {"precision": self.precision, "inputs": self.inputs, "scaler": self.scaler}
-        checkpoint[RECORD] = record_of(self.network, {**more, **self.provenance})
+        own = ("precision", "inputs", "scaler")
+        more = {name: getattr(self, name) for name in own} | {"scores": self.watch.last}
+        checkpoint[RECORD] = record_of(self.network, more | self.provenance)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on in the precision of the training so far, where none is asked for.

@@ -25,6 +25,7 @@ class Watch(nn.Module):
         self._processes = tuple(processes)
         self.scores = nn.ModuleDict({name: RunningScores() for name in ("fire", *processes)})
         self.loss, self.day_loss = MeanMetric(), MeanMetric()
+        self.last: dict[str, float] = {}
 
     def update(self, found: Outputs, batch: dict[str, Tensor]) -> None:
         """Add one batch.
@@ -65,6 +66,7 @@ class Watch(nn.Module):
             out |= {f"val/{score}{suffix}": value for score, value in scores.items()}
         for metric in (self.loss, self.day_loss, *map(self._of, self.scores)):
             metric.reset()
+        self.last = {name: float(value) for name, value in out.items() if value.isfinite()}
         return out
 
     def _of(self, name: str) -> RunningScores:

@@ -5,6 +5,7 @@ of weather, ignition, spread and suppression. Plain draws: what starts only afte
 its part is rough; two halves that know nothing of each other tell how rough. For scores alone.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -130,7 +131,7 @@ def kept_chances(world: World, day: str, horizon: int, draws: int, folder: Path)
             return Chances(counts=found["counts"], draws=draws)
     made = chances(world.season(int(day[:4])), day, horizon, draws, world.config.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
+    part = path.with_suffix(f".{os.getpid()}.part.npz")  # two may want the same day
     np.savez_compressed(part, allow_pickle=False, counts=made.counts)
     part.rename(path)
     return made
