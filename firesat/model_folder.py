@@ -54,7 +54,7 @@ def write_folder(checkpoint: Path, folder: Path) -> None:
         If the checkpoint is damaged, or does not say where it comes from.
     """
     record, weights = read_checkpoint(checkpoint)
-    part = folder.with_name(f".{folder.name}.part")
+    part, folder = folder.with_name(f".{folder.name}.part"), _restored(folder)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     save_file({name: value.contiguous() for name, value in weights.items()}, part / WEIGHTS)
@@ -67,6 +67,14 @@ def write_folder(checkpoint: Path, folder: Path) -> None:
     sums = {name: _sha256(part / name) for name in FILES if name != PROVENANCE}
     (part / PROVENANCE).write_text(json.dumps({**known, "files": sums}, indent=1))
     _publish(part, folder)
+
+
+def _restored(folder: Path) -> Path:
+    """Give a folder its name back, if its writer died between taking it and giving it anew."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+    return folder
 
 
 def _publish(part: Path, folder: Path) -> None:
@@ -128,7 +136,8 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
         If it is missing, lacks a part, is damaged, was made for other networks, does not fit
         itself, or holds a weight that is no number.
     """
-    record, weights = _read_folder(path) if path.is_dir() else read_checkpoint(path)
+    folder = _restored(path).is_dir()
+    record, weights = _read_folder(path) if folder else read_checkpoint(path)
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise CheckpointError(f"{path}: {broken[0]} is not finite: the training diverged")

@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from firesat.batch import Channels
+from firesat.checkpoint_file import Durable
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
 
@@ -118,6 +119,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
                 **TRAINER_DEFAULTS,
                 "enable_progress_bar": sys.stderr.isatty(),  # rich's, where someone watches
                 "callbacks": [EpochLog(), Last()],
+                "plugins": [Durable()],
             },
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"exit_on_error": False},
