@@ -72,12 +72,13 @@ def rung_of(
     Rung or None
         None where it is still to be trained.
     """
+    made_from = _fingerprint(section, settings, network, seed)
     folder = _folder(settings, network, seed)
     receipt, best = folder / "rung.json", folder / "checkpoints" / "best.ckpt"
     if not (receipt.is_file() and best.is_file()):
         return None
     found = json.loads(receipt.read_text())
-    if found["made_from"] != _fingerprint(section, settings, network, seed):
+    if found["made_from"] != made_from:
         return None
     return Rung(network=network, seed=seed, checkpoint=best, seconds=found["seconds"])
 

@@ -15,6 +15,7 @@ from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
 from firesat.model_folder import load_forecaster
 from firesat.samples import Inputs
+from firesat_models import TemporalViT
 from tests.fake_chips import CHANNELS, FakeChips, make_batch
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "model").glob("*.yaml"))
@@ -98,6 +99,24 @@ def test_chips_do_not_see_each_other(network: nn.Module, batch: dict[str, Tensor
     network.eval()
     alone = network({name: value[:1] for name, value in batch.items()})
     torch.testing.assert_close(alone, network(batch)[:1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_cell_sees_no_farther_than_64_cells(network: Any) -> None:
+    """One changed pixel of each field; beyond 64 cells nothing moves: no pooling over the chip."""
+    if isinstance(network, TemporalViT):
+        return  # attention sees the whole chip, as is meant
+    network.eval()
+    batch = make_batch(1, size=160)
+    batch["clear"] = torch.ones_like(batch["clear"])
+    struck = {name: value.clone() for name, value in batch.items()}
+    for name, times in (("sentinel2", 1), ("age", 1), ("fire", 1), ("static", 1), ("modis", 5),
+                        ("weather", 10)):  # fmt: skip
+        struck[name][..., 20 // times, 20 // times] += 5.0
+    with torch.inference_mode():
+        moved = (network(struck) != network(batch)).any(dim=1)[0].nonzero()
+    assert len(moved)
+    # from the struck cell, or from the far edge of the 1 km cell that it lies in
+    assert (moved - 20).abs().max() <= 64 + 9
 
 
 def test_halo_and_stride_fit_a_chip(network: Any) -> None:

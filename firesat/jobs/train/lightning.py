@@ -108,7 +108,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         subclasses_enabled=[Channels],
     )
     try:
-        return Command(
+        command = Command(
             Forecaster,
             LightningDataModule,
             subclass_mode_data=True,
@@ -119,7 +119,6 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
                 **TRAINER_DEFAULTS,
                 "enable_progress_bar": sys.stderr.isatty(),  # rich's, where someone watches
                 "callbacks": [EpochLog(), Last()],
-                "plugins": [Durable()],
             },
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"exit_on_error": False},
@@ -128,6 +127,8 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         )
     except (ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"train: {_plainly(error)}") from error
+    command.trainer.strategy.checkpoint_io = Durable()
+    return command
 
 
 def _plainly(error: Exception) -> str:
