@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from firesat.augmentation import Augmentation, Change, changed
 from firesat.batch import MASKS
-from firesat.chipstore import FIELDS, ChipStore
+from firesat.chipstore import EVERYTHING, ChipStore
 from firesat.errors import SampleError
 from firesat.sampling import weights
 from firesat.scaling import Scaler, mask_of
@@ -167,7 +167,7 @@ class SplitChips(Dataset[dict[str, Tensor]]):
             _refuse_later(stored["age"], self._rows[number])
             # field by field: what has just been unpacked is still in the cache
             for name, values in turned(stored, change.turn, self._names).items():
-                field = changed(name, FIELDS[name].unpack(values), change)
+                field = changed(name, EVERYTHING[name].unpack(values), change)
                 ready = {name: field, **mask_of(name, field)}
                 self._scaler.into(ready, {name: arrays[name][place] for name in ready})
             arrays["weight"][place] = self._weights[number]

@@ -29,14 +29,11 @@ class Field:
         NumPy type; floats keep NaN.
     scale : float
         Value of one step, for uint16, whose 65535 means missing.
-    optional : bool
-        Whether a store may lack it.
     """
 
     dims: tuple[str, ...]
     dtype: str = "float32"
     scale: float | None = None
-    optional: bool = False
 
     def pack(self, values: NDArray[Any]) -> NDArray[Any]:
         """Turn physical values into stored ones.
@@ -95,10 +92,17 @@ FIELDS = {
     "season": Field(dims=("wave",)),
     "label": Field(dims=("head", "y", "x"), dtype="uint8"),
     "valid": Field(dims=("head", "y", "x"), dtype="uint8"),
-    "lead": Field(dims=("bound", "y", "x"), dtype="uint8", optional=True),
-    "starts": Field(dims=("day", "y_1km", "x_1km"), dtype="float16", optional=True),
 }
 """What is stored of a batch. Masks are not: they say where the fields are NaN."""
+
+DAYS = {
+    "lead": Field(dims=("bound", "y", "x"), dtype="uint8"),
+    "starts": Field(dims=("day", "y_1km", "x_1km"), dtype="float16"),
+}
+"""What is stored besides where the labels are known day by day."""
+
+EVERYTHING = {**FIELDS, **DAYS}
+"""All that a store may hold."""
 
 
 def unpack(chip: Mapping[str, NDArray[Any]]) -> Batch:
@@ -114,4 +118,4 @@ def unpack(chip: Mapping[str, NDArray[Any]]) -> Batch:
     dict of ndarray
         float32, physical units, NaN = missing; without masks.
     """
-    return {name: FIELDS[name].unpack(values) for name, values in chip.items()}
+    return {name: EVERYTHING[name].unpack(values) for name, values in chip.items()}
