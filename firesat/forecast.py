@@ -268,12 +268,7 @@ class Forecaster(LightningModule):
         Parameters
         ----------
         checkpoint : dict
-            Lightning's, before it is written.
-
-        Raises
-        ------
-        TrainingError
-            If a weight is no number: what was written before is not replaced.
+            Lightning's, before it is written; never with a weight that is no number.
         """
         refuse_broken(self)
         own = ("precision", "inputs", "scaler")
