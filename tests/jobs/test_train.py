@@ -228,7 +228,7 @@ def test_networks_are_listed_with_their_sizes() -> None:
     rows = {row["name"]: row for row in list_models()}
     assert rows.keys() >= {"cnn", "vit"}
     cnn = rows["cnn"]
-    assert cnn["class"] == "firesat_models.cnn.TemporalCNN"
+    assert cnn["class"] == "firesat_models.temporal_cnn.TemporalCNN"
     assert "weather" in cnn["inputs"]
     assert 0 < cnn["trainable_parameters"] <= cnn["parameters"]
 
