@@ -74,7 +74,7 @@ def _table(title: str, rows: list[Row]) -> Table:
     """Rows of scores."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "model" else "right")
+        table.add_column(column, justify="left" if column == "model" else "right", overflow="fold")
     for row in rows:
         table.add_row(row.name, *_cells(row))
     return table

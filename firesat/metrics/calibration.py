@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 _LOWEST = 2.0**-24  # below the floor of every probability
-_STEPS, _STILL = 100, 1e-10
+_STILL = 1e-8
 
 Floats = NDArray[np.float64]
 
@@ -29,13 +30,14 @@ def calibration_slope(cells: Floats, burned: Floats, expected: Floats) -> float:
     x = logit(np.clip(expected[there] / n, _LOWEST, 1 - _LOWEST))
     if not 0 < y.sum() < n.sum() or np.ptp(x) < _STILL:
         return float("nan")
-    design = np.stack([np.ones_like(x), x], axis=1)
-    beta = np.array([0.0, 1.0])
-    for _ in range(_STEPS):
-        p = expit(design @ beta)
-        bend = (design * (n * p * (1 - p))[:, None]).T @ design
-        step = np.linalg.solve(bend + _STILL * np.eye(2), design.T @ (y - n * p))
-        beta = beta + np.clip(step, -1.0, 1.0)  # far from the answer a whole step may run away
-        if np.abs(step).max() < _STILL:
-            break
-    return float(beta[1])
+    x = x - np.average(x, weights=y)  # where it burned: both numbers are then of the same size
+
+    def surprise(beta: Floats) -> tuple[float, Floats]:
+        z = beta[0] + beta[1] * x
+        slope = n * expit(z) - y
+        total = float((n * np.logaddexp(0.0, z) - y * z).sum())
+        return total / y.sum(), np.array([slope.sum(), (slope * x).sum()]) / y.sum()
+
+    start = np.array([logit(y.sum() / n.sum()), 1.0])
+    found = minimize(surprise, start, jac=True, method="BFGS", options={"gtol": _STILL})
+    return float(found.x[1])
