@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader
 
 from firesat.augmentation import LOSSES
 from firesat.batch import Channels
-from firesat.chipstore import ChipStore
+from firesat.chipstore import ChipStore, write_chips
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError, SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
-from tests.tiny_chips import INPUTS, SIZE, write_tiny_chips
+from tests.tiny_chips import INPUTS, SIZE, make_chip, write_tiny_chips
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -298,3 +298,24 @@ def test_the_base_rate_counts_each_chip_for_those_it_stands_for(path: Path) -> N
     # of four chips with pi 1, 1/2, 1/4, 1/8 the second and the fourth have two burning cells
     by_hand = (1 * 1 + 2 * 2 + 4 * 1 + 8 * 2) / (15 * SIZE**2)
     assert ChipData(path).base_rate == pytest.approx(by_hand)
+
+
+def test_blind_chips_have_the_looks_of_others_and_all_else_of_their_own(path: Path) -> None:
+    plain, blind = (
+        next(iter(ChipData(path, batch_size=8, workers=0, blind=yes).val_dataloader()))
+        for yes in (False, True)
+    )
+    for name, values in plain.items():
+        own = [torch.equal(values[i], blind[name][i]) for i in range(8)]
+        assert not any(own) if name in ("sentinel2", "age") else all(own) or name == "clear", name
+    assert torch.equal(plain["sentinel2"].roll(4, dims=0), blind["sentinel2"])
+
+
+def test_a_look_from_after_the_reference_time_is_refused(tmp_path: Path) -> None:
+    chips = [make_chip(seed) for seed in range(3)]
+    chips[1]["age"][0, 0, 0] = -2.0
+    path = write_tiny_chips(tmp_path / "chips.zarr", train=3, val=3)
+    store = ChipStore(path)
+    write_chips(path, lambda: store.table[:3], chips, 3, lambda: store.attrs)
+    with pytest.raises(SampleError, match="chip 1 holds a look 2 days newer than its reference"):
+        list(ChipData(path, workers=0, augment=False).train_dataloader())
