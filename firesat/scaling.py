@@ -220,7 +220,7 @@ def mask_of(name: str, values: NDArray[Any]) -> Batch:
     dict of ndarray
         Its mask, uint8, under its name; empty if it has none.
     """
-    if name not in _TELLS:
+    if name not in _TELLS or (name == "fire" and not values.shape[CHANNEL]):
         return {}
     there = np.isfinite(values)
     if name in ("weather", "fire"):

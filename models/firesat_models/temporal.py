@@ -42,6 +42,8 @@ def known_fires(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     fires, known : Tensor
         ``(N, F, Y, X)`` each; fires are 0 where they are not known.
     """
+    if not batch["fire"].shape[1]:  # a benchmark knows of no fires, and has no mask of them
+        return batch["fire"], batch["fire"]
     mask = batch["fire_mask"][..., None, None].expand_as(batch["fire"])
     return present(batch["fire"], mask), mask.to(batch["fire"].dtype)
 
