@@ -27,7 +27,7 @@ from firesat.watch import Watch
 PROBABILITIES = ("fire", *HEADS)
 """Maps of a forecast: any fire, then one for each process."""
 
-_BASE_RATE = 1e-3  # a cell's chance in a summer week, before anything is known
+_BASE_RATE = 1e-3  # a cell's chance in a summer week
 _EPOCHS, _BATCHES = 1 << 16, 1 << 24  # more than any training has
 
 
@@ -40,22 +40,16 @@ class Forecaster(LightningModule):
         From a batch to logits.
     learning_rate : float
         Highest rate of AdamW, reached at the end of the warm-up; a half cosine leads to 0.
-    weight_decay : float
-        Of matrices and kernels; biases and norms are free.
-    warmup : float
-        Share of all steps, 0..1.
-    lowest_rate : float
-        Where the warm-up begins and the cosine ends.
+    weight_decay, warmup, lowest_rate
+        As `firesat.optimiser`: of matrices and kernels; share of all steps; where the rate ends.
     loss : Loss
         Default the cross-entropy; with any other the outputs are not calibrated.
     prior : float, optional
-        Chance that a cell burns before anything is known, shared by the heads; default what the
-        training chips say (``base_rate`` of the data), else one in a thousand.
+        Chance that a cell burns, shared by the heads; default the training chips', else 0.001.
     precision : str
-        "float32"; "bfloat16"; or "auto": whichever the first step shows to be quicker on this
-        machine. A training that goes on keeps what it began with.
+        "auto": whichever the first step shows to be quicker; kept by a training that goes on.
     inputs : dict, optional
-        What a batch is made of; stored in the checkpoint, so that a forecast cannot differ.
+        What a batch is made of; stored, so that a forecast cannot differ.
     scaler : dict, optional
         How it is scaled; stored too.
     """
@@ -196,7 +190,7 @@ class Forecaster(LightningModule):
         Raises
         ------
         TrainingError
-            If it is no number; checkpoints stay as they are.
+            If it is no number.
         """
         if self.precision not in PRECISIONS:
             self.precision = quickest(self.network, batch, learn=True)
@@ -212,15 +206,22 @@ class Forecaster(LightningModule):
         )
         return loss
 
-    def validation_step(self, batch: dict[str, Tensor], _: int) -> None:
+    def validation_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
         """Add one batch to the scores.
 
         Parameters
         ----------
         batch, _
             With ``label``, ``valid`` and ``weight``; and its number.
+
+        Returns
+        -------
+        Tensor
+            Log odds of the window, for callbacks.
         """
-        self.watch.update(self.outputs(batch), batch)
+        found = self.outputs(batch)
+        self.watch.update(found, batch)
+        return found.odds
 
     def on_validation_epoch_end(self) -> None:
         """Log what all batches together say."""
@@ -251,7 +252,7 @@ class Forecaster(LightningModule):
         Returns
         -------
         dict
-            Optimizer and schedule.
+            As Lightning asks for it.
         """
         return adamw_to_the_end(
             self.network,
@@ -276,12 +277,12 @@ class Forecaster(LightningModule):
         checkpoint[RECORD] = record_of(self.network, more | self.provenance)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on in the precision of the training so far, where none is asked for.
+        """Go on in the precision so far, where none is asked for.
 
         Parameters
         ----------
         checkpoint : dict
-            Lightning's, as it was written.
+            Lightning's.
         """
         if self.precision not in PRECISIONS:
             self.precision = checkpoint.get(RECORD, {}).get("precision", self.precision)
@@ -292,7 +293,7 @@ class Forecaster(LightningModule):
         Parameters
         ----------
         batch, batch_idx
-            The batch, which is not used, and its number.
+            A batch and its number.
         """
         seed = int(self.provenance.get("seed") or 0) + self.trainer.global_rank
         torch.manual_seed((seed * _EPOCHS + self.current_epoch) * _BATCHES + batch_idx)

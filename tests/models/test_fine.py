@@ -98,7 +98,9 @@ def test_what_is_added_to_a_map_is_empty_and_nothing_is_where_nothing_lacks() ->
     assert extend(out, 8) is out
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in CONFIGS if path.stem in ("cnn", "vit")], ids=lambda path: path.stem
+)
 def test_an_encoder_sees_whole_strides(path: Path) -> None:
     network: Any = build_network(path, CHANNELS).eval()
     sizes = []
