@@ -12,8 +12,23 @@ from numpy.typing import NDArray
 from firesat.errors import ConfigError
 from firesat.turns import FLIPS, QUARTERS, TURNS, Names, lone_component
 
-MODALITIES = {"sentinel2": ("sentinel2", "age"), "modis": ("modis",), "weather": ("weather",)}
+MODALITIES = {
+    "sentinel2": ("sentinel2", "age"),
+    "modis": ("modis",),
+    "weather": ("weather",),
+    "fire": ("fire",),
+}
 """Inputs that may be missing as a whole, with the fields that are missing then."""
+
+LOSSES = (
+    ("sentinel2",),
+    ("modis",),
+    ("weather",),
+    ("fire",),
+    ("sentinel2", "modis"),
+    ("sentinel2", "modis", "fire"),
+)
+"""What is lost together: each input by itself, all images, everything but the weather."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +41,15 @@ class Change:
         As `firesat.turns.TURNS`.
     looks : tuple of int
         Looks that stay.
-    lost : str, optional
-        The modality that is missing.
+    lost : tuple of str
+        The modalities that are missing.
     gains : ndarray of float32, shape (K, C), optional
         Factors of the reflectance of each look and band.
     """
 
     turn: int = 0
     looks: tuple[int, ...] | None = None
-    lost: str | None = None
+    lost: tuple[str, ...] = ()
     gains: NDArray[np.float32] | None = None
 
 
@@ -52,7 +67,7 @@ class Augmentation:
         Chance, 0..1, that a Sentinel-2 look is lost, each for itself. Older ones move up, as if a
         cloud had stood there.
     modality_dropout : float
-        Chance, 0..1, that the chip loses all of Sentinel-2, MODIS or the weather, one of the three.
+        Chance, 0..1, that the chip loses one of `LOSSES`.
     spectral_jitter : float
         Standard deviation of the gain of each look and band around 1. The instrument's own
         uncertainty is 0.03 to 0.05 (Gascon et al. 2017, Remote Sens. 9, 584).
@@ -114,11 +129,12 @@ class Augmentation:
         """
         turns = self.turns(names)
         turn = turns[int(rng.integers(len(turns)))]
-        kept, lost, gains = None, None, None
+        kept, gains = None, None
+        lost: tuple[str, ...] = ()
         if self.look_dropout:
             kept = tuple(np.flatnonzero(rng.random(looks) >= self.look_dropout).tolist())
         if self.modality_dropout and rng.random() < self.modality_dropout:
-            lost = tuple(MODALITIES)[int(rng.integers(len(MODALITIES)))]
+            lost = LOSSES[int(rng.integers(len(LOSSES)))]
         if self.spectral_jitter:
             shape = (looks, len(names["sentinel2"]))
             gains = np.maximum(rng.normal(1, self.spectral_jitter, shape), 0).astype(np.float32)
@@ -146,7 +162,7 @@ def changed(name: str, values: NDArray[np.float32], change: Change) -> NDArray[n
         values *= change.gains[:, :, None, None]
     if name in MODALITIES["sentinel2"] and change.looks is not None:
         values = _moved_up(values, change.looks)
-    if name in MODALITIES.get(change.lost or "", ()):
+    if any(name in MODALITIES[modality] for modality in change.lost):
         values = np.full_like(values, np.nan)
     return values
 

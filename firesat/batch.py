@@ -16,10 +16,14 @@ field              shape               content
 ``weather``        (N, S, V, y, x)     days at 1 km cells, bilinear from 10 km; past, then horizon
 ``weather_mask``   (N, S, V)           1 where known at T
 ``fire``           (N, F, Y, X)        active and burnt as known at T
+``fire_mask``      (N, F)              1 where hotspots are known at all, burning or not
 ``static``         (N, S0, Y, X)       terrain, water, roads, fuel classes one by one
 ``season``         (N, 2)              sine and cosine of the day of the year
 ``label``          (N, L, Y, X)        1 burns, 0 does not, in (T, T + horizon]; heads as `HEADS`
 ``valid``          (N, L, Y, X)        1 where the label is known and the cell at risk and burnable
+``lead``           (N, 2, Y, X)        first and last lead on which the cell may burn, 1 to horizon;
+                                       horizon + 1 = later or never, 0 = not known
+``starts``         (N, H, y, x)        fires that start in each 1 km cell on each lead
 ``weight``         (N,)                1 / inclusion probability of the chip
 =================  ==================  =======================================================
 """
@@ -32,7 +36,12 @@ HEADS = ("growth", "new")
 INPUTS = ("sentinel2", "modis", "weather", "fire", "static", "season")
 """Fields that a network may read; `masks` names what tells missing from present."""
 
-MASKS = {"sentinel2": "clear", "modis": "modis_mask", "weather": "weather_mask"}
+MASKS = {
+    "sentinel2": "clear",
+    "modis": "modis_mask",
+    "weather": "weather_mask",
+    "fire": "fire_mask",
+}
 """Input field to the field that is 1 where it is present."""
 
 
@@ -56,6 +65,8 @@ class Channels:
         Static layers.
     heads : int
         L, maps to forecast: as `HEADS`, or 1 for any fire.
+    leads : int
+        H, days of the window that are forecast one by one; 0 = the window as a whole alone.
     size : int
         Y and X, cells of a chip's side.
     pixels : int
@@ -71,5 +82,28 @@ class Channels:
     fire: int
     static: int
     heads: int = len(HEADS)
+    leads: int = 0
     size: int = 80
     pixels: int = 1
+
+    @property
+    def maps(self) -> int:
+        """Maps of the window as a whole.
+
+        Returns
+        -------
+        int
+            The heads, and with leads the rate of new fires.
+        """
+        return self.heads + (self.leads > 0)
+
+    @property
+    def outputs(self) -> int:
+        """Maps that a network gives.
+
+        Returns
+        -------
+        int
+            Those of the window, then how each is shared among the leads: see `firesat.hazard`.
+        """
+        return self.maps * (1 + self.leads)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from firesat import __version__
 from firesat.batch import Channels
 from firesat.errors import CheckpointError
 
@@ -63,6 +64,30 @@ def describe(network: nn.Module) -> dict[str, Any]:
         "network_args": plain(arguments, name),
         "channels": asdict(channels),
     }
+
+
+def record_of(network: nn.Module, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Write down what is needed to forecast with a network, and where it comes from.
+
+    Parameters
+    ----------
+    network : nn.Module
+        As for :func:`describe`.
+    more : mapping
+        Its inputs, scaler, precision and provenance.
+
+    Returns
+    -------
+    dict
+        Plain values.
+
+    Raises
+    ------
+    CheckpointError
+        If something can stand in no checkpoint.
+    """
+    own = {**describe(network), "firesat_version": __version__}
+    return own | {name: plain(value, name) for name, value in more.items()}
 
 
 def plain(value: Any, where: str) -> Any:  # noqa: ANN401  any value, as YAML would hold it

@@ -1,5 +1,6 @@
 """Batches for training: chips from the store, augmented, scaled, weighted."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,12 @@ class ChipData(pl.LightningDataModule):
     look_dropout : float
         Chance that a Sentinel-2 look is lost as if to a cloud, 0..1.
     modality_dropout : float
-        Chance that a chip loses all of Sentinel-2, MODIS or the weather, 0..1.
+        Chance that a chip loses all of Sentinel-2, MODIS, the weather or the fires, or several.
     spectral_jitter : float
         Standard deviation of the gain of each look and band, 0..1; 0.03 is the instrument's own.
+    blind : bool
+        Whether each chip gets the Sentinel-2 looks of another: a test of what they add, never for
+        a forecast.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class ChipData(pl.LightningDataModule):
         look_dropout: float = 0.0,
         modality_dropout: float = 0.0,
         spectral_jitter: float = 0.0,
+        blind: bool = False,
     ) -> None:
         super().__init__()
         if batch_size < 1 or workers < 0:
@@ -70,7 +75,7 @@ class ChipData(pl.LightningDataModule):
         self.path = Path(path)
         self.batch_size = batch_size
         self.workers = workers
-        self.seed = seed
+        self.seed, self.blind = seed, blind
         chosen = Augmentation(
             flips=flips,
             quarter_turns=quarter_turns,
@@ -109,9 +114,32 @@ class ChipData(pl.LightningDataModule):
         Returns
         -------
         Channels
-            Linked to the network by the command line.
+            Linked to the network by the command line; without leads where the chips lack them.
         """
-        return Channels(**self.store.attrs["channels"])
+        channels = Channels(**self.store.attrs["channels"])
+        return channels if "lead" in self.store.arrays else replace(channels, leads=0)
+
+    @property
+    def data_sha256(self) -> str:
+        """Hash of the chips' table.
+
+        Returns
+        -------
+        str
+            Other chips, another hash.
+        """
+        return str(self.store.attrs["table_sha256"])
+
+    @property
+    def crs(self) -> str:
+        """Of the grid that the chips were cut from.
+
+        Returns
+        -------
+        str
+            Empty where the chips do not say.
+        """
+        return str(self.store.attrs.get("crs", ""))
 
     @property
     def scaler(self) -> Scaler:
@@ -194,7 +222,7 @@ class ChipData(pl.LightningDataModule):
 
     def _loader(self, split: str, seed: int | None = None) -> Loader:
         """Batches of a split; those of this process, where several train."""
-        chips = SplitChips(self.store, split, self.augmentation, self.seed)
+        chips = SplitChips(self.store, split, self.augmentation, self.seed, blind=self.blind)
         trainer = self.trainer
         rank, ranks, pinned = 0, 1, False
         if trainer:

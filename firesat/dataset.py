@@ -5,6 +5,7 @@ Apart from the data module, so that a process that only reads does not import Li
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.utils.data import Dataset
 
 from firesat.augmentation import Augmentation, Change, changed
 from firesat.batch import MASKS
-from firesat.chipstore import FIELDS, ChipStore
+from firesat.chipstore import EVERYTHING, ChipStore
 from firesat.errors import SampleError
 from firesat.sampling import weights
 from firesat.scaling import Scaler, mask_of
@@ -37,6 +38,8 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         What is done to a chip whose key has an epoch.
     seed : int
         Of the augmentation.
+    blind : bool
+        Whether each chip gets the looks of another, so that they can know nothing of it.
 
     Raises
     ------
@@ -45,7 +48,13 @@ class SplitChips(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(
-        self, store: ChipStore, split: str, augmentation: Augmentation | None = None, seed: int = 0
+        self,
+        store: ChipStore,
+        split: str,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        *,
+        blind: bool = False,
     ) -> None:
         self._store = store
         self._rows = np.flatnonzero(store.table["split"] == split).tolist()
@@ -56,6 +65,8 @@ class SplitChips(Dataset[dict[str, Tensor]]):
             )
         self._augmentation = augmentation or Augmentation()
         self._seed = seed
+        # a turn of all rows: nobody keeps its own
+        self._donors = np.roll(self._rows, len(self._rows) // 2).tolist() if blind else self._rows
         self._weights = weights(store.table["pi"].to_numpy()[self._rows]).astype(np.float32)
         self._scaler = Scaler.from_record(store.attrs["scaler"])
         self._names = {name: tuple(some) for name, some in store.attrs["names"].items()}
@@ -150,9 +161,13 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         for place in places:
             number, change = self._change(keys[place])
             self._store.read([self._rows[number]], scratch)
+            if self._donors is not self._rows:
+                looks = {name: scratch[name] for name in ("sentinel2", "age")}
+                self._store.read([self._donors[number]], looks)
+            _refuse_later(stored["age"], self._rows[number])
             # field by field: what has just been unpacked is still in the cache
             for name, values in turned(stored, change.turn, self._names).items():
-                field = changed(name, FIELDS[name].unpack(values), change)
+                field = changed(name, EVERYTHING[name].unpack(values), change)
                 ready = {name: field, **mask_of(name, field)}
                 self._scaler.into(ready, {name: arrays[name][place] for name in ready})
             arrays["weight"][place] = self._weights[number]
@@ -176,5 +191,15 @@ class SplitChips(Dataset[dict[str, Tensor]]):
             MASKS["sentinel2"]: stored["age"],
             MASKS["modis"]: stored["modis"],
             MASKS["weather"]: stored["weather"][:2],
+            MASKS["fire"]: stored["fire"][:1],
         }
         return {**stored, **masks, "weight": ()}
+
+
+def _refuse_later(age: NDArray[Any], row: int) -> None:
+    """Refuse a look from after T, which no forecaster could have had."""
+    if (age < 0).any():
+        raise SampleError(
+            f"chip {row} holds a look {-np.nanmin(age):g} days newer than its reference time: run "
+            "firesat sample again"
+        )

@@ -7,10 +7,12 @@ others, whose scores rank cells but are no chances.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from firesat.errors import ConfigError
+
+_MEMORY = 100  # batches over which the mean weight is taken
 
 
 def cell_weight(valid: Tensor, weight: Tensor) -> Tensor:
@@ -170,3 +172,36 @@ class Loss:
             )
             loss = loss + (1.0 - self.dice) * entropy
         return loss
+
+
+class UsualWeight(nn.Module):
+    """The weight that a batch of some size usually has.
+
+    Divided by its own weight, a batch with many light fire chips would count as much as one of
+    heavy quiet chips, and fire would be forecast too often.
+    """
+
+    mean: Tensor
+    batches: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.long))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Count a batch in.
+
+        Parameters
+        ----------
+        cells : Tensor
+            ``(N, L, Y, X)`` from `cell_weight`.
+
+        Returns
+        -------
+        Tensor
+            Scalar: mean weight of a chip over the last hundred batches or so, times N.
+        """
+        self.batches += 1
+        self.mean += (cells.sum() / len(cells) - self.mean) / self.batches.clamp(max=_MEMORY)
+        return self.mean * len(cells)

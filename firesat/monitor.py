@@ -98,3 +98,20 @@ def log_odds(hazard: Tensor) -> Tensor:
     """
     # log(exp(h) - 1), written so that it neither overflows nor cancels
     return hazard + torch.log(-torch.expm1(-hazard))
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Give the chance of any fire, then that of each process where there are several.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(N, L, Y, X)``.
+
+    Returns
+    -------
+    Tensor
+        float32 ``(N, 1 + L, Y, X)``, 0..1; of a single head ``(N, 1, Y, X)``.
+    """
+    fire = combine(logits)[:, None]
+    return torch.cat([fire, logits] if logits.shape[1] > 1 else [fire], dim=1).sigmoid()

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from firesat.errors import ConfigError
+
 
 def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """Set up AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
@@ -61,3 +63,47 @@ def warm_cosine(step: int, steps: int, warmup: float, floor: float = 0.0) -> flo
         return floor + (1.0 - floor) * (step + 1) / warm
     progress = min(1.0, (step - warm) / max(1, steps - warm))
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def adamw_to_the_end(
+    network: nn.Module,
+    steps: float,
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    warmup: float,
+    lowest_rate: float,
+) -> dict[str, Any]:
+    """Set up AdamW and its schedule over a whole training.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Whose parameters move.
+    steps : float
+        Of the whole training.
+    learning_rate, weight_decay
+        As :func:`adamw`.
+    warmup : float
+        Share of the steps with a rising rate.
+    lowest_rate : float
+        Where the warm-up begins and the cosine ends.
+
+    Returns
+    -------
+    dict
+        What Lightning asks for: optimizer and schedule.
+
+    Raises
+    ------
+    ConfigError
+        If the training has no end.
+    """
+    if math.isinf(steps):
+        raise ConfigError("the training has no end: give trainer.max_epochs or max_steps")
+    optimizer = adamw(network, learning_rate, weight_decay)
+    floor = lowest_rate / learning_rate
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: warm_cosine(step, int(steps), warmup, floor)
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

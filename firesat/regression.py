@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from firesat.hazard import targets
 from firesat.losses import cell_weight
 
 log = logging.getLogger(__name__)
@@ -26,15 +27,20 @@ CELLS = 128
 Batches = Iterable[dict[str, Tensor]]
 
 
-class Linear(Protocol):
-    """What can be fitted: see `firesat_models.drivers`."""
+class Tabled(Protocol):
+    """What makes rows of cells."""
 
-    weight: Tensor
     bias: Tensor
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Give what is weighed, ``(N, F, Y, X)``."""
         ...
+
+
+class Linear(Tabled, Protocol):
+    """What can be fitted: see `firesat_models.drivers`."""
+
+    weight: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +52,7 @@ class Rows:
     features : Tensor
         ``(cells, F)``.
     label : Tensor
-        ``(cells, L)``, 0 or 1.
+        ``(cells, L)``, 0 to 1.
     weight : Tensor
         ``(cells, L)``: for how many cells each stands.
     """
@@ -87,13 +93,13 @@ class Fit:
         return _entropy(rows.features @ self.weight.T + self.bias, rows) / rows.weight.sum(dim=0)
 
 
-def gather(drivers: Linear, batches: Batches, seed: int = 0) -> Rows:
+def gather(drivers: Tabled, batches: Batches, seed: int = 0) -> Rows:
     """Take cells from chips: all that burn, and some of the others, which count for the rest.
 
     Parameters
     ----------
-    drivers : Linear
-        Whose features are taken.
+    drivers : Tabled
+        Whose features are taken; its bias has one entry for each map.
     batches : iterable of dict of Tensor
         With ``label``, ``valid`` and ``weight``; the first `BATCHES` are read.
     seed : int
@@ -107,9 +113,10 @@ def gather(drivers: Linear, batches: Batches, seed: int = 0) -> Rows:
     rng = torch.Generator().manual_seed(seed)
     parts = []
     for batch in islice(batches, BATCHES):
-        features, label = drivers.features(batch).flatten(2), batch["label"].float().flatten(2)
-        weight = cell_weight(batch["valid"], batch["weight"]).flatten(2)
-        parts += [_take(*chip, rng) for chip in zip(features, label, weight, strict=True)]
+        cells = cell_weight(batch["valid"], batch["weight"])
+        label, weight = targets(batch, cells, len(drivers.bias))
+        flat = (values.flatten(2) for values in (drivers.features(batch), label, weight))
+        parts += [_take(f, y, w, rng) for f, y, w in zip(*flat, strict=True)]
     features, label, weight = (torch.cat(part) for part in zip(*parts, strict=True))
     return Rows(features=features, label=label, weight=weight)
 

@@ -19,7 +19,7 @@ SCALED = ("sentinel2", "modis", "weather", "static")
 SKEWED = frozenset({"tp", "dmc", "dc", "isi", "bui", "fwi", "dsr", "road_distance"})
 """Never negative and long-tailed: standardised after ``log(1 + x)``."""
 
-_TELLS = {"age": MASKS["sentinel2"], "modis": MASKS["modis"], "weather": MASKS["weather"]}
+_TELLS = {"age": MASKS["sentinel2"], **{name: MASKS[name] for name in ("modis", "weather", "fire")}}
 """Field to the mask that its missing values make."""
 
 CHANNEL = -3  # axis of the channels in every scaled field
@@ -198,8 +198,8 @@ def add_masks(batch: Mapping[str, NDArray[Any]]) -> Batch:
     Returns
     -------
     dict of ndarray
-        With `clear`, `modis_mask` and `weather_mask`, uint8, 1 = there. Weather is missing as a
-        whole day and variable, or not at all.
+        With `clear` and the other masks, uint8, 1 = there. Weather and fires are missing as a
+        whole day and variable, or whole layer, or not at all.
     """
     masks = (mask_of(name, values) for name, values in batch.items())
     return {**batch, **{name: mask for some in masks for name, mask in some.items()}}
@@ -220,10 +220,10 @@ def mask_of(name: str, values: NDArray[Any]) -> Batch:
     dict of ndarray
         Its mask, uint8, under its name; empty if it has none.
     """
-    if name not in _TELLS:
+    if name not in _TELLS or (name == "fire" and not values.shape[CHANNEL]):
         return {}
     there = np.isfinite(values)
-    if name == "weather":
+    if name in ("weather", "fire"):
         there = there.all(axis=(-2, -1))
     return {_TELLS[name]: there.astype(np.uint8)}
 

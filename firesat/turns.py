@@ -20,7 +20,7 @@ VECTORS = (("northness", "eastness"), ("v10", "u10"))
 """Channels that are components of one vector: northward, eastward."""
 
 SPATIAL = ("sentinel2", "age", "clear", "modis", "modis_mask", "weather", "fire", "static", "label",
-           "valid")  # fmt: skip
+           "valid", "lead", "starts")  # fmt: skip
 
 _CHANNEL = -3
 

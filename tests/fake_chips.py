@@ -22,6 +22,7 @@ CHANNELS = Channels(
     weather=4,
     fire=3,
     static=5,
+    leads=4,
     size=40,
 )
 
@@ -50,7 +51,7 @@ def make_batch(number: int, *, size: int = 40, seed: int = 0) -> dict[str, Tenso
     new = torch.sigmoid(3.0 * (dry + windy[:, None, None]) - 9.0)
     growth = torch.sigmoid(4.0 * (fire[:, 0] + windy[:, None, None]) - 11.0)
     chance = torch.stack([growth, new], dim=1)
-    return {
+    inputs = {
         "sentinel2": sentinel2 * clear[:, :, None],
         "age": 30.0 * torch.rand(number, c.looks, size, size, generator=rng),
         "clear": clear,
@@ -59,12 +60,18 @@ def make_batch(number: int, *, size: int = 40, seed: int = 0) -> dict[str, Tenso
         "weather": weather,
         "weather_mask": torch.ones(number, c.weather_steps, c.weather),
         "fire": fire,
+        "fire_mask": torch.ones(number, c.fire),
         "static": normal(number, c.static, size, size),
         "season": normal(number, 2),
-        "label": (torch.rand(chance.shape, generator=rng) < chance).float(),
-        "valid": (torch.rand(chance.shape, generator=rng) > 0.05).float(),
-        "weight": torch.where(torch.rand(number, generator=rng) > 0.5, 1.0, 5.0),
     }
+    label = (torch.rand(chance.shape, generator=rng) < chance).float()
+    known = {"valid": (torch.rand(chance.shape, generator=rng) > 0.05).float()}
+    known["weight"] = torch.where(torch.rand(number, generator=rng) > 0.5, 1.0, 5.0)
+    day = torch.randint(1, c.leads + 1, (number, size, size), generator=rng).float()
+    day = torch.where(label.amax(dim=1) > 0, day, c.leads + 1.0) * known["valid"].amin(dim=1)
+    starts = torch.rand(number, c.leads, size // 10, size // 10, generator=rng) > 0.95
+    days = {"lead": torch.stack([day, day], dim=1), "starts": starts.float()}
+    return {**inputs, "label": label, **known, **days}
 
 
 class FakeChips(LightningDataModule):

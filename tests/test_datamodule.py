@@ -14,13 +14,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from firesat.augmentation import LOSSES
 from firesat.batch import Channels
-from firesat.chipstore import ChipStore
+from firesat.chipstore import ChipStore, write_chips
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError, SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
-from tests.tiny_chips import INPUTS, SIZE, write_tiny_chips
+from tests.tiny_chips import INPUTS, SIZE, make_chip, write_tiny_chips
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +36,7 @@ def test_a_batch_has_the_sizes_that_channels_promise(path: Path) -> None:
     c = data.channels
     assert c == INPUTS.channels(SIZE) == Channels(
         looks=2, sentinel2=13, modis_steps=1, modis=1, weather_steps=4, weather=10, fire=3,
-        static=8, size=20,
+        static=8, size=20, leads=8,
     )  # fmt: skip
     batch = next(iter(data.train_dataloader()))
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
@@ -47,10 +48,13 @@ def test_a_batch_has_the_sizes_that_channels_promise(path: Path) -> None:
         "weather": (5, 4, 10, 2, 2),
         "weather_mask": (5, 4, 10),
         "fire": (5, 3, 20, 20),
+        "fire_mask": (5, 3),
         "static": (5, 8, 20, 20),
         "season": (5, 2),
         "label": (5, 2, 20, 20),
         "valid": (5, 2, 20, 20),
+        "lead": (5, 2, 20, 20),
+        "starts": (5, 8, 2, 2),
         "weight": (5,),
     }
     assert all(values.dtype == torch.float32 for values in batch.values())
@@ -121,11 +125,11 @@ def test_a_lost_modality_is_zero_with_its_mask(path: Path) -> None:
         lost = [
             name
             for name, mask in (("sentinel2", "clear"), ("modis", "modis_mask"),
-                               ("weather", "weather_mask"))
+                               ("weather", "weather_mask"), ("fire", "fire_mask"))
             if not changed[mask][chip].any()
         ]  # fmt: skip
-        assert len(lost) == 1
-        assert not changed[lost[0]][chip].any()
+        assert tuple(lost) in LOSSES
+        assert not any(changed[name][chip].any() for name in lost)
 
 
 def test_jitter_is_a_gain_in_physical_units(path: Path) -> None:
@@ -294,3 +298,24 @@ def test_the_base_rate_counts_each_chip_for_those_it_stands_for(path: Path) -> N
     # of four chips with pi 1, 1/2, 1/4, 1/8 the second and the fourth have two burning cells
     by_hand = (1 * 1 + 2 * 2 + 4 * 1 + 8 * 2) / (15 * SIZE**2)
     assert ChipData(path).base_rate == pytest.approx(by_hand)
+
+
+def test_blind_chips_have_the_looks_of_others_and_all_else_of_their_own(path: Path) -> None:
+    plain, blind = (
+        next(iter(ChipData(path, batch_size=8, workers=0, blind=yes).val_dataloader()))
+        for yes in (False, True)
+    )
+    for name, values in plain.items():
+        own = [torch.equal(values[i], blind[name][i]) for i in range(8)]
+        assert not any(own) if name in ("sentinel2", "age") else all(own) or name == "clear", name
+    assert torch.equal(plain["sentinel2"].roll(4, dims=0), blind["sentinel2"])
+
+
+def test_a_look_from_after_the_reference_time_is_refused(tmp_path: Path) -> None:
+    chips = [make_chip(seed) for seed in range(3)]
+    chips[1]["age"][0, 0, 0] = -2.0
+    path = write_tiny_chips(tmp_path / "chips.zarr", train=3, val=3)
+    store = ChipStore(path)
+    write_chips(path, lambda: store.table[:3], chips, 3, lambda: store.attrs)
+    with pytest.raises(SampleError, match="chip 1 holds a look 2 days newer than its reference"):
+        list(ChipData(path, workers=0, augment=False).train_dataloader())

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from firesat.batch import HEADS, Channels
 from firesat.checkpoint import RECORD, describe, plain, read_checkpoint
 from firesat.errors import CheckpointError, TrainingError
-from firesat.forecast import PROBABILITIES, Forecaster, load_forecaster
+from firesat.forecast import PROBABILITIES, Forecaster
+from firesat.model_folder import load_forecaster
 from firesat.optimiser import adamw, warm_cosine
 from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
@@ -74,7 +75,7 @@ def test_bfloat16_networks_still_give_float32_probabilities() -> None:
 def test_light_and_heavy_batches_are_divided_by_the_same_weight() -> None:
     forecaster = Forecaster(Constant(CHANNELS))
     heavy, light = torch.full((2, 2, 4, 4), 9.0), torch.full((2, 2, 4, 4), 1.0)
-    totals = [forecaster._usual_total(c) for c in (heavy, light, heavy, light)]
+    totals = [forecaster.usual(c) for c in (heavy, light, heavy, light)]
     assert totals[0] == heavy.sum()
     assert totals[-1] == (heavy.sum() + light.sum()) / 2
 

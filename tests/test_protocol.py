@@ -168,12 +168,11 @@ def test_weather_is_that_of_calendar_days_before_t(store: ChipStore) -> None:
 
 
 def test_a_network_takes_such_chips(store: ChipStore) -> None:
-    network = build_network(
-        CONFIGS / "model/temporal_cnn.yaml", Channels(**store.attrs["channels"])
-    )
+    network = build_network(CONFIGS / "model/cnn.yaml", Channels(**store.attrs["channels"]))
     scaled = Scaler.from_record(store.attrs["scaler"]).apply(store[0])
     batch = {name: torch.from_numpy(np.ascontiguousarray(v))[None] for name, v in scaled.items()}
-    assert network.eval()(batch).shape == (1, 2, SIZE, SIZE)
+    outputs = Channels(**store.attrs["channels"]).outputs
+    assert network.eval()(batch).shape == (1, outputs, SIZE, SIZE)
 
 
 def test_inputs_make_the_journey_through_json() -> None:

@@ -254,10 +254,13 @@ def test_a_chip_has_the_sizes_that_channels_promise(tiny_cube: Path, fields: Day
         "weather": (c.weather_steps, c.weather, 8, 8),
         "weather_mask": (c.weather_steps, c.weather),
         "fire": (c.fire, 80, 80),
+        "fire_mask": (c.fire,),
         "static": (c.static, 80, 80),
         "season": (2,),
         "label": (c.heads, 80, 80),
         "valid": (c.heads, 80, 80),
+        "lead": (2, 80, 80),
+        "starts": (c.leads, 8, 8),
     }
 
 

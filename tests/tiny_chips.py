@@ -39,11 +39,15 @@ def make_chip(seed: int, inputs: Inputs = INPUTS, size: int = SIZE) -> Batch:
             "season": np.array([0.0, 1.0], "f4"),
             "label": np.stack([burns, ~burns & (reflectance[0, 0] > 0.95)]).astype("u1"),
             "valid": np.ones((c.heads, size, size), "u1"),
+            "lead": np.where(burns, 3, c.leads + 1).astype("u1")[None].repeat(2, axis=0),
+            "starts": (rng.random((c.leads, size // 10, size // 10)) < 0.05).astype("f4"),
         }
     )
 
 
-def write_tiny_chips(path: Path, train: int = 40, val: int = 8, inputs: Inputs = INPUTS) -> Path:
+def write_tiny_chips(
+    path: Path, train: int = 40, val: int = 8, inputs: Inputs = INPUTS, size: int = SIZE
+) -> Path:
     """Write a store of random chips.
 
     Parameters
@@ -54,6 +58,8 @@ def write_tiny_chips(path: Path, train: int = 40, val: int = 8, inputs: Inputs =
         Chips of each split; `pi` is 1, 0.5, 0.25, 0.125, 1, ... in turn.
     inputs : Inputs
         What a chip holds.
+    size : int
+        Cells of its side.
 
     Returns
     -------
@@ -65,12 +71,12 @@ def write_tiny_chips(path: Path, train: int = 40, val: int = 8, inputs: Inputs =
     number = np.arange(len(table))
     table["stratum"], table["pi"] = "random", 0.5 ** (number % 4)
     table["reference_time"] = pd.Timestamp("2023-07-01T12:00", tz="UTC")
-    table["burning"], table["at_risk"] = 1 + number % 2, SIZE**2
+    table["burning"], table["at_risk"] = 1 + number % 2, size**2
     table["tile"], table["row"], table["col"] = "x26y33", 200, 100
 
     def chips() -> Iterator[Batch]:
         for seed in number:
-            chip = make_chip(int(seed), inputs)
+            chip = make_chip(int(seed), inputs, size)
             if seed < train:
                 moments.add(chip)
             yield chip
@@ -80,7 +86,7 @@ def write_tiny_chips(path: Path, train: int = 40, val: int = 8, inputs: Inputs =
             "inputs": inputs.record,
             "regime": inputs.regime,
             "names": {field: list(names) for field, names in inputs.names.items()},
-            "channels": asdict(inputs.channels(SIZE)),
+            "channels": asdict(inputs.channels(size)),
             "scaler": moments.scaler().record,
             "seed": 0,
         }

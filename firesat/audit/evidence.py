@@ -279,4 +279,4 @@ class Evidence:
         frozenset of str
             Everything that is derived from perimeters.
         """
-        return frozenset({*VARIABLES, *SCORING_ONLY, "label", "valid"})
+        return frozenset({*VARIABLES, *SCORING_ONLY, "label", "valid", "lead", "starts"})

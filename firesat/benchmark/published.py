@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -64,12 +64,10 @@ class PublishedScores(pl.Callback):
     """
 
     def __init__(self) -> None:
-        self._logits: Tensor | None = None
         self._parts: list[Cells] = []
-        self._ear: Any = None
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen to the forecaster, so that nothing is computed twice.
+        """Start from nothing.
 
         Parameters
         ----------
@@ -85,7 +83,6 @@ class PublishedScores(pl.Callback):
         """
         _data_of(trainer)
         self._parts = []
-        self._ear = pl_module.register_forward_hook(self._hear)
 
     def on_validation_batch_end(
         self,
@@ -105,14 +102,14 @@ class PublishedScores(pl.Callback):
         pl_module : LightningModule
             The forecaster.
         outputs : object
-            Not used.
+            The logits of the step, so that nothing is computed twice.
         batch : mapping of Tensor
             What has been forecast.
         batch_idx, dataloader_idx : int
             Not used.
         """
-        if self._logits is not None:
-            self._parts.append(_cells(self._logits, batch))
+        if isinstance(outputs, Tensor):
+            self._parts.append(_cells(outputs.detach(), batch))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score what was kept.
@@ -124,7 +121,6 @@ class PublishedScores(pl.Callback):
         pl_module : LightningModule
             The forecaster.
         """
-        self._ear.remove()
         if not self._parts:
             return
         cells = Cells(*(torch.cat(parts) for parts in zip(*self._parts, strict=True)))
@@ -137,10 +133,6 @@ class PublishedScores(pl.Callback):
     on_test_start = on_validation_start
     on_test_batch_end = on_validation_batch_end
     on_test_epoch_end = on_validation_epoch_end
-
-    def _hear(self, _: object, __: object, logits: Tensor) -> None:
-        """Keep the logits of the batch that is being forecast."""
-        self._logits = logits.detach()
 
 
 def _data_of(trainer: pl.Trainer) -> CanadaFireSat:

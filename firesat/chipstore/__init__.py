@@ -16,9 +16,9 @@ beside it a table with one row per chip::
 Zarr itself writes; any Zarr reads. Training does not, being ten times faster without.
 """
 
-from firesat.chipstore.fields import FIELDS, SHARD, unpack
+from firesat.chipstore.fields import EVERYTHING, FIELDS, SHARD, unpack
 from firesat.chipstore.shards import ShardedArray
 from firesat.chipstore.store import ChipStore
 from firesat.chipstore.write import write_chips
 
-__all__ = ["FIELDS", "SHARD", "ChipStore", "ShardedArray", "unpack", "write_chips"]
+__all__ = ["EVERYTHING", "FIELDS", "SHARD", "ChipStore", "ShardedArray", "unpack", "write_chips"]

@@ -95,6 +95,15 @@ FIELDS = {
 }
 """What is stored of a batch. Masks are not: they say where the fields are NaN."""
 
+DAYS = {
+    "lead": Field(dims=("bound", "y", "x"), dtype="uint8"),
+    "starts": Field(dims=("day", "y_1km", "x_1km"), dtype="float16"),
+}
+"""What is stored besides where the labels are known day by day."""
+
+EVERYTHING = {**FIELDS, **DAYS}
+"""All that a store may hold."""
+
 
 def unpack(chip: Mapping[str, NDArray[Any]]) -> Batch:
     """Turn a stored chip into a physical one.
@@ -109,4 +118,4 @@ def unpack(chip: Mapping[str, NDArray[Any]]) -> Batch:
     dict of ndarray
         float32, physical units, NaN = missing; without masks.
     """
-    return {name: FIELDS[name].unpack(values) for name, values in chip.items()}
+    return {name: EVERYTHING[name].unpack(values) for name, values in chip.items()}

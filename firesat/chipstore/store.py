@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from firesat.chipstore.fields import FIELDS, unpack
+from firesat.chipstore.fields import DAYS, EVERYTHING, FIELDS, unpack
 from firesat.chipstore.shards import ShardedArray
 from firesat.chipstore.write import digest, table_of
 from firesat.errors import SampleError
@@ -62,10 +62,11 @@ class ChipStore:
         dict of ShardedArray
             Keys as `FIELDS`.
         """
-        arrays = {name: ShardedArray(self.path / name) for name in FIELDS}
+        stored = [*FIELDS, *(name for name in DAYS if (self.path / name).is_dir())]
+        arrays = {name: ShardedArray(self.path / name) for name in stored}
         for name, array in arrays.items():
             found = (array.shape[0], array.dtype.name, len(array.shape) - 1)
-            wanted = (len(self), FIELDS[name].dtype, len(FIELDS[name].dims))
+            wanted = (len(self), EVERYTHING[name].dtype, len(EVERYTHING[name].dims))
             if found != wanted:
                 raise SampleError(
                     f"{array.folder} holds chips, type and dimensions {found}, expected {wanted}: "

@@ -14,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from firesat.chipstore.fields import FIELDS, MISSING, SHARD, Codec, Field
+from firesat.chipstore.fields import DAYS, EVERYTHING, FIELDS, MISSING, SHARD, Codec, Field
 from firesat.errors import SampleError
 from firesat.manifest import sync_folder
 
@@ -79,10 +79,12 @@ def _write_fields(
     """Write whole shards; returns the number of chips."""
     arrays: dict[str, zarr.Array[Any]] = {}
     written = 0
-    packed = ({name: field.pack(chip[name]) for name, field in FIELDS.items()} for chip in chips)
+    packed = (
+        {name: EVERYTHING[name].pack(chip[name]) for name in _present(chip)} for chip in chips
+    )
     for some in batched(packed, SHARD):
-        for name, field in FIELDS.items():
-            values = np.stack([chip[name] for chip in some])
+        for name in some[0]:
+            field, values = EVERYTHING[name], np.stack([chip[name] for chip in some])
             if name not in arrays:
                 arrays[name] = create_field(
                     root, name, field, (number, *values.shape[1:]), codec=codec
@@ -90,6 +92,11 @@ def _write_fields(
             arrays[name][written : written + len(some)] = values
         written += len(some)
     return written
+
+
+def _present(chip: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Fields of a chip that are stored."""
+    return [*FIELDS, *(name for name in DAYS if name in chip)]
 
 
 def create_field(

@@ -26,6 +26,7 @@ COMMANDS = {
     "models": "list the networks",
     "predict": "write probability maps",
     "evaluate": "judge maps against what burned, beside the baselines",
+    "ladder": "train every model on the same chips and compare them, from climatology up",
     "show": "say what one pixel of a map means and where it comes from",
     "sandbox": "run the made world's provider servers; audit the masks beside its truth",
     "run": "run a target of the pipeline, such as demo",

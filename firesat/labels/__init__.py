@@ -21,6 +21,7 @@ fires, `active_fire_asof` and `burnt_asof`, comes from hotspots: see `firesat.sa
 from firesat.labels.dating import SPILL, spilled
 from firesat.labels.hotspots import Detections
 from firesat.labels.layout import LAYOUT, VARIABLES
+from firesat.labels.leads import SQUARE, window_leads, window_starts
 from firesat.labels.season import MARGIN, Season, count_cells, date_season, label_season
 from firesat.labels.window import BURNT, SCORING_ONLY, at_risk_truth, window_label
 
@@ -30,6 +31,7 @@ __all__ = [
     "MARGIN",
     "SCORING_ONLY",
     "SPILL",
+    "SQUARE",
     "VARIABLES",
     "Detections",
     "Season",
@@ -39,4 +41,6 @@ __all__ = [
     "label_season",
     "spilled",
     "window_label",
+    "window_leads",
+    "window_starts",
 ]

@@ -60,6 +60,17 @@ class PredictSettings:
     products: list[Product] = field(default_factory=lambda: [Probability()])
     note: str = ""
 
+    @property
+    def by_day(self) -> bool:
+        """Whether a product shows the days one by one.
+
+        Returns
+        -------
+        bool
+            The network must then tell them apart.
+        """
+        return any(getattr(product, "by_day", False) for product in self.products)
+
     def __post_init__(self) -> None:
         """Refuse settings that cannot work."""
         for day in self.days:

@@ -1,7 +1,7 @@
 """Strips: a forecast on its way out, a few hundred rows at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Strip:
         Clear Sentinel-2 looks that the forecast had.
     age : ndarray of float32, shape (n, X)
         Days from the newest of them to the reference time; NaN without any.
+    leads : ndarray of float32, shape (H, n, X)
+        Probability that the cell burns by the end of each day; H = 0 where nobody asked for it.
     """
 
     row: int
@@ -48,6 +50,7 @@ class Strip:
     state: NDArray[np.uint8]
     looks: NDArray[np.uint8]
     age: NDArray[np.float32]
+    leads: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
 
     @property
     def fire(self) -> NDArray[np.float32]:
@@ -85,15 +88,23 @@ class Spool:
         An empty folder for its files, removed by whoever made it.
     shape : tuple of int
         Rows and columns of the map.
+    leads : int
+        Days that are told apart.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, int], leads: int = 0) -> None:
         self.shape = shape
         self.growth = _layer(folder / "growth", "float32", shape)
         self.new = _layer(folder / "new", "float32", shape)
         self.state = _layer(folder / "state", "uint8", shape)
         self.looks = _layer(folder / "looks", "uint8", shape)
         self.age = _layer(folder / "age", "float32", shape)
+        # memory cannot be mapped to an empty file
+        self.leads: NDArray[np.float32] = (
+            _layer(folder / "leads", "float32", (leads, *shape))
+            if leads
+            else np.empty((0, *shape), np.float32)
+        )
         self.state[:] = State.NOT_EVALUATED
 
     def __iter__(self) -> Iterator[Strip]:
@@ -107,9 +118,10 @@ class Spool:
                 state=np.array(self.state[part]),
                 looks=np.array(self.looks[part]),
                 age=np.array(self.age[part]),
+                leads=np.array(self.leads[:, part]),
             )
 
 
-def _layer(path: Path, dtype: str, shape: tuple[int, int]) -> np.memmap[tuple[int, ...], np.dtype]:
+def _layer(path: Path, dtype: str, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype]:
     """One layer of the spool: memory that the system may put on disk."""
     return np.memmap(path, dtype=dtype, mode="w+", shape=shape)

@@ -279,6 +279,7 @@ class Inputs:
             looks=self.looks,
             modis_steps=self.modis_steps,
             weather_steps=self.weather_steps,
+            leads=self.window.horizon,
             size=size,
             **count,
         )

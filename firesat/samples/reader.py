@@ -12,17 +12,19 @@ from firesat.bands import SENTINEL2_BANDS
 from firesat.composite import Scene
 from firesat.cube import groups, open_cube
 from firesat.errors import SampleError
+from firesat.labels import SQUARE
 from firesat.samples.frames import choose_frames
 from firesat.samples.inputs import Inputs
 from firesat.samples.looks import EVERYWHERE, in_lexicon
 from firesat.samples.opened import Opener, Part
 from firesat.samples.pieces import Array
 from firesat.samples.region import Region
-from firesat.samples.truth import Truth
+from firesat.samples.truth import Daily, Truth
 from firesat.scaling import Batch, add_masks
 from firesat.window import parse_day
 
-_CELLS = {"modis": 5, "weather": 10}  # cells of 100 m in a cell of the field; others 1
+# cells of 100 m in a cell of the field; others 1
+_CELLS = {"modis": 5, "weather": 10, "starts": SQUARE}
 _PLACELESS = ("season",)
 
 
@@ -40,6 +42,8 @@ class DayFields:
         Fields of `firesat.batch` without N and without masks, over all the cells.
     truth : Truth, optional
         What burned, if asked for.
+    daily : Daily, optional
+        On which days, if asked for.
     scenes : tuple of (float, ndarray, ndarray)
         Sentinel-2 in hand, newest first, where frames are chosen chip by chip.
     bands : tuple of str
@@ -50,6 +54,7 @@ class DayFields:
     cells: GeoBox
     inputs: dict[str, NDArray[Any]]
     truth: Truth | None = None
+    daily: Daily | None = None
     scenes: tuple[Scene, ...] = ()
     bands: tuple[str, ...] = SENTINEL2_BANDS
 
@@ -160,6 +165,7 @@ class Reader:
             cells=cells[part],
             inputs=inputs,
             truth=region.truth(issue_day, part) if truth else None,
+            daily=region.daily(issue_day, part) if truth else None,
             scenes=scenes,
             bands=region.bands,
         )
@@ -180,7 +186,7 @@ class Reader:
         -------
         dict of ndarray
             Fields of `firesat.batch` without N: inputs in physical units, NaN where missing; masks;
-            with truth also `label` and `valid`. Scale it before use.
+            with truth also `label`, `valid`, `lead` and `starts`. Scale it before use.
 
         Raises
         ------
@@ -205,6 +211,8 @@ class Reader:
             layers |= {"sentinel2": looks.reflectance, "age": looks.age}
         if fields.truth is not None:
             layers |= {"label": fields.truth.label, "valid": fields.truth.valid}
+        if fields.daily is not None:
+            layers |= {"lead": fields.daily.lead, "starts": fields.daily.starts}
         return add_masks(
             {
                 name: v if name in chosen else _cut(name, v, (row, col), (size, size))

@@ -23,7 +23,7 @@ from firesat.samples.looks import EVERYWHERE, Scenes
 from firesat.samples.modis import modis_group
 from firesat.samples.opened import Opened, Opener, Part, repeat
 from firesat.samples.pieces import Array, Piece, Table
-from firesat.samples.truth import Truth, truth
+from firesat.samples.truth import Daily, Truth, daily, truth
 from firesat.window import Window
 
 
@@ -247,10 +247,30 @@ class Region:
         SampleError
             If the cube has no labels of that year.
         """
+        return truth(*self._outcome(day, part), day, self._inputs.window, self._inputs.burnt)
+
+    def daily(self, day: str, part: Part = EVERYWHERE) -> Daily:
+        """Say on which days of its window the cells of an issue day burn. Never an input.
+
+        Parameters
+        ----------
+        day : str
+            Issue day.
+        part : tuple of slice
+            Rows and columns that are wanted.
+
+        Returns
+        -------
+        Daily
+            Of these cells.
+        """
+        return daily(*self._outcome(day, part), day, self._inputs.window, self._inputs.burnt)
+
+    def _outcome(self, day: str, part: Part) -> tuple[xr.Dataset, Array]:
+        """Labels of the year, and water."""
         rows, columns = part
         season = self.season(day[:4]).isel(y=rows, x=columns)
-        water = self.ground.map("water", day)[part]
-        return truth(season, water, day, self._inputs.window, self._inputs.burnt)
+        return season, self.ground.map("water", day)[part]
 
     def season(self, year: str) -> xr.Dataset:
         """Give the labels of a year. Never an input.

@@ -1,4 +1,4 @@
-"""What burned after T, cell by cell: label, whether it is known, and by which fire."""
+"""What burned after T, cell by cell: label, whether it is known, by which fire, and when."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.labels import BURNT, at_risk_truth, window_label
+from firesat.labels import BURNT, at_risk_truth, window_label, window_leads, window_starts
 from firesat.window import Window
 
 WATER = 0.5  # share of a cell above which it cannot burn
@@ -72,6 +72,49 @@ def truth(
         valid=(valid * land).astype(np.uint8),
         fire_id=np.where(_may_burn(season, day, window, burnt_from), _numbers(season), 0),
         at_risk_truth=at_risk_truth(season, day, burnt_from),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daily:
+    """The same, day by day. Never an input.
+
+    Parameters
+    ----------
+    lead : ndarray of uint8, shape (2, Y, X)
+        First and last lead on which the cell may burn, as :func:`firesat.labels.window_leads`; 0
+        also where it cannot burn.
+    starts : ndarray of float32, shape (horizon, Y / 10, X / 10)
+        New fires of each square kilometre and lead.
+    """
+
+    lead: NDArray[np.uint8]
+    starts: NDArray[np.float32]
+
+
+def daily(
+    season: xr.Dataset,
+    water: NDArray[np.float32],
+    day: str,
+    window: Window,
+    burnt_from: float = BURNT,
+) -> Daily:
+    """Say on which days of its window an issue day's cells burn.
+
+    Parameters
+    ----------
+    season, water, day, window, burnt_from
+        As :func:`truth`; rows and columns are multiples of 10.
+
+    Returns
+    -------
+    Daily
+        Of every cell.
+    """
+    lead = window_leads(season, day, window, burnt_from)
+    return Daily(
+        lead=np.where(water > WATER, np.uint8(0), lead),
+        starts=window_starts(season, day, window),
     )
 
 

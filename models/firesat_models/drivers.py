@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from firesat.batch import Channels
 from firesat_models.fusion import enlarge
-from firesat_models.temporal import present
+from firesat_models.temporal import known_fires, present
 
 
 class Drivers(nn.Module):
@@ -32,8 +32,8 @@ class Drivers(nn.Module):
         self.weather = channels.weather
         count = channels.weather + channels.fire + channels.static + 2
         # fitted once, with a penalty that the steps of a training would not keep
-        self.register_buffer("weight", torch.zeros(channels.heads, count))
-        self.register_buffer("bias", torch.zeros(channels.heads))
+        self.register_buffer("weight", torch.zeros(channels.maps, count))
+        self.register_buffer("bias", torch.zeros(channels.maps))
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the drivers of every cell.
@@ -52,7 +52,7 @@ class Drivers(nn.Module):
         size = batch["age"].shape[-2:]
         season = batch["season"][..., None, None].expand(-1, -1, *size)
         coarse = enlarge(_newest(batch), size)
-        return torch.cat([coarse, batch["fire"], batch["static"], season], dim=1)
+        return torch.cat([coarse, known_fires(batch)[0], batch["static"], season], dim=1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the log odds of one batch, beside the base rate.
@@ -65,9 +65,9 @@ class Drivers(nn.Module):
         Returns
         -------
         Tensor
-            ``(N, L, Y, X)``.
+            ``(N, channels.maps, Y, X)``.
         """
-        here = torch.cat([batch["fire"], batch["static"]], dim=1)
+        here = torch.cat([known_fires(batch)[0], batch["static"]], dim=1)
         weather, ground = self.weight[:, : self.weather], self.weight[:, self.weather : -2]
         # the coarse part is weighed before it is enlarged: the same sum, of fewer cells
         coarse = functional.conv2d(_newest(batch), weather[..., None, None], self.bias)
@@ -75,6 +75,27 @@ class Drivers(nn.Module):
         if here.shape[1]:
             total = total + functional.conv2d(here, ground[..., None, None])
         return total + functional.linear(batch["season"], self.weight[:, -2:])[..., None, None]
+
+
+def beside(outputs: Tensor, linear: Tensor) -> Tensor:
+    """Add the drivers to what a network says of the window.
+
+    Parameters
+    ----------
+    outputs : Tensor
+        ``(N, channels.outputs, Y, X)``.
+    linear : Tensor
+        ``(N, channels.maps, Y, X)``.
+
+    Returns
+    -------
+    Tensor
+        Like `outputs`; how the window is shared among its days is left to the network.
+    """
+    maps = linear.shape[1]
+    if outputs.shape[1] == maps:
+        return outputs + linear
+    return torch.cat([outputs[:, :maps] + linear, outputs[:, maps:]], dim=1)
 
 
 def quiet(head: nn.Conv2d) -> nn.Conv2d:

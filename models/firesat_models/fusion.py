@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from firesat.batch import Channels
-from firesat_models.temporal import WeatherEncoder, present
+from firesat_models.temporal import WeatherEncoder, known_fires, present
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
@@ -202,18 +202,28 @@ class Context(nn.Module):
         Channels to give.
     weather_width : int
         Hidden channels of the weather encoder, a multiple of 4.
+    weather : nn.Module, optional
+        What reads the days of weather, ``(N, weather_width, y, x)``; default `WeatherEncoder`.
     """
 
-    def __init__(self, channels: Channels, width: int, weather_width: int) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        width: int,
+        weather_width: int,
+        weather: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.season = nn.Linear(2, width)
         surface = channels.fire + channels.static
         # fire is 0 almost everywhere: brought to unit variance, a few steps are enough to see it
         self.level = nn.BatchNorm2d(surface) if surface else None
-        self.surface = nn.Conv2d(surface, width, 1, bias=False) if surface else None
+        masked = surface + channels.fire
+        self.surface = nn.Conv2d(masked, width, 1, bias=False) if surface else None
         self.modis = ModisEncoder(channels, width)
         self.weather = nn.Sequential(
-            WeatherEncoder(channels, weather_width), nn.Conv2d(weather_width, width, 1, bias=False)
+            WeatherEncoder(channels, weather_width) if weather is None else weather,
+            nn.Conv2d(weather_width, width, 1, bias=False),
         )
         self.blend = blend(width)
 
@@ -233,8 +243,9 @@ class Context(nn.Module):
         size = batch["age"].shape[-2:]
         total = enlarge(self.modis(batch), size) + enlarge(self.weather(batch), size)
         if self.level is not None and self.surface is not None:
-            layers = torch.cat([batch["fire"], batch["static"]], dim=1)
-            total = total + self.surface(self.level(layers))
+            fires, known = known_fires(batch)
+            layers = self.level(torch.cat([fires, batch["static"]], dim=1))
+            total = total + self.surface(torch.cat([layers, known], dim=1))
         total = total + self.season(batch["season"])[:, :, None, None]
         out: Tensor = self.blend(total)
         return out

@@ -29,6 +29,25 @@ def present(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, values, torch.zeros((), dtype=values.dtype, device=values.device))
 
 
+def known_fires(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Give the layers of fires, and where they are known at all.
+
+    Parameters
+    ----------
+    batch : dict of Tensor
+        Fields ``fire`` (N, F, Y, X) and ``fire_mask`` (N, F).
+
+    Returns
+    -------
+    fires, known : Tensor
+        ``(N, F, Y, X)`` each; fires are 0 where they are not known.
+    """
+    if not batch["fire"].shape[1]:  # a benchmark knows of no fires, and has no mask of them
+        return batch["fire"], batch["fire"]
+    mask = batch["fire_mask"][..., None, None].expand_as(batch["fire"])
+    return present(batch["fire"], mask), mask.to(batch["fire"].dtype)
+
+
 def look_frames(batch: dict[str, Tensor], fine: nn.Module | None = None) -> Tensor:
     """Stack each look's bands with its age and its mask.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from firesat.batch import INPUTS, Channels
-from firesat_models.drivers import Drivers, quiet
+from firesat_models.drivers import Drivers, beside, quiet
 from firesat_models.encoders import build_encoder
 from firesat_models.fine import fine_looks
 from firesat_models.fusion import Context, Join, conv_block, extend, shrink
@@ -84,7 +84,7 @@ class TemporalCNN(nn.Module):
         )
         self.last = Join(depths[0], [bands, width], width)
         self.drivers = Drivers(channels)
-        self.head = quiet(nn.Conv2d(width, channels.heads, 1))
+        self.head = quiet(nn.Conv2d(width, channels.outputs, 1))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Forecast one batch.
@@ -97,7 +97,7 @@ class TemporalCNN(nn.Module):
         Returns
         -------
         Tensor
-            Logits ``(N, L, Y, X)``.
+            ``(N, channels.outputs, Y, X)``, see `firesat.hazard`.
         """
         frames = extend(look_frames(batch, self.fine), self.stride)
         looks = self._looks(frames)
@@ -108,8 +108,7 @@ class TemporalCNN(nn.Module):
         for join, look, scale in zip(self.decoder, looks[-2::-1], scales[-2::-1], strict=True):
             hidden = join(hidden, [look, scale])
         out: Tensor = self.head(self.last(hidden, [self.composite(frames), context]))
-        linear: Tensor = self.drivers(batch)
-        return out[..., :y, :x] + linear
+        return beside(out[..., :y, :x], self.drivers(batch))
 
     def _looks(self, frames: Tensor) -> list[Tensor]:
         """Encode the looks at every scale, finest first, averaged over time."""

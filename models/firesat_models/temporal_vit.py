@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from firesat.batch import INPUTS, Channels
-from firesat_models.drivers import Drivers, quiet
+from firesat_models.drivers import Drivers, beside, quiet
 from firesat_models.encoders import build_encoder
 from firesat_models.fine import fine_looks
 from firesat_models.fusion import Context, blend, extend
@@ -161,7 +161,7 @@ class TemporalViT(nn.Module):
         self.pixel = nn.Conv2d(bands, width, 1, bias=False)
         self.decode = blend(width)
         self.drivers = Drivers(channels)
-        self.head = quiet(nn.Conv2d(width, channels.heads, 1))
+        self.head = quiet(nn.Conv2d(width, channels.outputs, 1))
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Forecast one batch.
@@ -174,7 +174,7 @@ class TemporalViT(nn.Module):
         Returns
         -------
         Tensor
-            Logits ``(N, L, Y, X)``.
+            ``(N, channels.outputs, Y, X)``, see `firesat.hazard`.
         """
         frames = extend(look_frames(batch, self.fine), self.patch)
         y, x = batch["age"].shape[-2:]
@@ -189,8 +189,7 @@ class TemporalViT(nn.Module):
         wide = _fold(self.unfold(tokens), grid.shape[-2:])
         fine = functional.pixel_shuffle(wide, self.patch) + self.pixel(self.composite(frames))
         out: Tensor = self.head(self.decode(fine + context))
-        linear: Tensor = self.drivers(batch)
-        return out[..., :y, :x] + linear
+        return beside(out[..., :y, :x], self.drivers(batch))
 
     def _encode(self, frames: Tensor) -> Tensor:
         """Attend over space in each look by itself: (N, K, P, D)."""

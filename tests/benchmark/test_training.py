@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score
 from firesat.benchmark.canadafiresat import CanadaFireSat
 from firesat.cli.main import main
 from firesat.errors import CheckpointError, ConfigError
-from firesat.forecast import load_forecaster
 from firesat.jobs.train import train
+from firesat.model_folder import load_forecaster
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
 

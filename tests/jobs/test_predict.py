@@ -24,6 +24,7 @@ from firesat.jobs.predict import machine, plan, predict, run
 from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import pieces
+from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
 from firesat.products.settings import PredictSettings
@@ -175,7 +176,7 @@ def test_a_checkpoint_of_a_real_network_becomes_maps(
         output=tmp_path / "forecast",
         days=("2023-05-17", "2023-05-20"),
         checkpoint=save(network, scaler, tmp_path / "best.ckpt"),
-        products=[Probability(), Quality()],
+        products=[Probability(), Leads(), Quality()],
     )
     told: list[tuple[int, int, str]] = []
     maps = predict(settings, cube, lambda *state: told.append(state))
@@ -193,6 +194,12 @@ def test_a_checkpoint_of_a_real_network_becomes_maps(
         with rasterio.open(path) as file:
             assert file.tags()["model"] == "firesat_models.temporal_cnn.TemporalCNN"
             assert file.tags()["valid_local"].startswith(f"{path.name[16:18].lstrip('0')} May 2023")
+        leads = read(path.parent / "leads" / f"{path.stem}_leads.tif")
+        assert len(leads) == 8
+        np.testing.assert_array_equal(leads[:, known] >= 0, True)
+        assert (np.diff(leads[:, known], axis=0) >= 0).all()
+        np.testing.assert_allclose(leads[-1][known], fire[known], rtol=3e-3)  # 10 bits of each
+        assert (leads[0][known] < 0.9 * leads[-1][known]).all()
     assert told[-1] == (2 * 16, 2 * 16, "2023-05-20")  # 4 x 4 chips of 80 cells, stride 40
     left = {path.name for path in settings.output.iterdir()}
     assert not {name for name in left if name.startswith(".")}

@@ -10,9 +10,9 @@ import torch
 import yaml
 
 from firesat.errors import CheckpointError, ConfigError, SampleError
-from firesat.forecast import load_forecaster
 from firesat.jobs.train import list_models, train
 from firesat.jobs.train.keys import ALLOWED, assemble, check
+from firesat.model_folder import load_forecaster
 from tests.fake_chips import FakeChips
 
 TRUSTED = (*ALLOWED, "tests.")
@@ -56,7 +56,7 @@ def test_a_training_leaves_checkpoints_scores_and_its_config(tmp_path: Path) -> 
     assert inputs == {"looks": 2, "weather": ["t2m", "rh", "ws", "tp"]}
     assert scaler == chips.scaler
     # half of the base rate of the chips for each head, before anything is learned
-    assert forecaster.offset.sigmoid().tolist() == pytest.approx(2 * [chips.base_rate / 2])
+    assert forecaster.offset[:2].sigmoid().tolist() == pytest.approx(2 * [chips.base_rate / 2])
     record = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["firesat"]
     assert record["seed"] == 0
     assert len(record["config_hash"]) == 16
@@ -173,7 +173,7 @@ def test_the_refusal_names_the_class() -> None:
 
 def test_a_config_file_is_laid_over_what_stands_before_it(tmp_path: Path) -> None:
     settings = _settings(tmp_path)
-    file = CONFIGS / "model" / "temporal_vit.yaml"
+    file = CONFIGS / "model" / "vit.yaml"
     content = assemble(settings, ["--config", str(file), "--model.network.dim=48"])
     network = content["model"]["network"]
     assert network["class_path"] == "firesat_models.TemporalViT"
@@ -226,8 +226,8 @@ def test_help_shows_every_key(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_networks_are_listed_with_their_sizes() -> None:
     rows = {row["name"]: row for row in list_models()}
-    assert rows.keys() >= {"temporal_cnn", "temporal_vit"}
-    cnn = rows["temporal_cnn"]
+    assert rows.keys() >= {"cnn", "vit"}
+    cnn = rows["cnn"]
     assert cnn["class"] == "firesat_models.temporal_cnn.TemporalCNN"
     assert "weather" in cnn["inputs"]
     assert 0 < cnn["trainable_parameters"] <= cnn["parameters"]
@@ -239,7 +239,7 @@ def test_a_model_config_without_a_network_is_refused(tmp_path: Path) -> None:
         list_models(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["temporal_cnn", "temporal_vit"])
+@pytest.mark.parametrize("name", ["cnn", "vit"])
 def test_both_networks_learn_that_dry_and_windy_cells_burn(tmp_path: Path, name: str) -> None:
     settings = _settings(tmp_path, train=96, val=16, batch_size=4)
     del settings["model"]

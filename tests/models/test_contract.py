@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from firesat.batch import INPUTS, MASKS
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
+from firesat.model_folder import load_forecaster
 from firesat.samples import Inputs
 from tests.fake_chips import CHANNELS, FakeChips, make_batch
 
@@ -31,13 +32,13 @@ def batch() -> dict[str, Tensor]:
 
 
 def test_there_are_networks() -> None:
-    assert {path.stem for path in CONFIGS} >= {"temporal_cnn", "temporal_vit"}
+    assert {path.stem for path in CONFIGS} >= {"cnn", "vit"}
 
 
 @pytest.mark.parametrize("size", [40, 80])
 def test_logits_cover_every_head_and_cell_whatever_the_size(network: nn.Module, size: int) -> None:
     logits = network.eval()(make_batch(2, size=size))
-    assert logits.shape == (2, CHANNELS.heads, size, size)
+    assert logits.shape == (2, CHANNELS.outputs, size, size)
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
 
@@ -99,6 +100,23 @@ def test_chips_do_not_see_each_other(network: nn.Module, batch: dict[str, Tensor
     torch.testing.assert_close(alone, network(batch)[:1], rtol=1e-4, atol=1e-5)
 
 
+def test_a_cell_of_the_cnn_sees_no_farther_than_64_cells() -> None:
+    """One changed pixel of each field; beyond 64 cells nothing moves: no pooling over the chip."""
+    torch.manual_seed(0)
+    network = build_network(CONFIGS[0].parent / "cnn.yaml", CHANNELS).eval()
+    batch = make_batch(1, size=160)
+    batch["clear"] = torch.ones_like(batch["clear"])
+    struck = {name: value.clone() for name, value in batch.items()}
+    for name, times in (("sentinel2", 1), ("age", 1), ("fire", 1), ("static", 1), ("modis", 5),
+                        ("weather", 10)):  # fmt: skip
+        struck[name][..., 20 // times, 20 // times] += 5.0
+    with torch.inference_mode():
+        moved = (network(struck) != network(batch)).any(dim=1)[0].nonzero()
+    assert len(moved)
+    # from the struck cell, or from the far edge of the 1 km cell that it lies in
+    assert (moved - 20).abs().max() <= 64 + 9
+
+
 def test_halo_and_stride_fit_a_chip(network: Any) -> None:
     assert 0 <= 2 * network.halo < Inputs().channels(80).size
     assert 80 % network.stride == 0
@@ -118,6 +136,7 @@ def test_the_default_is_small_enough_for_two_cores(path: Path) -> None:
         "weather": torch.zeros(1, channels.weather_steps, channels.weather, 8, 8),
         "weather_mask": torch.ones(1, channels.weather_steps, channels.weather),
         "fire": torch.zeros(1, channels.fire, 80, 80),
+        "fire_mask": torch.ones(1, channels.fire),
         "static": torch.zeros(1, channels.static, 80, 80),
         "season": torch.zeros(1, 2),
     }

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from firesat.batch import Channels
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
+from firesat.model_folder import load_forecaster
 from firesat_models.fine import FineLooks
 from firesat_models.fusion import extend
 from tests.fake_chips import CHANNELS, make_batch
@@ -97,7 +98,9 @@ def test_what_is_added_to_a_map_is_empty_and_nothing_is_where_nothing_lacks() ->
     assert extend(out, 8) is out
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in CONFIGS if path.stem in ("cnn", "vit")], ids=lambda path: path.stem
+)
 def test_an_encoder_sees_whole_strides(path: Path) -> None:
     network: Any = build_network(path, CHANNELS).eval()
     sizes = []

@@ -33,10 +33,13 @@ def issue() -> Issue:
 @pytest.fixture(scope="session")
 def spool(tmp_path_factory: pytest.TempPathFactory) -> Spool:
     """Log-normal chances around 1e-4, a lake, a scar, a snow patch, a corner without anything."""
-    made = Spool(tmp_path_factory.mktemp("spool"), SHAPE)
+    made = Spool(tmp_path_factory.mktemp("spool"), SHAPE, leads=8)
     rng = np.random.default_rng(7)
     made.growth[:] = np.minimum(10 ** rng.normal(-6, 1, SHAPE), 1)
     made.new[:] = np.minimum(10 ** rng.normal(-4, 0.5, SHAPE), 1)
+    made.leads[:] = (made.growth + made.new - made.growth * made.new) * np.linspace(0.2, 1, 8)[
+        :, None, None
+    ]
     made.state[:] = State.FORECAST
     made.state[:100, :50] = State.CANNOT_BURN
     made.state[200:210, 300:310] = State.ALREADY_BURNT

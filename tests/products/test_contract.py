@@ -53,7 +53,7 @@ def rasters(assets: list[Asset]) -> list[Path]:
 
 
 def test_there_are_products() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= {"probability", "quality"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= {"leads", "probability", "quality"}
 
 
 def test_it_writes_what_it_announced_and_nothing_else(

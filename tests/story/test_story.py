@@ -10,9 +10,9 @@ import torch
 from rio_cogeo.cogeo import cog_validate
 
 from firesat.cube import cube_info, open_cube
-from firesat.forecast import load_forecaster
 from firesat.jobs.ingest.providers import world_path
 from firesat.manifest import Manifest
+from firesat.model_folder import load_forecaster
 from firesat.project import Project
 from firesat.samples import Inputs, Reader
 from firesat.sandbox.observe import sentinel2

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firesat.errors import CheckpointError, ConfigError
-from firesat.forecast import Forecaster, load_forecaster
+from firesat.forecast import Forecaster
 from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import Piece
 from firesat.jobs.predict.plan import checkpoint_of
+from firesat.jobs.predict.refusals import leads_of, refuse_other_grid, refuse_protocol
+from firesat.model_folder import load_forecaster
 from firesat.precision import quickest
 from firesat.products.settings import PredictSettings
 from firesat.samples import DayFields, Inputs, Reader
 from firesat.scaling import Batch, Scaler
-from firesat.window import DAY_START
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class Machine:
         Reads the snow.
     chip, halo, stride : int
         Cells.
+    leads : int
+        Days that are asked for one by one.
     """
 
     forecaster: Forecaster
@@ -62,6 +65,7 @@ class Machine:
     chip: int
     halo: int
     stride: int
+    leads: int = 0
 
     @property
     def needed(self) -> frozenset[str]:
@@ -143,8 +147,9 @@ class Machine:
 
         Returns
         -------
-        ndarray of float32, shape (N, 2, Y, X)
-            Probability of burning by known fires and by new ones, 0 to 1.
+        ndarray of float32, shape (N, 2 + leads, Y, X)
+            Probability of burning by known fires and by new ones, then by either by the end of each
+            lead, 0 to 1.
 
         Raises
         ------
@@ -152,9 +157,9 @@ class Machine:
             If an answer is no number.
         """
         with torch.inference_mode():
-            answer: NDArray[np.float32] = (
-                self.forecaster.forecast(self._batch(chips))[:, 1:].cpu().numpy()
-            )
+            found = self.forecaster.outlook(self._batch(chips))
+            maps = [found["probability"][:, 1:], *([found["leads"]] if self.leads else [])]
+            answer: NDArray[np.float32] = torch.cat(maps, dim=1).cpu().numpy()
         if not np.isfinite(answer).all():
             raise CheckpointError(
                 f"{self.model} answers NaN: the training diverged, or its chips were scaled "
@@ -201,6 +206,7 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     forecaster, inputs_record, scaler_record = load_forecaster(checkpoint_of(settings))
     inputs, scaler = Inputs.from_record(inputs_record), Scaler.from_record(scaler_record)
     refuse_protocol(inputs)
+    refuse_other_grid(forecaster, cube_path)
     if scaler.learned("weather"):
         check_days(days, cube_path, inputs)
     reader = Reader(cube_path, inputs)
@@ -218,32 +224,8 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
         chip=chip,
         halo=halo,
         stride=_stride(settings.stride, chip, halo),
+        leads=leads_of(forecaster, by_day=settings.by_day),
     )
-
-
-def refuse_protocol(inputs: Inputs) -> None:
-    """Refuse inputs from which no seamless map of firesat's days can be made.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        What a forecaster was trained on.
-
-    Raises
-    ------
-    ConfigError
-        If it was trained on frames chosen chip by chip, or on other days.
-    """
-    if inputs.frames is not None:
-        raise ConfigError(
-            "no maps from this checkpoint: its frames are chosen chip by chip, so that neighbours "
-            "would see different days; train with inputs.frames left out"
-        )
-    if inputs.window.day_start != DAY_START:
-        raise ConfigError(
-            f"no maps from this checkpoint: it knows days that begin at {inputs.window.day_start} "
-            f"UTC, maps are issued at {DAY_START} UTC; train with window.day_start {DAY_START}"
-        )
 
 
 def _chip(wanted: int | None, trained: int, network_stride: int) -> int:

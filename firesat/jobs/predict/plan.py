@@ -9,6 +9,7 @@ from firesat import __version__
 from firesat.cube import grid_of
 from firesat.errors import CheckpointError, ConfigError
 from firesat.manifest import write_json
+from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.settings import PredictSettings
 from firesat.products.stac import sha256
 from firesat.window import parse_day
@@ -79,7 +80,7 @@ def checkpoint_of(settings: PredictSettings) -> Path:
     Returns
     -------
     Path
-        An existing file.
+        An existing file or folder.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def checkpoint_of(settings: PredictSettings) -> Path:
     path = settings.checkpoint
     if path is None:
         raise CheckpointError("no checkpoint to forecast with: give --checkpoint FILE")
-    if not path.is_file():
+    if not path.exists():
         raise CheckpointError(
             f"there is no checkpoint at {path}: run firesat train fit, or give --checkpoint"
         )
@@ -122,7 +123,7 @@ def fingerprint(settings: PredictSettings, cube_path: Path) -> str:
     grid = grid_of(cube_path)
     facts = {
         "version": __version__,
-        "checkpoint": sha256(checkpoint_of(settings)),
+        "checkpoint": checkpoint_hash(checkpoint_of(settings)),
         "region": [grid.crs, *grid.extent],
         "chips": [settings.chip, settings.stride, settings.halo, settings.min_looks],
         "products": [repr(product) for product in settings.products],

@@ -16,9 +16,10 @@ from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Piece, pieces
 from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.base import Issue, local_offset
 from firesat.products.settings import PredictSettings
-from firesat.products.stac import sha256, write_item
+from firesat.products.stac import write_item
 from firesat.products.strips import Spool
 from firesat.samples import DayFields
 from firesat.stitch import Canvas
@@ -82,7 +83,7 @@ def _work(
         settings=settings,
         machine=machine,
         cells=cells,
-        checkpoint=sha256(checkpoint_of(settings)),
+        checkpoint=checkpoint_hash(checkpoint_of(settings)),
         total=len(days) * len(chips),
         progress=progress,
     )
@@ -106,7 +107,7 @@ class _Work:
         folder.mkdir(parents=True, exist_ok=True)
         height, width = self.cells.shape
         with tempfile.TemporaryDirectory(prefix=".spool-", dir=folder) as scratch:
-            spool = Spool(Path(scratch), (height, width))
+            spool = Spool(Path(scratch), (height, width), self.machine.leads)
             self._fill(spool, day)
             assets = [
                 asset
@@ -134,7 +135,7 @@ class _Work:
     def _fill(self, spool: Spool, day: str) -> None:
         """Forecast a day, piece by piece, into the spool."""
         machine = self.machine
-        canvas = Canvas(*spool.shape, bands=2, halo=machine.halo)
+        canvas = Canvas(*spool.shape, bands=2 + machine.leads, halo=machine.halo)
         line = 0
         for piece in pieces(spool.shape, machine.chip, machine.stride, margin=SCAR - 1):
             if piece.line > line:
@@ -168,4 +169,5 @@ def _hand_over(canvas: Canvas, spool: Spool, *, everything: bool = False) -> Non
     """Finished rows from the canvas to the spool."""
     for row, values in canvas.finished_rows(everything=everything):
         rows = slice(row, row + values.shape[1])
-        spool.growth[rows], spool.new[rows] = values
+        spool.growth[rows], spool.new[rows] = values[:2]
+        spool.leads[:, rows] = values[2:]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from firesat.chipstore import write_chips
+from firesat.cube import grid_of
 from firesat.errors import ConfigError
 from firesat.jobs.prepare.report import SampleReport, report_of
 from firesat.samples import Index, Plan, Progress, Reader, SampleSettings, index_chips, silent
@@ -45,7 +46,7 @@ def sample(settings: SampleSettings, cube_path: Path, progress: Progress = silen
     if reader.missing:
         log.warning("%s has no %s: the chips lack it", cube_path, ", ".join(reader.missing))
     index = index_chips(cube_path, settings, progress)
-    tally = _Tally(settings, index)
+    tally = _Tally(settings, index, grid_of(cube_path).crs)
 
     def finished() -> pd.DataFrame:
         return pd.concat([index.table, pd.DataFrame(tally.cells)], axis=1)
@@ -102,8 +103,8 @@ def draw_chips(
 class _Tally:
     """What is learned of the chips while they pass on their way to the disk."""
 
-    def __init__(self, settings: SampleSettings, index: Index) -> None:
-        self._settings, self._index = settings, index
+    def __init__(self, settings: SampleSettings, index: Index, crs: str) -> None:
+        self._settings, self._index, self._crs = settings, index, crs
         self._moments = Moments(settings.inputs.names)
         self.cells: list[dict[str, int]] = []
 
@@ -126,6 +127,7 @@ class _Tally:
             "names": {field: list(names) for field, names in inputs.names.items()},
             "channels": asdict(inputs.channels(settings.chip)),
             "scaler": self._moments.scaler().record,
+            "crs": self._crs,
             "seed": settings.seed,
             "stride": settings.stride,
             "issue_step": settings.issue_step,

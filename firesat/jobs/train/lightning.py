@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from firesat.batch import Channels
+from firesat.checkpoint_file import Durable
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
 
@@ -107,7 +108,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         subclasses_enabled=[Channels],
     )
     try:
-        return Command(
+        command = Command(
             Forecaster,
             LightningDataModule,
             subclass_mode_data=True,
@@ -126,6 +127,8 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         )
     except (ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"train: {_plainly(error)}") from error
+    command.trainer.strategy.checkpoint_io = Durable()
+    return command
 
 
 def _plainly(error: Exception) -> str:

@@ -1,14 +1,19 @@
 """Run a training, or judge one."""
 
 import logging
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from firesat.checkpoint import read_checkpoint
-from firesat.errors import CheckpointError, ConfigError
+from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
 from firesat.jobs.train.lightning import Command, build, quiet
+from firesat.mishaps import out_of_memory
+from firesat.model_folder import write_folder
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +32,8 @@ def train(
     """Fit, validate or test a forecaster.
 
     Writes under ``trainer.default_root_dir``: ``checkpoints/best.ckpt`` (lowest ``val/loss``) and
-    ``last.ckpt``, and ``logs/version_N/`` with ``metrics.csv`` and the whole ``config.yaml``.
+    ``last.ckpt``, ``model/`` (the best as a folder, `firesat.model_folder`), and
+    ``logs/version_N/`` with ``metrics.csv`` and the whole ``config.yaml``.
 
     Parameters
     ----------
@@ -89,17 +95,49 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
 def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> None:
     """Do the work with what has been built."""
     config = command.config
-    command.model.provenance = {**record, "seed": config["seed_everything"]}
+    command.model.provenance = {
+        **record,
+        "seed": config["seed_everything"],
+        "git_revision": _revision(),
+        **_data_facts(command.datamodule),
+    }
     checkpoint = _checkpoint(subcommand, config)
     action = getattr(command.trainer, subcommand)
-    action(
-        command.model,
-        datamodule=command.datamodule,
-        ckpt_path=checkpoint,
-        weights_only=True,  # a checkpoint is data, never code
-    )
+    try:
+        action(
+            command.model,
+            datamodule=command.datamodule,
+            ckpt_path=checkpoint,
+            weights_only=True,  # a checkpoint is data, never code
+        )
+    except torch.OutOfMemoryError as error:
+        chips = getattr(command.datamodule, "batch_size", None)
+        raise TrainingError(out_of_memory(error, chips)) from None
     if subcommand == "fit":
-        log.info("the best checkpoint is %s", Path(config["checkpoint"]["dirpath"]) / "best.ckpt")
+        _leave_folder(Path(config["checkpoint"]["dirpath"]))
+
+
+def _data_facts(data: Any) -> dict[str, Any]:  # noqa: ANN401  any data module
+    """Hash and CRS of what is learned from, where the data know them."""
+    return {name: getattr(data, name, "") for name in ("data_sha256", "crs")}
+
+
+def _revision() -> str:
+    """Commit of the code; empty outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+def _leave_folder(checkpoints: Path) -> None:
+    """Write the best checkpoint as a folder, to forecast with and to hand on."""
+    best, folder = checkpoints / "best.ckpt", checkpoints.parent / "model"
+    if best.is_file():  # a trainer may have been told to keep none
+        write_folder(best, folder)
+        log.info("the best checkpoint is %s, as a folder %s", best, folder)
 
 
 def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:

@@ -35,14 +35,14 @@ class ConvLSTM(nn.Module):
         maps : Tensor
             ``(N * T, C, y, x)``, oldest first.
         seen : Tensor
-            Bool ``(N, T)``: where False, the state stays as it was.
+            Bool ``(N, T)`` or ``(N, T, y, x)``: where False, the state stays as it was.
 
         Returns
         -------
         Tensor
             ``(N, width, y, x)``; 0 where nothing was seen.
         """
-        number, steps = seen.shape
+        number, steps = seen.shape[:2]
         gates = self.read(maps).unflatten(0, (number, steps))
         hidden = cell = torch.zeros_like(gates[:, 0].chunk(4, dim=1)[0])
         for step in range(steps):
@@ -50,7 +50,7 @@ class ConvLSTM(nn.Module):
             if step:
                 total = total + self.carry(hidden)
             new_hidden, new_cell = _step(total, cell)
-            there = seen[:, step, None, None, None]
+            there = seen[:, step].reshape(number, 1, *(seen.shape[2:] or (1, 1)))
             hidden, cell = hidden.where(~there, new_hidden), cell.where(~there, new_cell)
         return hidden
 

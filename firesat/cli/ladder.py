@@ -1,0 +1,100 @@
+"""Train every rung and compare: climatology, persistence, FWI, trees, ConvLSTM, CNN, ViT.
+
+What has been trained with the same settings on the same chips is kept: run it again to go on.
+
+Example:
+  firesat ladder --config configs/sandbox.yaml --dry-run
+  firesat ladder --config configs/sandbox.yaml --draws 50
+  firesat ladder --config configs/sandbox.yaml --networks cnn --blind
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from firesat.cli.console import (
+    add_config,
+    add_dry_run,
+    add_json,
+    print_json,
+    progress_bar,
+    project_of,
+    screen,
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command.
+    """
+    add_config(parser)
+    parser.add_argument(
+        "--networks",
+        default="conv_lstm,cnn,vit",
+        help="names of configs/model, with commas (default conv_lstm,cnn,vit)",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each (default 3)")
+    parser.add_argument("--epochs", type=int, default=3, help="of each training (default 3)")
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=0,
+        help="draws of each window from the sandbox's hidden state, in each of two halves, for "
+        "expected scores (default 0: none)",
+    )
+    parser.add_argument(
+        "--blind",
+        action="store_true",
+        help="give each cell the Sentinel-2 of another place: nothing may be gained by it",
+    )
+    parser.add_argument("--output", type=Path, help="folder (default ladder beside the scores)")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Climb.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Parsed options.
+
+    Returns
+    -------
+    int
+        0, whichever model is ahead.
+    """
+    import sys
+    from contextlib import redirect_stdout
+
+    from firesat.ladder import LadderSettings, climb, summary, to_train
+
+    project = project_of(arguments)
+    settings = LadderSettings(
+        output=arguments.output or project.section("evaluate").output / "ladder",
+        networks=tuple(arguments.networks.split(",")),
+        seeds=arguments.seeds,
+        epochs=arguments.epochs,
+        draws=arguments.draws,
+        blind=arguments.blind,
+    )
+    if arguments.dry_run:
+        left = [f"{network} {seed}" for network, seed in to_train(project, settings)]
+        screen.print(f"would train {', '.join(left) or 'nothing'} into {settings.output}")
+        screen.print(f"would score {len(project.section('predict').days)} issue days")
+        return 0
+    world = None
+    if settings.draws:
+        from firesat.jobs.ingest.providers import world_path
+
+        world = world_path(project)
+    with redirect_stdout(sys.stderr), progress_bar("ladder") as advance:
+        found = climb(project, settings, world, advance)
+    screen.print(summary(found))
+    if arguments.json:
+        print_json({"ladder": settings.output / "ladder.json", "rungs": len(found.rows)})
+    return 0

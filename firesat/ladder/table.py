@@ -1,0 +1,103 @@
+"""The ladder as a person reads it in a terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from firesat.ladder.result import Ladder, Row
+from firesat.metrics.bootstrap import Estimate
+from firesat.metrics.case import Difference
+from firesat.products.report.words import brackets
+
+_COLUMNS = (
+    "model", "AP", "lift", "E[AP]", "of best", "Brier x1000", "skill", "slope", "exp./obs.",
+    "weights", "seconds",
+)  # fmt: skip
+
+
+def summary(ladder: Ladder) -> Group:
+    """Lay a ladder out for a terminal.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        What was found.
+
+    Returns
+    -------
+    rich.console.Group
+        The rungs, who is ahead of whom, and what is lost without each input.
+    """
+    first = ladder.rows[0].scores
+    facts = ladder.facts
+    title = (
+        f"{len(facts['days'])} issue days, {first.burned} of {first.cells} cells burned "
+        f"(prevalence {first.prevalence:.2e}), {first.fires} fires, {first.blocks_with_fire} "
+        f"blocks with fire{'' if first.reliable else ': intervals unreliable'}"
+    )
+    lines = [Text(_about(ladder), style="bold")]
+    for name, differences in ladder.differences.items():
+        lines += [Text(f"{name}: {each.sentence}") for each in differences]
+    lost = [Text(_loss(network, each)) for network, some in ladder.losses.items() for each in some]
+    return Group(
+        _table(f"The ladder. {title}", ladder.rows),
+        *lines,
+        _table("Without inputs, the same checkpoint", ladder.missing),
+        *lost,
+    )
+
+
+def _about(ladder: Ladder) -> str:
+    """What the scores must not be read without."""
+    facts = ladder.facts
+    words = [f"Regime: {facts['regime']}. Negatives: full map."]
+    if facts["sandbox"]:
+        words.append("Measured on the sandbox.")
+    if ladder.best is not None:
+        words.append(f"Best possible E[AP] by {facts['draws']} draws a half: {ladder.best:.4f}.")
+    if facts["blind"]:
+        words.append("Sentinel-2 is that of another place: it must gain nothing.")
+    return " ".join(words)
+
+
+def _loss(network: str, difference: Difference) -> str:
+    """What one input is worth."""
+    how = difference.baseline.partition(" 0 ")[2]
+    value, low, high = difference.estimate
+    verdict = {"ahead": "costs", "behind": "GAINS", "not told apart": "costs nothing to tell of"}
+    said = verdict.get(difference.verdict, "cannot be told")
+    return f"{network} {how}: {said} {difference.score} ({value:+.4f}, {low:+.4f} to {high:+.4f})"
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    """Rows of scores."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column == "model" else "right", overflow="fold")
+    for row in rows:
+        table.add_row(row.name, *_cells(row))
+    return table
+
+
+def _cells(row: Row) -> list[str]:
+    """One row after its name; a dash where there is nothing."""
+    scores, expected = row.scores, row.expected
+    brier = scores.brier
+    return [
+        _interval(scores.ap, 4),
+        f"{scores.lift.value:.1f}",
+        "-" if expected is None else f"{expected.ap:.4f}",
+        "-" if expected is None else f"{expected.share:.2f}",
+        "-" if brier is None else f"{1000 * brier.value:.3f}",
+        "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",
+        f"{row.slope:.2f}",
+        "-" if scores.ratio is None else f"{scores.ratio.value:.2f}",
+        "-" if row.parameters is None else f"{row.parameters}",
+        "-" if row.seconds is None else f"{row.seconds:.0f}",
+    ]
+
+
+def _interval(estimate: Estimate, digits: int) -> str:
+    """A score with its interval below it."""
+    return f"{estimate.value:.{digits}f}\n{brackets(estimate, 1, digits).replace(' ', '')}"

@@ -1,0 +1,195 @@
+"""A trained forecaster on disk: what is needed to forecast with it, and what to know of it.
+
+A folder holds ``weights.safetensors``, ``config.yaml`` (the network and its inputs),
+``scaler.json``, ``calibration.json``, ``provenance.json`` (data, settings and code that it comes
+from, and the SHA-256 of the other files) and ``README.md``, its card. Nothing in it can run.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from firesat.checkpoint import read_checkpoint, rebuild, refuse_other
+from firesat.errors import CheckpointError
+from firesat.forecast import Forecaster
+from firesat.manifest import sync_folder
+from firesat.model_card import card
+
+WEIGHTS, CONFIG, SCALER = "weights.safetensors", "config.yaml", "scaler.json"
+CALIBRATION, PROVENANCE, CARD = "calibration.json", "provenance.json", "README.md"
+FILES = (WEIGHTS, CONFIG, SCALER, CALIBRATION, PROVENANCE, CARD)
+"""Of a folder; with one less it is not opened."""
+
+_CONFIG = ("network_class", "network_args", "channels", "inputs", "precision")
+_KNOWN = ("data_sha256", "config_hash", "git_revision", "firesat_version", "seed")
+"""What a provenance must say."""
+
+IDENTITY = {"method": "identity"}
+"""Calibration of probabilities as they are: the loss is a proper score at natural prevalence."""
+
+
+def write_folder(checkpoint: Path, folder: Path) -> None:
+    """Write a checkpoint of a training as a folder; one that is there is replaced at the end.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Written by a training.
+    folder : Path
+        Where it goes.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint is damaged, or does not say where it comes from.
+    """
+    record, weights = read_checkpoint(checkpoint)
+    part, folder = folder.with_name(f".{folder.name}.part"), _restored(folder)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_file({name: value.contiguous() for name, value in weights.items()}, part / WEIGHTS)
+    config = {name: record[name] for name in _CONFIG}
+    (part / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    (part / SCALER).write_text(json.dumps(record["scaler"], indent=1), encoding="utf-8")
+    (part / CALIBRATION).write_text(json.dumps(IDENTITY), encoding="utf-8")
+    (part / CARD).write_text(card(record, weights), encoding="utf-8")
+    known = {k: v for k, v in record.items() if k not in (*_CONFIG, "scaler")}
+    sums = {name: _sha256(part / name) for name in FILES if name != PROVENANCE}
+    (part / PROVENANCE).write_text(json.dumps({**known, "files": sums}, indent=1))
+    _publish(part, folder)
+
+
+def _restored(folder: Path) -> Path:
+    """Give a folder its name back, if its writer died between taking it and giving it anew."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
+    return folder
+
+
+def _publish(part: Path, folder: Path) -> None:
+    """Make the files durable, then give the folder its name."""
+    for file in part.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def fingerprint(path: Path) -> str:
+    """Hash a trained forecaster.
+
+    Parameters
+    ----------
+    path : Path
+        Checkpoint or folder.
+
+    Returns
+    -------
+    str
+        SHA-256: of the file; of a folder that of its provenance, which has those of the others.
+    """
+    return _sha256(path / PROVENANCE if path.is_dir() else path)
+
+
+def _sha256(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, Any]]:
+    """Open a trained forecaster.
+
+    Parameters
+    ----------
+    path : Path
+        Checkpoint, or a folder.
+
+    Returns
+    -------
+    forecaster : Forecaster
+        In evaluation mode, on the CPU.
+    inputs : dict
+        What its batches are made of.
+    scaler : dict
+        How they are scaled.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, lacks a part, is damaged, was made for other networks, does not fit
+        itself, or holds a weight that is no number.
+    """
+    folder = _restored(path).is_dir()
+    record, weights = _read_folder(path) if folder else read_checkpoint(path)
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise CheckpointError(f"{path}: {broken[0]} is not finite: the training diverged")
+    forecaster = Forecaster(
+        rebuild(record, path), inputs=record.get("inputs"), scaler=record.get("scaler")
+    )
+    forecaster.provenance = {name: record.get(name) for name in (*_KNOWN, "crs")}
+    try:
+        forecaster.load_state_dict(weights)
+    except RuntimeError as error:
+        words = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not fit its own network: {words[:160]}") from None
+    return forecaster.eval(), forecaster.inputs, forecaster.scaler
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read every part of a folder, each as it was written."""
+    lacking = [name for name in FILES if not (folder / name).is_file()]
+    if lacking:
+        raise CheckpointError(
+            f"{folder} lacks {', '.join(lacking)}: a forecaster without it is not opened; copy the "
+            "whole folder, or run firesat train fit again"
+        )
+    try:
+        known = json.loads((folder / PROVENANCE).read_text())
+        sums = {name: _sha256(folder / name) for name in FILES if name != PROVENANCE}
+        refuse_other(known["files"], sums, f"its own files in {folder}")
+        config = yaml.safe_load((folder / CONFIG).read_text())
+        parts = {name: json.loads((folder / name).read_text()) for name in (SCALER, CALIBRATION)}
+        weights = load_file(folder / WEIGHTS)
+    except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, SafetensorError):
+        raise CheckpointError(
+            f"{folder} is damaged: copy it again, or run firesat train fit again"
+        ) from None
+    _check(folder, known, config, parts)
+    return {**known, **config, "scaler": parts[SCALER]}, weights
+
+
+def _check(
+    folder: Path, known: Mapping[str, Any], config: Mapping[str, Any], parts: Mapping[str, Any]
+) -> None:
+    """Refuse a folder that says too little of itself, or whose parts do not fit each other."""
+    lacking = [name for name in _KNOWN if name not in known]
+    lacking += [name for name in _CONFIG if name not in config]
+    if lacking:
+        raise CheckpointError(f"{folder} does not say {', '.join(lacking)}: train again")
+    if parts[CALIBRATION] != IDENTITY:
+        raise CheckpointError(
+            f"{folder} asks for a calibration by {parts[CALIBRATION].get('method')}, which this "
+            "firesat does not know: use the version that made it"
+        )
+    channels = config["channels"]
+    wanted = {name: channels[name] for name in ("sentinel2", "modis", "weather", "static")}
+    found = {name: len(parts[SCALER].get(name, ())) for name in wanted}
+    refuse_other(wanted, found, f"the scaler of {folder}")

@@ -1,0 +1,141 @@
+"""The ladder's parts: what is asked without, what is trained already, scores beside a known law."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from firesat.batch import MASKS
+from firesat.boosting import Boosting, Tabular
+from firesat.errors import ConfigError
+from firesat.ladder.expected import Expected
+from firesat.ladder.maps import MISSING, without
+from firesat.ladder.rungs import rung_of, train_rung
+from firesat.ladder.settings import LadderSettings
+from firesat.sandbox.truth import Chances
+from tests.fake_chips import CHANNELS, make_batch
+from tests.tiny_chips import write_tiny_chips
+
+SHAPE = (60, 50)
+DRAWS = 4000
+
+
+@pytest.fixture(scope="module")
+def law() -> np.ndarray:
+    """Chances between 1e-4 and 0.2."""
+    rng = np.random.default_rng(0)
+    return 10 ** rng.uniform(-4, -0.7, SHAPE)
+
+
+@pytest.fixture(scope="module")
+def draws(law: np.ndarray) -> Chances:
+    rng = np.random.default_rng(1)
+    counts = rng.binomial(DRAWS, law, (2, *SHAPE)).astype(np.int32)
+    return Chances(counts=np.stack([counts, np.zeros_like(counts)], axis=1), draws=DRAWS)
+
+
+def expected_ap(forecast: np.ndarray, p: np.ndarray) -> float:
+    """The formula, term by term."""
+    order = np.argsort(-forecast.ravel(), kind="stable")
+    p = p.ravel()[order]
+    return float((p * p.cumsum() / np.arange(1, p.size + 1)).sum() / p.sum())
+
+
+def test_expected_ap_is_that_of_the_formula(law: np.ndarray, draws: Chances) -> None:
+    rng = np.random.default_rng(2)
+    forecast = law * np.exp(rng.normal(0, 1, SHAPE))
+    found = Expected()
+    found.add({"model": forecast}, draws, np.ones(SHAPE, bool))
+    scores = found.scores("model")
+    assert scores.ap == pytest.approx(expected_ap(forecast, law), rel=0.02)
+    assert found.best == pytest.approx(expected_ap(law, law), rel=0.03)
+    assert scores.share == pytest.approx(scores.ap / found.best)
+
+
+def test_the_law_itself_reaches_all_and_a_constant_the_prevalence(
+    law: np.ndarray, draws: Chances
+) -> None:
+    found = Expected()
+    found.add({"law": law, "flat": np.full(SHAPE, 0.01)}, draws, np.ones(SHAPE, bool))
+    best, flat = found.scores("law"), found.scores("flat")
+    assert best.share == pytest.approx(1.0, abs=0.03)
+    assert (best.ratio, best.slope) == pytest.approx((1.0, 1.0), abs=0.02)
+    assert flat.ap == pytest.approx(law.mean(), rel=0.02)
+    assert flat.ratio == pytest.approx(0.01 / law.mean(), rel=0.02)
+
+
+def test_days_add_up_and_cells_that_are_not_scored_do_not_count(
+    law: np.ndarray, draws: Chances
+) -> None:
+    scored = np.ones(SHAPE, bool)
+    scored[:20] = False
+    once, twice = Expected(), Expected()
+    once.add({"law": law}, draws, scored)
+    twice.add({"law": law}, draws, scored)
+    twice.add({"law": law}, draws, scored)
+    assert once.scores("law").ratio == pytest.approx(twice.scores("law").ratio)
+    assert once.scores("law").ratio == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize("how", MISSING)
+def test_what_a_model_is_asked_without_is_masked(how: str) -> None:
+    batch = make_batch(1)
+    less = without(batch, MISSING[how])
+    for name, mask in MASKS.items():
+        gone = name in MISSING[how]
+        assert bool(less[mask].any()) is not gone
+        assert torch.equal(less[name], batch[name]) is not gone
+
+
+def test_one_network_of_each_kind_is_trained_first() -> None:
+    settings = LadderSettings(networks=("cnn", "vit"), seeds=2)
+    assert settings.rungs == [("cnn", 0), ("vit", 0), ("cnn", 1), ("vit", 1)]
+    with pytest.raises(ConfigError, match="at least one network"):
+        LadderSettings(networks=())
+
+
+def test_a_rung_is_trained_once_and_anew_when_anything_changes(tmp_path: Path) -> None:
+    chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    section = {
+        "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
+        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
+        "trainer": {"accelerator": "cpu"},
+    }
+    settings = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1)
+    assert rung_of(section, settings, "conv_lstm", 0) is None
+    made = train_rung(section, settings, "conv_lstm", 0)
+    written = made.checkpoint.stat().st_mtime_ns
+    assert train_rung(section, settings, "conv_lstm", 0) == made
+    assert made.checkpoint.stat().st_mtime_ns == written
+    longer = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=2)
+    assert rung_of(section, longer, "conv_lstm", 0) is None
+    write_tiny_chips(chips, train=9, val=4)
+    assert rung_of(section, settings, "conv_lstm", 0) is None
+    with pytest.raises(ConfigError, match="no network resnet9"):
+        train_rung(section, settings, "resnet9", 0)
+
+
+def test_trees_learn_the_rule_and_say_it_at_the_prevalence_of_nature() -> None:
+    train, val = ([make_batch(8, seed=s) for s in seeds] for seeds in (range(8), range(8, 11)))
+    found = Boosting.fit(train, val)
+    batch = make_batch(8, seed=20)
+    chance = found.predict(batch)
+    assert chance.shape == (8, 2, 40, 40)
+    known = (batch["valid"] > 0).numpy()
+    burned = (batch["label"] > 0).numpy() & known
+    for head in range(2):
+        hit, miss = chance[:, head][burned[:, head]], chance[:, head][~burned[:, head]]
+        assert np.median(hit) > 3 * np.median(miss)
+    weight = batch["weight"].numpy()[:, None, None, None] * known
+    assert (chance * weight).sum() == pytest.approx((burned * weight).sum(), rel=0.35)
+
+
+def test_a_row_of_drivers_says_what_is_not_known() -> None:
+    batch = make_batch(1)
+    whole = Tabular().features(batch)
+    blank = Tabular().features(without(batch, ("sentinel2", "modis", "weather", "fire")))
+    ground = CHANNELS.static + 2
+    assert whole.shape == blank.shape
+    assert (~blank.isnan().flatten(2).all(dim=2)).sum() == ground
+    assert not whole.isnan().flatten(2).all(dim=2).any()
