@@ -29,15 +29,21 @@ LOG_WIDTH = 120  # columns of a log file: tables need them, and rich would take 
 screen = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else LOG_WIDTH)
 
 
-def add_config(parser: ArgumentParser) -> None:
+def add_config(parser: ArgumentParser, over: str = "") -> None:
     """Add the options every command of a project has.
 
     Parameters
     ----------
     parser : ArgumentParser
         Of the command.
+    over : str
+        What further files are laid over, if there may be any; the option then gives a list.
     """
-    parser.add_argument("--config", "-c", type=Path, required=True, help="the project's YAML")
+    more = f"; more of them are laid over {over}" if over else ""
+    parser.add_argument(
+        "--config", "-c", type=Path, required=True, action="append" if over else "store",
+        help=f"the project's YAML{more}",
+    )  # fmt: skip
     parser.add_argument(
         "--set",
         action="append",

@@ -7,6 +7,7 @@ the section may be overridden, as the Lightning CLI does:
 Example:
   firesat train fit --config configs/sandbox.yaml
   firesat train fit --config configs/sandbox.yaml --trainer.max_epochs 3
+  firesat train fit --config configs/sandbox.yaml --config configs/model/vit.yaml
 """
 
 import sys
@@ -39,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         Of the command.
     """
     parser.add_argument("subcommand", choices=["fit", "validate", "test"], help="what to do")
-    add_config(parser)
+    add_config(parser, over="its train: section")
     add_dry_run(parser)
     add_json(parser)
     parser.add_argument(
@@ -65,6 +66,8 @@ def run(arguments: Namespace) -> int:
     from firesat.jobs.train import train
     from firesat.project import read_yaml
 
+    arguments.config, *over = arguments.config
+    laid = [word for path in over for word in ("--config", str(path))]
     content = read_yaml(arguments.config)
     plain = "model" in content and "cube" not in content  # a Lightning YAML of its own
     project = None if plain else project_of(arguments)
@@ -72,11 +75,14 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would {arguments.subcommand} with the settings of {arguments.config}")
         return 0
+    words = [*laid, *arguments.unknown]
+    if any(word.startswith("--print_config") for word in words):
+        return train(arguments.subcommand, section, words)  # to stdout; no chips are read
     audit = "none"  # a Lightning YAML names no cube to compare with
     if project is not None and arguments.subcommand == "fit":
         audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
     with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
-        code = train(arguments.subcommand, section, arguments.unknown, audit=audit)
+        code = train(arguments.subcommand, section, [*laid, *arguments.unknown], audit=audit)
     if arguments.json:
         print_json({"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit})
     return code

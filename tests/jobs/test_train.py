@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from firesat.cli.main import main
 from firesat.errors import CheckpointError, ConfigError, SampleError
 from firesat.jobs.train import list_models, train
 from firesat.jobs.train.keys import ALLOWED, assemble, check
@@ -181,6 +182,19 @@ def test_a_config_file_is_laid_over_what_stands_before_it(tmp_path: Path) -> Non
     assert "encoder_args" not in network["init_args"]  # of the other class
     assert content["model"]["weight_decay"] == 0.05
     assert settings["model"]["network"]["class_path"] == "firesat_models.TemporalCNN"
+
+
+def test_the_command_lays_further_files_over_the_project_s(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(yaml.safe_dump(_settings(tmp_path, "firesat.datamodule.ChipData", path="x")))
+    words = ["--config", str(plain), "--config", str(CONFIGS / "model" / "vit.yaml")]
+    with pytest.raises(SystemExit, match="0"):
+        main(["train", "fit", *words, "--print_config"])
+    told = yaml.safe_load(capfd.readouterr().out)
+    assert told["model"]["network"]["class_path"] == "firesat_models.TemporalViT"
+    assert told["trainer"]["accelerator"] == "cpu"  # of the first
 
 
 def test_chips_are_named_by_path_alone() -> None:
