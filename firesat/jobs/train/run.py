@@ -4,9 +4,11 @@ import logging
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import torch
+import yaml
 
 from firesat.checkpoint import read_checkpoint
 from firesat.errors import CheckpointError, ConfigError, TrainingError
@@ -65,13 +67,25 @@ def train(
     if subcommand not in SUBCOMMANDS:
         raise ConfigError(f"train {subcommand}: choose one of {', '.join(SUBCOMMANDS)}")
     with quiet():
-        if any(word.split("=")[0] in _FLAGS for word in overrides):
-            build(list(overrides), allowed)
-        content = _complete(assemble(settings, overrides))
+        flags = [word for word in overrides if word.split("=")[0] in _FLAGS]
+        if "-h" in flags or "--help" in flags:
+            build(flags, allowed)
+        given = [word for word in overrides if word not in flags]
+        content = _complete(assemble(settings, given))
         check(content, allowed)
+        if flags:
+            _tell(content, flags, allowed)
         record = {"config_hash": digest(content), "audit": audit}
         _run(subcommand, build(content, allowed), record)
     return 0
+
+
+def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[str]) -> None:
+    """Have the Lightning CLI print the whole config, and end."""
+    with NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump(dict(content), file)
+        file.flush()
+        build(["--config", file.name, *flags], allowed)
 
 
 def _complete(content: dict[str, Any]) -> dict[str, Any]:
