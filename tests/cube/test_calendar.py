@@ -1,6 +1,7 @@
 """What is there of each day, and since when."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,9 @@ def test_composites_have_a_row_for_each_year(
 def test_what_is_not_there_is_said(cube: Path) -> None:
     with pytest.raises(CubeError, match="has no group weather: it has optical"):
         cube_calendar(cube, ["weather"])
+    shutil.rmtree(cube.with_suffix(".ledger"))
+    with pytest.raises(CubeError, match="there is no ledger"):
+        cube_calendar(cube)
 
 
 def test_tiles_of_the_sea_are_not_waited_for(tmp_path: Path) -> None:
