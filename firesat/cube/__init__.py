@@ -12,6 +12,7 @@ Each block is its own shard, hence its own file: two tasks never write into one.
 """
 
 from firesat.cube.arrays import differences
+from firesat.cube.create import create_cube
 from firesat.cube.read import (
     cells_of,
     cube_hash,
@@ -21,7 +22,7 @@ from firesat.cube.read import (
     latitude_of,
     open_cube,
 )
-from firesat.cube.write import Cube, Written, create_cube, shard_key
+from firesat.cube.write import Cube, Written, shard_key
 
 __all__ = [
     "Cube",

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout, Variable, cut
-from firesat.cube.arrays import check_same, differences, group_files, pattern_of, record
-from firesat.cube.hierarchy import NODE, Draft, root_of
+from firesat.cube.arrays import check_same, group_files, pattern_of, record
+from firesat.cube.hierarchy import NODE, root_of
 from firesat.cube.shards import encode
 from firesat.cube.times import Times
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.manifest import FileSum, Manifest, Receipt
-from firesat.store import Store, address, exists, store_of
+from firesat.store import Store, exists, store_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,10 +169,27 @@ class Cube:
         layout : Layout
             How the group is stored.
         """
-        times = Times(self.path, layout.group)
+        self._record(receipts, layout.group)
+
+    def note_times(self, group: str) -> None:
+        """Note in the cube what the ledger knows of a group's times and it may not know yet.
+
+        Parameters
+        ----------
+        group : str
+            Name of the group. Whoever wrote it may have been killed before it noted them itself.
+        """
+        manifest = self.manifest()
+        rows = manifest.unnoted(group)
+        self._record(rows, group)
+        manifest.note(rows)
+
+    def _record(self, receipts: Iterable[Receipt], group: str) -> None:
+        """Put times into the array; nothing new leaves the file alone."""
+        times = Times(self.path, group)
         before = times.read()
         table = times.table(receipts, before)
-        if (table != before).any():  # nothing new leaves the file alone
+        if (table != before).any():
             times.write(table)
 
 
@@ -218,65 +234,6 @@ def write_group(cube: Cube, layout: Layout, times: NDArray[np.datetime64]) -> No
     node = f"{layout.group}/{NODE}"
     cube.store.put((key, [content]) for key, content in files.items() if key != node)
     cube.store.put([(node, [files[node]])])
-
-
-def create_cube(path: Path, grid: Grid) -> Cube:
-    """Make a cube, or open the one that is there.
-
-    Parameters
-    ----------
-    path : Path
-        Folder ending in ``.zarr``; ``s3://bucket/folder/name.zarr`` for one in a bucket.
-    grid : Grid
-        Grid and region.
-
-    Returns
-    -------
-    Cube
-        Ready for `add_group`.
-
-    Raises
-    ------
-    CubeError
-        If a cube of another region or CRS stands there.
-    """
-    if path.suffix != ".zarr":
-        raise CubeError(f"{path} should end in .zarr: write {path.with_suffix('.zarr')}")
-    cube = Cube(path, grid)
-    wanted: dict[str, Any] = {
-        "crs": grid.crs,
-        "extent": list(grid.extent),
-        "bounds": list(grid.bounds),
-    }
-    if not exists(path, NODE):
-        write_root(cube, wanted)
-        return cube
-    found = dict(root_of(path).attrs).get("firesat_grid")
-    if found != wanted:
-        changed = differences(found if isinstance(found, dict) else {}, wanted)
-        raise CubeError(
-            f"{address(path)} lies elsewhere than the config says ({changed}): take another "
-            "cube.path, or put the grid section back"
-        )
-    return cube
-
-
-def write_root(cube: Cube, grid: dict[str, Any]) -> None:
-    """Write a cube's own metadata, and keep its checksum.
-
-    Parameters
-    ----------
-    cube : Cube
-        Where.
-    grid : dict
-        CRS, extent and bounds.
-    """
-    draft = Draft()
-    attrs = {"Conventions": "CF-1.11", "firesat_grid": grid}
-    zarr.create_group(draft.store, zarr_format=3, attributes=attrs)
-    content = draft.files()[NODE]
-    cube.manifest().groups.keep_sums("", [FileSum.of(NODE, [content])])
-    cube.store.put([(NODE, [content])])
 
 
 def _whole(variable: Variable, block: Block, layer: xr.Dataset) -> NDArray[Any]:

@@ -76,6 +76,15 @@ def put(
     cube.manifest().add(receipts)
 
 
+def forget_times(path: Path, group: str) -> None:
+    """What a job leaves that is killed before it has noted its times."""
+    for file in (path / group / "available_time" / "c").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    with Cube(path, grid_of(path)).manifest().table.database() as database:
+        database.execute("UPDATE blocks SET noted = 0 WHERE group_name = ?", (group,))
+
+
 def vouch(cube: Cube, group: str, checksum: str, keys: list[str]) -> None:
     rows = [Receipt(key=key, group=group, status="done", checksum=checksum) for key in keys]
     cube.manifest().add(rows)
@@ -278,6 +287,19 @@ def test_labels_come_with_the_perimeters_and_never_before_the_season_ended(burne
     available = open_cube(burned, "labels")["available_time"]
     assert (available == RELEASED[0]).all()
     assert available.shape == (1, 1, 2)
+
+
+def test_times_that_a_killed_ingest_left_unnoted_are_noted_first(
+    burned: Path, tmp_path: Path
+) -> None:
+    path = copy(burned, tmp_path)
+    shutil.rmtree(path / "labels")
+    with Cube(path, grid_of(path)).manifest().table.database() as database:
+        database.execute("DELETE FROM blocks WHERE group_name = 'labels'")
+    forget_times(path, "nbac")
+    assert np.isnat(open_cube(path, "nbac")["available_time"]).all()
+    assert derive(path, ["labels"], quiet).counts["labels"]["done"] == 2
+    assert (open_cube(path, "labels")["available_time"] == RELEASED[0]).all()
 
 
 def test_ground_outside_the_region_is_unknown(burned: Path) -> None:

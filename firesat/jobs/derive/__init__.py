@@ -69,6 +69,8 @@ def derive(
     manifest, report = cube.manifest(), DeriveReport()
     with manifest.lease():
         manifest.fold()
+        for name in sorted({name for recipe in recipes for name in _inputs(cube, recipe)}):
+            cube.note_times(name)
         jobs = [_job(recipe, cube, manifest) for recipe in recipes]
         for job in jobs:
             cube.add_group(job.layout, job.recipe.times(cube.path))
@@ -164,8 +166,7 @@ def _job(recipe: Recipe, cube: Cube, manifest: Manifest) -> Job:
     """Find the blocks of a group that are missing, or were made from something else."""
     layout = recipe.layout(cube.path)
     known = {row.key: row for row in manifest.rows(recipe.group)}
-    there = groups(cube.path)
-    inputs = [name for name in (*recipe.inputs, *recipe.helpful) if name in there]
+    inputs = _inputs(cube, recipe)
     rows = [row for name in inputs for row in manifest.rows(name)]
     every = list(cut(layout, cube.grid, recipe.times(cube.path)))
     blocks = recipe.choose(cube.path, every, rows, known)
@@ -187,6 +188,12 @@ def _job(recipe: Recipe, cube: Cube, manifest: Manifest) -> Job:
         made_from=made_from,
         unchanged=len(blocks) - len(outdated),
     )
+
+
+def _inputs(cube: Cube, recipe: Recipe) -> list[str]:
+    """The groups that are there of those a recipe reads."""
+    there = groups(cube.path)
+    return [name for name in (*recipe.inputs, *recipe.helpful) if name in there]
 
 
 def _signature(recipe: Recipe, needed: Sequence[Receipt]) -> str:

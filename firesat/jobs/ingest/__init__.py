@@ -96,7 +96,7 @@ def ingest(project: Project, watch: Watch) -> IngestReport:
                 keeper.tick()
         finally:
             manifest.fold()
-            _note_times(cube, project, manifest)
+            _note_times(cube, project)
         report.content_hash = manifest.content_hash()
         for reason, blocks in report.not_attempted.items():
             journal.error("%d blocks were not attempted: %s", blocks, reason)
@@ -181,9 +181,7 @@ def _write_down(outcome: Outcome) -> None:
     )  # fmt: skip
 
 
-def _note_times(cube: Cube, project: Project, manifest: Manifest) -> None:
+def _note_times(cube: Cube, project: Project) -> None:
     """Put the times at which blocks became available from the ledger into the cube."""
     for source in project.ingest.sources:
-        rows = manifest.unnoted(source.layout.group)
-        cube.record_times(rows, source.layout)
-        manifest.note(rows)
+        cube.note_times(source.layout.group)
