@@ -6,6 +6,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 from firesat.blocks import Block
 from firesat.errors import (
     CredentialsError,
@@ -120,6 +123,8 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
     # A source in parts gets them as they come, which is all that it needs of a sequence.
     given: Any = layers if isinstance(source, InParts) else list(layers)
     layer = source.compose(given, block)
+    if source.provider and place.now is not None:
+        layer = published_by(layer, place.now)
     remarks = (layers.absent, redact(str(layer.attrs.get("left_out", ""))))
     blank = replace(blank, reason="; ".join(filter(None, remarks)))
     written = place.cube.write_block(source.layout, block, layer)
@@ -132,6 +137,30 @@ def _write(source: Source, block: Block, place: Workplace, blank: Receipt) -> Re
         items=[name for scene in layers.used for name in _names(scene)],
         available=["" if text == "NaT" else text for text in available],
     )
+
+
+def published_by(layer: xr.Dataset, now: np.datetime64) -> xr.Dataset:
+    """Leave out the time steps of a block that were published later.
+
+    A file of a whole season, or of several days, may hold what nobody had at the time.
+
+    Parameters
+    ----------
+    layer : xr.Dataset
+        Composed, with ``available_time (time)``.
+    now : np.datetime64
+        UTC.
+
+    Returns
+    -------
+    xr.Dataset
+        The same, or with NaN and NaT in those steps.
+    """
+    late = layer["available_time"] > now
+    if not late.any():
+        return layer
+    available = layer["available_time"].where(~late)
+    return layer.where(~late).assign_coords(available_time=available)
 
 
 def _names(scene: Scene) -> list[str]:
