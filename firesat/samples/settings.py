@@ -83,8 +83,8 @@ class SampleSettings:
     held_out : float
         Chips of each other split, as a share of those of training.
     codec : {"lz4", "none"}
-        How chips lie on disk. "none" takes two to three times the room and is read twice as fast
-        from memory or a fast disk.
+        How chips lie on disk. "none" takes two to three times the room and is read one
+        and a half to two times as fast from memory.
     seed : int
         Of the draw.
 
