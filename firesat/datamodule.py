@@ -46,6 +46,8 @@ class ChipData(pl.LightningDataModule):
     blind : bool
         Whether each chip gets the Sentinel-2 looks of another: a test of what they add, never for
         a forecast.
+    without : tuple of str
+        Modalities that no chip has, such as "sentinel2": to learn what one adds.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class ChipData(pl.LightningDataModule):
         modality_dropout: float = 0.0,
         spectral_jitter: float = 0.0,
         blind: bool = False,
+        without: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         if batch_size < 1 or workers < 0:
@@ -75,7 +78,7 @@ class ChipData(pl.LightningDataModule):
         self.path = Path(path)
         self.batch_size = batch_size
         self.workers = workers
-        self.seed, self.blind = seed, blind
+        self.seed, self.blind, self.without = seed, blind, tuple(without)
         chosen = Augmentation(
             flips=flips,
             quarter_turns=quarter_turns,
@@ -222,7 +225,14 @@ class ChipData(pl.LightningDataModule):
 
     def _loader(self, split: str, seed: int | None = None) -> Loader:
         """Batches of a split; those of this process, where several train."""
-        chips = SplitChips(self.store, split, self.augmentation, self.seed, blind=self.blind)
+        chips = SplitChips(
+            self.store,
+            split,
+            self.augmentation,
+            self.seed,
+            blind=self.blind,
+            without=self.without,
+        )
         trainer = self.trainer
         rank, ranks, pinned = 0, 1, False
         if trainer:

@@ -4,6 +4,7 @@ Apart from the data module, so that a process that only reads does not import Li
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from firesat.augmentation import Augmentation, Change, changed
+from firesat.augmentation import MODALITIES, Augmentation, Change, changed
 from firesat.batch import MASKS
 from firesat.chipstore import EVERYTHING, ChipStore
-from firesat.errors import SampleError
+from firesat.errors import ConfigError, SampleError
 from firesat.sampling import weights
 from firesat.scaling import Scaler, mask_of
 from firesat.turns import turned
@@ -40,9 +41,13 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         Of the augmentation.
     blind : bool
         Whether each chip gets the looks of another, so that they can know nothing of it.
+    without : tuple of str
+        Modalities that no chip has.
 
     Raises
     ------
+    ConfigError
+        If there is no such modality.
     SampleError
         If there are none.
     """
@@ -55,8 +60,14 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         seed: int = 0,
         *,
         blind: bool = False,
+        without: tuple[str, ...] = (),
     ) -> None:
-        self._store = store
+        if unknown := set(without) - MODALITIES.keys():
+            raise ConfigError(
+                f"data.without names {', '.join(sorted(unknown))}: what may be missing is "
+                f"{', '.join(MODALITIES)}"
+            )
+        self._store, self._without = store, without
         self._rows = np.flatnonzero(store.table["split"] == split).tolist()
         if not self._rows:
             raise SampleError(
@@ -175,11 +186,12 @@ class SplitChips(Dataset[dict[str, Tensor]]):
     def _change(self, key: Key) -> tuple[int, Change]:
         """Number of a chip, and what happens to it."""
         if isinstance(key, int):
-            return key, Change()
+            return key, Change(lost=self._without)
         number, epoch = key
         rng = np.random.default_rng([self._seed, epoch, self._rows[number]])
         looks = self._store.arrays["age"].shape[1]
-        return number, self._augmentation.draw(rng, self._names, looks)
+        change = self._augmentation.draw(rng, self._names, looks)
+        return number, replace(change, lost=(*change.lost, *self._without))
 
     @cached_property
     def _shapes(self) -> dict[str, tuple[int, ...]]:

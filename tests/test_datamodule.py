@@ -311,6 +311,23 @@ def test_blind_chips_have_the_looks_of_others_and_all_else_of_their_own(path: Pa
     assert torch.equal(plain["sentinel2"].roll(4, dims=0), blind["sentinel2"])
 
 
+def test_chips_without_an_input_lack_it_everywhere_and_have_all_else(path: Path) -> None:
+    plain = ChipData(path, batch_size=8, workers=0)
+    spared = ChipData(path, batch_size=8, workers=0, without=("sentinel2",))
+    for one, two in (
+        (plain.train_dataloader(), spared.train_dataloader()),
+        (plain.val_dataloader(), spared.val_dataloader()),
+    ):
+        whole, less = next(iter(one)), next(iter(two))
+        for name, values in whole.items():
+            gone = name in ("sentinel2", "age", "clear")
+            assert not less[name].any() if gone else torch.equal(less[name], values), name
+    with pytest.raises(
+        ConfigError, match=r"data\.without names radar: what may be missing is sent"
+    ):
+        next(iter(ChipData(path, workers=0, without=("radar",)).val_dataloader()))
+
+
 def test_a_look_from_after_the_reference_time_is_refused(tmp_path: Path) -> None:
     chips = [make_chip(seed) for seed in range(3)]
     chips[1]["age"][0, 0, 0] = -2.0

@@ -8,11 +8,16 @@ import torch
 
 from firesat.batch import MASKS
 from firesat.boosting import Boosting, Tabular
+from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
 from firesat.ladder.expected import Expected
-from firesat.ladder.maps import MISSING, without
+from firesat.ladder.maps import MISSING, load_models, without
+from firesat.ladder.result import Ladder
 from firesat.ladder.rungs import rung_of, train_rung
 from firesat.ladder.settings import LadderSettings
+from firesat.ladder.table import blind_verdicts
+from firesat.metrics.bootstrap import Estimate
+from firesat.metrics.case import Difference
 from firesat.sandbox.truth import Chances
 from tests.fake_chips import CHANNELS, make_batch
 from tests.tiny_chips import write_tiny_chips
@@ -139,3 +144,59 @@ def test_a_row_of_drivers_says_what_is_not_known() -> None:
     assert whole.shape == blank.shape
     assert (~blank.isnan().flatten(2).all(dim=2)).sum() == ground
     assert not whole.isnan().flatten(2).all(dim=2).any()
+
+
+def difference(baseline: str, *interval: float) -> Difference:
+    return Difference(
+        baseline=baseline,
+        event="any fire",
+        zone="all",
+        score="average precision",
+        estimate=Estimate(*interval),
+        blocks_with_fire=30,
+    )
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.0010, -0.0020, 0.0040), "cnn gains nothing by a blind Sentinel-2"),
+        ((0.0300, 0.0100, 0.0500), "cnn GAINS by a blind Sentinel-2: something leaks"),
+        ((-0.0300, -0.0500, -0.0100), "cnn loses by a blind Sentinel-2"),
+    ],
+)
+def test_a_blind_ladder_says_what_sentinel2_gains(
+    interval: tuple[float, float, float], words: str
+) -> None:
+    compared = [difference("boosting", 1, 1, 1), difference("cnn_without_sentinel2", *interval)]
+    said = blind_verdicts(
+        Ladder(rows=[], missing=[], differences={"cnn": compared}, losses={}, best=None)
+    )
+    assert len(said) == 1
+    assert said[0].startswith(words)
+
+
+def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path) -> None:
+    blind = LadderSettings(networks=("cnn",), seeds=2, blind=True)
+    assert blind.rungs == [
+        ("cnn", 0), ("cnn_without_sentinel2", 0), ("cnn", 1), ("cnn_without_sentinel2", 1),
+    ]  # fmt: skip
+    chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    section = {
+        "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
+        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
+        "trainer": {"accelerator": "cpu"},
+    }
+    settings = LadderSettings(
+        output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1, seeds=1, blind=True
+    )
+    made = [train_rung(section, settings, *rung) for rung in settings.rungs]
+    assert [rung.name for rung in made] == ["conv_lstm 0", "conv_lstm_without_sentinel2 0"]
+    train = list(ChipData(chips, batch_size=4, workers=0).train_dataloader())
+    models = load_models(made, Boosting.fit(train, train), 80, elsewhere=False)
+    assert models.spared == ("conv_lstm 0",)
+    batch = train[0]
+    junk = batch | {"sentinel2": torch.randn_like(batch["sentinel2"])}
+    one, two = dict(models.answers(batch)), dict(models.answers(junk))
+    np.testing.assert_array_equal(*(all_[made[1].name] for all_ in (one, two)))
+    assert not np.array_equal(*(all_[made[0].name] for all_ in (one, two)))

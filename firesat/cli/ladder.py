@@ -1,11 +1,14 @@
 """Train every rung and compare: climatology, persistence, FWI, trees, ConvLSTM, CNN, ViT.
 
 What has been trained with the same settings on the same chips is kept: run it again to go on.
+With --blind each network is also trained without Sentinel-2, where Sentinel-2 can know nothing: in
+a made world of `sandbox.s2_blind` as it is, elsewhere with the looks of another place.
 
 Example:
   firesat ladder --config configs/sandbox.yaml --dry-run
   firesat ladder --config configs/sandbox.yaml --draws 50
   firesat ladder --config configs/sandbox.yaml --networks cnn --blind
+  firesat ladder --config configs/blind.yaml --networks cnn --blind
 """
 
 from argparse import ArgumentParser, Namespace
@@ -48,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--blind",
         action="store_true",
-        help="give each cell the Sentinel-2 of another place: nothing may be gained by it",
+        help="train with and without a Sentinel-2 that can know nothing, and say what it gains",
     )
     parser.add_argument("--output", type=Path, help="folder (default ladder beside the scores)")
     add_dry_run(parser)
@@ -74,6 +77,7 @@ def run(arguments: Namespace) -> int:
     from firesat.ladder import LadderSettings, climb, summary, to_train
 
     project = project_of(arguments)
+    unseeing = project.sandbox is not None and project.sandbox.s2_blind
     settings = LadderSettings(
         output=arguments.output or project.section("evaluate").output / "ladder",
         networks=tuple(arguments.networks.split(",")),
@@ -81,6 +85,7 @@ def run(arguments: Namespace) -> int:
         epochs=arguments.epochs,
         draws=arguments.draws,
         blind=arguments.blind,
+        elsewhere=arguments.blind and not unseeing,
     )
     if arguments.dry_run:
         left = [f"{network} {seed}" for network, seed in to_train(project, settings)]

@@ -48,6 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
     parser.add_argument("--cloudiness", type=float, default=0.45, help="mean cloud fraction")
     parser.add_argument("--fire-activity", type=float, default=1.0, help="factor on ignitions")
+    parser.add_argument(
+        "--s2-blind", action="store_true", help="let Sentinel-2 show nothing of what burns"
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -107,6 +110,7 @@ def _config(arguments: Namespace) -> WorldConfig:
         seed=arguments.seed,
         cloudiness=arguments.cloudiness,
         fire_activity=arguments.fire_activity,
+        s2_blind=arguments.s2_blind,
     )
 
 

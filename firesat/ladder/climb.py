@@ -96,7 +96,7 @@ def climb(
     boosting, seconds = _boosting(section, settings)
     progress(len(rungs) + 1, total, "fitted boosting")
     chip = project.section("predict").chip or 80
-    models = load_models(rungs, boosting, chip, blind=settings.blind)
+    models = load_models(rungs, boosting, chip, elsewhere=settings.elsewhere)
     work = _Work(project, settings, models, Blocks.of(*_blocks(project), _as_days(days)))
     rivals = work.rivals()
     progress(len(rungs) + 2, total, "fitted the other baselines")
@@ -139,7 +139,7 @@ def _boosting(section: Mapping[str, Any], settings: LadderSettings) -> tuple[Boo
     """The trees, and the seconds that they took."""
     start = time.monotonic()
     data = ChipData(
-        Path(section["data"]["path"]), batch_size=16, augment=False, blind=settings.blind
+        Path(section["data"]["path"]), batch_size=16, augment=False, blind=settings.elsewhere
     )
     found = Boosting.fit(data.train_dataloader(), data.val_dataloader())
     return found, time.monotonic() - start
@@ -156,11 +156,13 @@ def _facts(
     return {
         "evaluate": evaluate,
         "networks": list(settings.networks),
+        "kinds": list(settings.kinds),
         "members": {rung.name: rung for rung in rungs},
         "sandbox": project.sandbox is not None,
         "regime": project.section("sample").inputs.regime,
         "days": list(days),
         "blind": settings.blind,
+        "elsewhere": settings.elsewhere,
         "epochs": settings.epochs,
         "draws": settings.draws,
     }
@@ -224,7 +226,7 @@ class _Work:
     ) -> dict[str, NDArray[np.floating[Any]]]:
         """Chance of any fire by every model, and the mean of each network's seeds."""
         either = {name: _either(each) for name, each in maps.items()}
-        for network in self.settings.networks:
+        for network in self.settings.kinds:
             names = [f"{network} {seed}" for seed in range(self.settings.seeds)]
             either[network] = np.mean([either[name] for name in names], axis=0)
         return either

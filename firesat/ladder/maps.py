@@ -17,6 +17,7 @@ from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
 from firesat.grid import chip_origins
 from firesat.ladder.rungs import Rung
+from firesat.ladder.settings import UNSEEING
 from firesat.model_folder import load_forecaster
 from firesat.samples import DayFields, Inputs, Reader
 from firesat.scaling import Scaler
@@ -55,7 +56,7 @@ class Models:
         How it is scaled.
     chip : int
         Cells of a chip's side.
-    blind : bool
+    elsewhere : bool
         Whether Sentinel-2 is that of another place.
     """
 
@@ -65,7 +66,7 @@ class Models:
     inputs: Inputs
     scaler: Scaler
     chip: int
-    blind: bool = False
+    elsewhere: bool = False
 
     @property
     def halo(self) -> int:
@@ -110,7 +111,8 @@ class Models:
         """
         yield BOOSTING, self.boosting.predict(batch)
         for name, forecaster in self.networks.items():
-            yield name, _ask(forecaster, batch)
+            unseeing = name.partition(" ")[0].endswith(UNSEEING)
+            yield name, _ask(forecaster, without(batch, ("sentinel2",)) if unseeing else batch)
             for how, fields in MISSING.items() if name in self.spared else ():
                 yield f"{name} {how}", _ask(forecaster, without(batch, fields))
 
@@ -141,7 +143,7 @@ def without(batch: Mapping[str, Tensor], fields: tuple[str, ...]) -> dict[str, T
     return {**batch, **{name: torch.zeros_like(batch[name]) for name in names}}
 
 
-def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, blind: bool) -> Models:
+def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, elsewhere: bool) -> Models:
     """Open all trained networks.
 
     Parameters
@@ -152,7 +154,7 @@ def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, blind: bool
         The trees, of the same chips.
     chip : int
         Cells of a chip's side.
-    blind : bool
+    elsewhere : bool
         As in the training.
 
     Returns
@@ -169,7 +171,8 @@ def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, blind: bool
     records = [(inputs, scaler) for _, inputs, scaler in found.values()]
     if any(record != records[0] for record in records):
         raise ConfigError("the rungs were trained on different chips: delete the ladder's folder")
-    first = {rung.network: rung.name for rung in reversed(rungs)}
+    seeing = [rung for rung in rungs if not rung.network.endswith(UNSEEING)]
+    first = {rung.network: rung.name for rung in reversed(seeing)}
     return Models(
         networks={name: forecaster for name, (forecaster, _, _) in found.items()},
         boosting=boosting,
@@ -177,7 +180,7 @@ def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, blind: bool
         inputs=Inputs.from_record(records[0][0]),
         scaler=Scaler.from_record(records[0][1]),
         chip=chip,
-        blind=blind,
+        elsewhere=elsewhere,
     )
 
 
@@ -202,7 +205,7 @@ def day_maps(models: Models, cube: Path, cells: GeoBox, day: str) -> dict[str, M
     """
     reader = Reader(cube, models.inputs)
     fields = reader.day(day, cells)
-    if models.blind:
+    if models.elsewhere:
         fields = _elsewhere(fields)
     height, width = cells.shape
     step = (models.chip - 2 * models.halo) // 10 * 10

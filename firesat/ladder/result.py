@@ -83,7 +83,8 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
     expected : Expected
         Of every model; empty where no law is known.
     facts : dict
-        With ``evaluate``, ``networks``, ``members``, ``parameters`` and ``boosting_seconds``.
+        With ``evaluate``, ``networks``, ``kinds``, ``members``, ``parameters`` and
+        ``boosting_seconds``.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
             parameters=sizes.get(name.partition(" ")[0]),
         )
 
-    rungs = [*BASELINES, *networks]
+    rungs = [*BASELINES, *facts["kinds"]]
     found = {name: _against(scoring, name, rungs, evaluate) for name in networks}
     cases = found[networks[0]][0] | _against(scoring, None, list(members), evaluate)[0]
     spared = {network: f"{network} 0" for network in networks}

@@ -11,7 +11,7 @@ from typing import Any
 
 from firesat.errors import ConfigError
 from firesat.jobs.train import train
-from firesat.ladder.settings import LadderSettings
+from firesat.ladder.settings import UNSEEING, LadderSettings
 from firesat.manifest import write_json
 from firesat.project import shipped
 
@@ -129,13 +129,15 @@ def _overrides(
     section: Mapping[str, Any], settings: LadderSettings, network: str, seed: int
 ) -> list[str]:
     """What a rung's training changes of the project's."""
-    if not (config := shipped("configs/model") / f"{network}.yaml").is_file():
+    name = network.removesuffix(UNSEEING)
+    if not (config := shipped("configs/model") / f"{name}.yaml").is_file():
         raise ConfigError(f"there is no network {network}: firesat models lists those that are")
     words = {
         "seed_everything": seed,
         "data.seed": seed,
         "data.modality_dropout": settings.modality_dropout,
-        "data.blind": settings.blind,
+        "data.blind": settings.elsewhere,
+        "data.without": "[sentinel2]" if network.endswith(UNSEEING) else "[]",
         "trainer.max_epochs": settings.epochs,
         "trainer.default_root_dir": _folder(settings, network, seed),
     }

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from firesat.errors import ConfigError
 
+UNSEEING = "_without_sentinel2"
+"""Ending of the name of a network that learns without Sentinel-2."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LadderSettings:
@@ -26,8 +29,10 @@ class LadderSettings:
         Fresh draws of each window from the sandbox's hidden state, in each of two halves; 0 = no
         expected scores.
     blind : bool
-        Whether Sentinel-2 is that of another place, so that it can know nothing: a model must not
-        gain by it.
+        Whether Sentinel-2 can know nothing, so that a model must not gain by it: each network is
+        trained without it too.
+    elsewhere : bool
+        Whether Sentinel-2 is that of another place; else the world itself is blind.
 
     Raises
     ------
@@ -42,6 +47,7 @@ class LadderSettings:
     modality_dropout: float = 0.3
     draws: int = 0
     blind: bool = False
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a ladder without rungs."""
@@ -50,6 +56,18 @@ class LadderSettings:
                 f"ladder: networks {self.networks}, seeds {self.seeds}, epochs {self.epochs}, "
                 f"draws {self.draws}: give at least one network, seed and epoch, and draws from 0"
             )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Name what is trained.
+
+        Returns
+        -------
+        tuple of str
+            The networks; where `blind`, each also as it learns without Sentinel-2.
+        """
+        endings = ("", UNSEEING) if self.blind else ("",)
+        return tuple(name + ending for name in self.networks for ending in endings)
 
     @property
     def rungs(self) -> list[tuple[str, int]]:
@@ -61,4 +79,4 @@ class LadderSettings:
             Name and seed; one of each network first.
         """
         # one of each first, so that a stopped ladder can compare them
-        return [(network, seed) for seed in range(self.seeds) for network in self.networks]
+        return [(network, seed) for seed in range(self.seeds) for network in self.kinds]

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firesat.ladder.result import Ladder, Row
+from firesat.ladder.settings import UNSEEING
 from firesat.metrics.bootstrap import Estimate
 from firesat.metrics.case import Difference
 from firesat.products.report.words import brackets
@@ -39,6 +40,8 @@ def summary(ladder: Ladder) -> Group:
     lines = [Text(_about(ladder), style="bold")]
     for name, differences in ladder.differences.items():
         lines += [Text(f"{name}: {each.sentence}") for each in differences]
+    if facts["blind"]:
+        lines += [Text(words, style="bold") for words in blind_verdicts(ladder)]
     lost = [Text(_loss(network, each)) for network, some in ladder.losses.items() for each in some]
     return Group(
         _table(f"The ladder. {title}", ladder.rows),
@@ -57,8 +60,42 @@ def _about(ladder: Ladder) -> str:
     if ladder.best is not None:
         words.append(f"Best possible E[AP] by {facts['draws']} draws a half: {ladder.best:.4f}.")
     if facts["blind"]:
-        words.append("Sentinel-2 is that of another place: it must gain nothing.")
+        place = "that of another place" if facts["elsewhere"] else "blind in this world"
+        words.append(f"Sentinel-2 is {place}: it must gain nothing.")
     return " ".join(words)
+
+
+def blind_verdicts(ladder: Ladder) -> list[str]:
+    """Say what each network gains by learning from a Sentinel-2 that can know nothing.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        Whose networks were trained without Sentinel-2 too.
+
+    Returns
+    -------
+    list of str
+        One sentence for each network: by the interval of its average precision less that without.
+    """
+    return [
+        _gain(network, each)
+        for network, differences in ladder.differences.items()
+        for each in differences
+        if each.baseline == network + UNSEEING and each.score == "average precision"
+    ]
+
+
+def _gain(network: str, difference: Difference) -> str:
+    """What a blind Sentinel-2 is worth."""
+    value, low, high = difference.estimate
+    verdict = {
+        "ahead": f"{network} GAINS by a blind Sentinel-2: something leaks",
+        "behind": f"{network} loses by a blind Sentinel-2",
+        "not told apart": f"{network} gains nothing by a blind Sentinel-2",
+    }
+    said = verdict.get(difference.verdict, f"what {network} gains cannot be told")
+    return f"{said} (average precision {value:+.4f}, interval {low:+.4f} to {high:+.4f})."
 
 
 def _loss(network: str, difference: Difference) -> str:

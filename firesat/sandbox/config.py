@@ -32,6 +32,9 @@ class WorldConfig:
     fire_activity : float
         Factor on the rates of ignition, 0 or more; 1 gives about 60 mapped fires a season on
         60 x 60 km, some twenty times nature's.
+    s2_blind : bool
+        Whether Sentinel-2 shows nothing of what burns beyond the served maps: a world in which a
+        model must not gain by it. Everything else stays as it is.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class WorldConfig:
     last_day: str = "09-30"
     cloudiness: float = 0.45
     fire_activity: float = 1.0
+    s2_blind: bool = False
 
     def __post_init__(self) -> None:
         """Refuse worlds that cannot be."""

@@ -175,7 +175,7 @@ def audit_masks(
 
 def _scene(world: World, pass_: Acquisition) -> tuple[dict[str, Mask], Floats, Floats]:
     """What hides the ground in a pass, what is seen, and how far that is from a clear sky."""
-    season = world.season(pass_.time.year)
+    season = world.pictured[pass_.time.year]
     sky, light = sky_over(season, pass_.time)
     seen = ground_reflectance(season, pass_.time)
     bare = seen.copy()

@@ -20,6 +20,7 @@ from firesat.sandbox.law.landscape import Landscape, create_landscape
 from firesat.sandbox.law.place import Place
 from firesat.sandbox.law.season import Season, simulate_season
 from firesat.sandbox.law.years import make_setting, scarred
+from firesat.sandbox.observe.blind import unseeing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,19 @@ class World:
             if season.year == year:
                 return season
         raise ConfigError(f"the sandbox has no {year}: its seasons are {self.config.seasons}")
+
+    @cached_property
+    def pictured(self) -> dict[int, Season]:
+        """The seasons as Sentinel-2 takes pictures of them.
+
+        Returns
+        -------
+        dict of int to Season
+            By year: the truth; where `config.s2_blind`, one that knows nothing of it.
+        """
+        if not self.config.s2_blind:
+            return {season.year: season for season in self.seasons}
+        return {one.year: unseeing(one, self.config.cloudiness) for one in self.seasons}
 
     def nearest_season(self, year: int) -> Season:
         """Find the season of a year, or the nearest one.

@@ -106,7 +106,7 @@ def reflectance(world: World, acquisition: Acquisition) -> tuple[Floats, NDArray
         `spectra.BANDS`, clouds, shadows, smoke and haze included; and bool (y, x), False outside
         the swath, where reflectance is 0.
     """
-    season = world.season(acquisition.time.year)
+    season = world.pictured[acquisition.time.year]
     out = ground_reflectance(season, acquisition.time)
     sky, light = sky_over(season, acquisition.time)
     look_through(out, sky, light)
@@ -173,7 +173,7 @@ def _pass(world: World, day: date) -> Acquisition:
     hour = OVERPASS[0] + (OVERPASS[1] - world.place.centre[0]) / 15 - (orbit == PARTIAL_ORBIT) / 6
     time = datetime(day.year, day.month, day.day, tzinfo=UTC)
     time += timedelta(seconds=round(3600 * hour) + day.toordinal() % 7)
-    clouds = cloud_opacity(world.season(time.year), time, KILOMETRE) > CLOUDY
+    clouds = cloud_opacity(world.pictured[time.year], time, KILOMETRE) > CLOUDY
     tile, made = mgrs_square(*world.place.centre), time + timedelta(hours=1, minutes=50)
     baseline = "N0509" if time.year >= 2023 else "N0500"
     name = f"{platform}_MSIL1C_{time:{STAMP}}_{baseline}_R{orbit:03d}_T{tile}_{made:{STAMP}}"
