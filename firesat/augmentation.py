@@ -15,7 +15,7 @@ from firesat.turns import FLIPS, QUARTERS, TURNS, Names, lone_component
 MODALITIES = {
     "sentinel2": ("sentinel2", "age"),
     "modis": ("modis",),
-    "weather": ("weather",),
+    "weather": ("weather", "around"),
     "fire": ("fire",),
 }
 """Inputs that may be missing as a whole, with the fields that are missing then."""

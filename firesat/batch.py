@@ -15,6 +15,11 @@ field              shape               content
 ``modis_mask``     (N, Tm, V, y, x)    1 where good
 ``weather``        (N, S, V, y, x)     days at 1 km cells, bilinear from 10 km; past, then horizon
 ``weather_mask``   (N, S, V)           1 where known at T
+``around``         (N, S, V, b, a)     the same days on their own 10 km cells: those that hold the
+                                       chip and a margin of `Channels.around`, if there is one
+``around_mask``    (N, S, V, b, a)     1 where known at T
+``off_centre``     (N, 2)              rows and columns of 100 m from the middle of `around` to the
+                                       chip's: 0 where a chip lies in the middle
 ``fire``           (N, F, Y, X)        active and burnt as known at T
 ``fire_mask``      (N, F)              1 where hotspots are known at all, burning or not
 ``static``         (N, S0, Y, X)       terrain, water, roads, fuel classes one by one
@@ -45,6 +50,10 @@ MASKS = {
 """Input field to the field that is 1 where it is present."""
 
 
+WIDE = 100
+"""Cells of 100 m along the side of a cell of `around`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Channels:
     """Sizes that a network is built for, known from the chips.
@@ -71,6 +80,8 @@ class Channels:
         Y and X, cells of a chip's side.
     pixels : int
         Sentinel-2 pixels along the side of a cell: 1 at 100 m, 10 at 10 m.
+    around : int
+        Weather cells of 10 km on each side of a cell's own that its forecast may see; 0 = none.
     """
 
     looks: int
@@ -85,6 +96,7 @@ class Channels:
     leads: int = 0
     size: int = 80
     pixels: int = 1
+    around: int = 0
 
     @property
     def maps(self) -> int:

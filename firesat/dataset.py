@@ -205,6 +205,8 @@ class SplitChips(Dataset[dict[str, Tensor]]):
             MASKS["weather"]: stored["weather"][:2],
             MASKS["fire"]: stored["fire"][:1],
         }
+        if "around" in stored:
+            masks["around_mask"] = stored["around"]
         return {**stored, **masks, "weight": ()}
 
 

@@ -13,13 +13,17 @@ from firesat.errors import SampleError
 
 Batch = dict[str, NDArray[Any]]
 
-SCALED = ("sentinel2", "modis", "weather", "static")
+SCALED = ("sentinel2", "modis", "weather", "around", "static")
 """Fields that are standardised; `fire` and fuel classes lie in 0..1 and stay as they are."""
 
 SKEWED = frozenset({"tp", "dmc", "dc", "isi", "bui", "fwi", "dsr", "road_distance"})
 """Never negative and long-tailed: standardised after ``log(1 + x)``."""
 
-_TELLS = {"age": MASKS["sentinel2"], **{name: MASKS[name] for name in ("modis", "weather", "fire")}}
+_TELLS = {
+    "age": MASKS["sentinel2"],
+    **{name: MASKS[name] for name in ("modis", "weather", "fire")},
+    "around": "around_mask",
+}
 """Field to the mask that its missing values make."""
 
 CHANNEL = -3  # axis of the channels in every scaled field

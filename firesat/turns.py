@@ -19,8 +19,8 @@ QUARTERS = (0, 3, 5, 6)
 VECTORS = (("northness", "eastness"), ("v10", "u10"))
 """Channels that are components of one vector: northward, eastward."""
 
-SPATIAL = ("sentinel2", "age", "clear", "modis", "modis_mask", "weather", "fire", "static", "label",
-           "valid", "lead", "starts")  # fmt: skip
+SPATIAL = ("sentinel2", "age", "clear", "modis", "modis_mask", "weather", "around", "around_mask",
+           "fire", "static", "label", "valid", "lead", "starts")  # fmt: skip
 
 _CHANNEL = -3
 
@@ -57,10 +57,18 @@ def turned(chip: Mapping[str, NDArray[Any]], turn: int, names: Names) -> Batch:
         if name in chip:
             values = np.flip(chip[name], axes)
             out[name] = values.swapaxes(-1, -2) if turn & 4 else values
+    if "off_centre" in chip:
+        out["off_centre"] = _turned_place(chip["off_centre"], turn)
     for name, channels in names.items():
         if name in chip:
             out[name] = _turned_vectors(out[name], turn, channels)
     return out
+
+
+def _turned_place(place: NDArray[Any], turn: int) -> NDArray[Any]:
+    """Rows and columns from the middle, after the turn."""
+    row, column = (-place[axis] if turn & bit else place[axis] for axis, bit in ((0, 1), (1, 2)))
+    return np.stack([column, row] if turn & 4 else [row, column])
 
 
 def lone_component(names: Names) -> bool:

@@ -28,8 +28,16 @@ def make_chip(seed: int, inputs: Inputs = INPUTS, size: int = SIZE) -> Batch:
     weather[0] = np.nan
     static = rng.random((c.static, size, size), dtype="f4")
     burns = rng.random((size, size)) < 0.1
+    around = {}
+    if inputs.around:
+        side = (90 + size - 1) // 100 + 1 + 2 * inputs.around
+        shape = (c.weather_steps, c.weather, side, side)
+        around["around"] = rng.normal(5, 2, shape).astype("f4")
+        around["around"][..., 0] = np.nan
+        around["off_centre"] = np.array([10.0, -30.0], "f4")
     return add_masks(
         {
+            **around,
             "sentinel2": reflectance,
             "age": age,
             "modis": rng.random((c.modis_steps, c.modis, size // 5, size // 5), dtype="f4"),

@@ -101,7 +101,16 @@ DAYS = {
 }
 """What is stored besides where the labels are known day by day."""
 
-EVERYTHING = {**FIELDS, **DAYS}
+AROUND = {
+    "around": Field(dims=("weather_step", "weather_band", "y_10km", "x_10km")),
+    "off_centre": Field(dims=("axis",)),
+}
+"""What is stored besides where chips see the weather around them."""
+
+BESIDES = {**DAYS, **AROUND}
+"""What a store may hold or lack."""
+
+EVERYTHING = {**FIELDS, **BESIDES}
 """All that a store may hold."""
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from firesat.chipstore.fields import DAYS, EVERYTHING, FIELDS, unpack
+from firesat.chipstore.fields import BESIDES, EVERYTHING, FIELDS, unpack
 from firesat.chipstore.shards import ShardedArray
 from firesat.chipstore.write import digest, table_of
 from firesat.errors import SampleError
@@ -62,7 +62,7 @@ class ChipStore:
         dict of ShardedArray
             Keys as `FIELDS`.
         """
-        stored = [*FIELDS, *(name for name in DAYS if (self.path / name).is_dir())]
+        stored = [*FIELDS, *(name for name in BESIDES if (self.path / name).is_dir())]
         arrays = {name: ShardedArray(self.path / name) for name in stored}
         for name, array in arrays.items():
             found = (array.shape[0], array.dtype.name, len(array.shape) - 1)

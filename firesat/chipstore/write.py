@@ -14,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from firesat.chipstore.fields import DAYS, EVERYTHING, FIELDS, MISSING, SHARD, Codec, Field
+from firesat.chipstore.fields import BESIDES, EVERYTHING, FIELDS, MISSING, SHARD, Codec, Field
 from firesat.errors import SampleError
 from firesat.manifest import sync_folder
 
@@ -96,7 +96,7 @@ def _write_fields(
 
 def _present(chip: Mapping[str, NDArray[Any]]) -> list[str]:
     """Fields of a chip that are stored."""
-    return [*FIELDS, *(name for name in DAYS if name in chip)]
+    return [*FIELDS, *(name for name in BESIDES if name in chip)]
 
 
 def create_field(

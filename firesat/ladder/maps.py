@@ -140,6 +140,8 @@ def without(batch: Mapping[str, Tensor], fields: tuple[str, ...]) -> dict[str, T
         The same, with these fields and their masks at 0.
     """
     names = [name for field in fields for name in (field, MASKS[field])]
+    if "weather" in fields and "around" in batch:
+        names += ["around", "around_mask"]
     return {**batch, **{name: torch.zeros_like(batch[name]) for name in names}}
 
 

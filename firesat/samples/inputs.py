@@ -24,10 +24,16 @@ OPTIONAL = ("land_cover", "settlement_distance", "lightning", *DISTURBANCE)
 
 COARSEST = 10  # cells of 100 m in the 1 km cells of the weather: chips start and end on their lines
 
+MOST_AROUND = 5  # 50 km: beyond, a chip would hold more weather than ground
+
 LABELS = {"half": 0.5, "any_touch": 1e-6}
 """Burned fraction from which a cell counts as burnt, by the name of the rule."""
 
-_LATER = ("fire_power", "cover_classes")  # settings that records without them have at rest
+_LATER = (
+    "fire_power",
+    "cover_classes",
+    "around",
+)  # settings that records without them have at rest
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
 
 
@@ -71,6 +77,9 @@ class Inputs:
         Days seen and days forecast.
     label : {"half", "any_touch"}
         Whether a cell burns when half of it does, or when any of it does.
+    around : int
+        Weather cells of 10 km on each side of a cell's own that its forecast may see, too: fronts,
+        drought and dry air upwind are wider than a chip. 0 = none.
     frames : Frames, optional
         Choose whole scenes for each chip, at most `looks` of them; None = the latest clear looks
         of each cell.
@@ -104,6 +113,7 @@ class Inputs:
     )
     fuel_classes: tuple[int, ...] = _FUELS
     cover_classes: tuple[int, ...] = ()
+    around: int = 0
     window: Window = field(default_factory=Window)
     label: Literal["half", "any_touch"] = "half"
     frames: Frames | None = None
@@ -118,6 +128,10 @@ class Inputs:
                 f"inputs reach back {max(self.weather_days, self.sentinel2_history)} days, the "
                 f"window only {self.window.history}: raise window.history or lower them"
             )
+        if not 0 <= self.around <= MOST_AROUND:
+            raise ConfigError(f"inputs.around is {self.around}: give 0 to {MOST_AROUND}")
+        if self.around and self.line != COARSEST:
+            raise ConfigError(f"inputs.around wants chips on whole kilometres: line {COARSEST}")
         if self.line < 1 or COARSEST % self.line:
             raise ConfigError(f"inputs.line is {self.line}: give a divisor of {COARSEST}")
         check_names(self.modis, VARIABLES, "MODIS")
@@ -135,12 +149,14 @@ class Inputs:
         dict of tuple
             In the order of the arrays; a fuel class is named like "fuel_3", land cover "cover_1".
         """
+        weather = (*self.weather, *self.fire_weather)
         fuels = tuple(f"fuel_{code}" for code in self.fuel_classes)
         covers = tuple(f"cover_{code}" for code in self.cover_classes)
         return {
             "sentinel2": SENTINEL2_BANDS,
             "modis": self.modis,
-            "weather": (*self.weather, *self.fire_weather),
+            "weather": weather,
+            **({"around": weather} if self.around else {}),
             "fire": (*FIRE_LAYERS, *([POWER] if self.fire_power else [])),
             "static": (*self.static, *fuels, *covers),
         }
@@ -274,12 +290,13 @@ class Inputs:
         Channels
             Of one batch.
         """
-        count = {name: len(channels) for name, channels in self.names.items()}
+        count = {name: len(channels) for name, channels in self.names.items() if name != "around"}
         return Channels(
             looks=self.looks,
             modis_steps=self.modis_steps,
             weather_steps=self.weather_steps,
             leads=self.window.horizon,
+            around=self.around,
             size=size,
             **count,
         )

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from firesat.batch import WIDE
 from firesat.cube import groups, open_cube
 from firesat.errors import SampleError
 from firesat.samples.inputs import COARSEST, Inputs
@@ -91,6 +92,21 @@ class Opened:
             piece = take(self._open(self._path, group), self.cells, margin)
             self._pieces[group] = self._of_these_days(group, piece)
         return self._pieces[group]
+
+    def weather_piece(self, group: str) -> Piece:
+        """Give a group of weather over the cells and as far around them as inputs reach.
+
+        Parameters
+        ----------
+        group : str
+            One that is there, of cells of 10 km.
+
+        Returns
+        -------
+        Piece
+            With at least a cell around, to interpolate between.
+        """
+        return self.piece(group, margin=100.0 * WIDE * (1 + self.inputs.around))
 
     @cached_property
     def sentinel2(self) -> Piece | None:

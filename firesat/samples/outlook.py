@@ -30,7 +30,6 @@ LEAST_DAYS = 5
 LARGEST_FACTOR = 3.0  # on rain: more is chance, not bias
 LEAST_RAIN = 1.0  # mm, in all those days, without which no ratio means anything
 _ANALYSIS, _CODES = "era5_land", "fire_weather"
-_MARGIN = 10_000  # metres: a coarse cell around, to interpolate between
 _DAY = np.timedelta64(1, "D")
 _RAIN = ("tp", "tp_noon")
 _STATE = ("ffmc", "dmc", "dc")
@@ -63,7 +62,7 @@ class Outlook:
 
     def _of(self, group: str) -> Piece:
         """A group over the cells."""
-        return self._opened.piece(group, margin=_MARGIN)
+        return self._opened.weather_piece(group)
 
     def _axis(self, day: str) -> NDArray[np.datetime64]:
         """Days from those that biases are learnt of to the end of the horizon."""

@@ -20,6 +20,7 @@ from firesat.samples.opened import Opener, Part
 from firesat.samples.pieces import Array
 from firesat.samples.region import Region
 from firesat.samples.truth import Daily, Truth
+from firesat.samples.wide import Wide
 from firesat.scaling import Batch, add_masks
 from firesat.window import parse_day
 
@@ -48,6 +49,8 @@ class DayFields:
         Sentinel-2 in hand, newest first, where frames are chosen chip by chip.
     bands : tuple of str
         Of the scenes.
+    around : Wide, optional
+        Weather of the cells of 10 km that hold them and a margin, if the inputs have one.
     """
 
     day: str
@@ -57,6 +60,7 @@ class DayFields:
     daily: Daily | None = None
     scenes: tuple[Scene, ...] = ()
     bands: tuple[str, ...] = SENTINEL2_BANDS
+    around: Wide | None = None
 
 
 class Reader:
@@ -168,6 +172,9 @@ class Reader:
             daily=region.daily(issue_day, part) if truth else None,
             scenes=scenes,
             bands=region.bands,
+            around=region.atmosphere.around(issue_day).of(rows.start, columns.start)
+            if self.inputs.around
+            else None,
         )
 
     def chip(self, fields: DayFields, row: int, col: int, size: int) -> Batch:
@@ -209,6 +216,9 @@ class Reader:
             looks = choose_frames(fields.scenes, part, self.inputs.looks, self.inputs.frames)
             looks = in_lexicon(looks, fields.bands)
             layers |= {"sentinel2": looks.reflectance, "age": looks.age}
+        if fields.around is not None:
+            chosen = (*chosen, "around", "off_centre")
+            layers |= fields.around.patch((row, col), size, self.inputs.around)
         if fields.truth is not None:
             layers |= {"label": fields.truth.label, "valid": fields.truth.valid}
         if fields.daily is not None:

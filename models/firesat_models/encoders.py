@@ -1,4 +1,8 @@
-"""timm encoders, with local weights or none: no model hub is ever asked."""
+"""timm encoders by name, with local weights or none: no model hub is ever asked.
+
+Transformers take their size from the chip, so that a map may be made with other chips than the
+network learned from; feature maps come as (N, C, y, x) from every family.
+"""
 
 import logging
 import pickle
@@ -12,9 +16,50 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from firesat.bands import SENTINEL2_BANDS
+
 log = logging.getLogger(__name__)
 
 _FEATURE_ARGUMENTS = frozenset({"features_only", "out_indices", "num_classes"})
+
+_FIXED_SIZE = ("vit_", "swin")  # families that otherwise refuse any image but their own size
+_CHANNELS_LAST = ("swin",)  # families whose feature maps are (N, y, x, C)
+
+RED_GREEN_BLUE = tuple(SENTINEL2_BANDS.index(band) for band in ("B04", "B03", "B02"))
+"""Which Sentinel-2 bands are the colours of published weights."""
+
+OTHERS = tuple(set(range(len(SENTINEL2_BANDS))) - set(RED_GREEN_BLUE))
+"""The bands that published weights have no filters of."""
+
+
+class ChannelsFirst(nn.Module):
+    """An encoder whose feature maps are (N, y, x, C), turned.
+
+    Parameters
+    ----------
+    body : nn.Module
+        With ``feature_info``.
+    """
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.feature_info: Any = body.feature_info
+
+    def forward(self, frames: Tensor) -> list[Tensor]:
+        """Encode frames.
+
+        Parameters
+        ----------
+        frames : Tensor
+            ``(N, C, Y, X)``.
+
+        Returns
+        -------
+        list of Tensor
+            ``(N, C, y, x)``, finest first.
+        """
+        return [features.permute(0, 3, 1, 2) for features in self.body(frames)]
 
 
 def build_encoder(
@@ -23,6 +68,7 @@ def build_encoder(
     inputs: int,
     weights: Path | None = None,
     colours: Sequence[int] | None = None,
+    grey: Sequence[int] = (),
     **arguments: Any,  # noqa: ANN401  each family has its own
 ) -> Any:  # noqa: ANN401
     """Build a timm encoder.
@@ -36,9 +82,12 @@ def build_encoder(
     weights : Path, optional
         Local state dict of this encoder, ``.safetensors`` or ``.pth``; default random weights.
     colours : sequence of int, optional
-        Which inputs are red, green and blue: they take the file's three filters, the others keep
-        their random ones. Default: the file's filters go to the first inputs, and inputs beyond
-        those it was trained with start at zero weight.
+        Which inputs are red, green and blue: of a file of three they take the filters, the others
+        keep their random ones. Default, and of a file of other inputs: its filters go to the first
+        inputs, and inputs beyond those it was trained with start at zero weight.
+    grey : sequence of int
+        Inputs that, beside `colours`, take the mean of the three filters; then inputs that are in
+        neither start at zero, and all are scaled so that a grey scene looks as bright as it did.
     **arguments : dict
         Of the timm model.
 
@@ -52,29 +101,63 @@ def build_encoder(
     ValueError
         If the weights are not of this encoder.
     """
+    if name.startswith(_FIXED_SIZE) and arguments.get("features_only"):
+        arguments = {"dynamic_img_size": True, **arguments}
+    made = _create(name, inputs, weights, (colours, grey), arguments)
+    turned = name.startswith(_CHANNELS_LAST) and arguments.get("features_only")
+    return ChannelsFirst(made) if turned else made
+
+
+def _create(
+    name: str,
+    inputs: int,
+    weights: Path | None,
+    bands: tuple[Sequence[int] | None, Sequence[int]],
+    arguments: dict[str, Any],
+) -> nn.Module:
+    """The encoder as timm builds it."""
     if weights is None:
-        return timm.create_model(name, pretrained=False, in_chans=inputs, **arguments)
+        log.info("%s: all weights are random, no file was given", name)
+        random: nn.Module = timm.create_model(name, pretrained=False, in_chans=inputs, **arguments)
+        return random
     found = _read(weights)
     plain = {key: value for key, value in arguments.items() if key not in _FEATURE_ARGUMENTS}
     fresh = timm.create_model(name, pretrained=False, num_classes=0, in_chans=inputs, **plain)
     _compare(name, fresh, found, weights)
-    first = _first(found)
+    # of the model, not of the file: that is sorted by name
+    first = _first(fresh.state_dict())
     known = found[first].shape[1]
-    found[first] = (
-        _pad(found[first], inputs)
-        if colours is None
-        else _coloured(fresh.state_dict()[first], found[first], colours)
-    )
+    found[first] = _stem(fresh.state_dict()[first], found[first], *bands)
     _report(name, fresh, found, weights)
     log.info("%s: %d of its %d inputs start from the file's filters", name, known, inputs)
-    return timm.create_model(
+    found = {key: value for key, value in found.items() if key in fresh.state_dict()}
+    size = fresh.pretrained_cfg["input_size"][1:]  # else a table of places would be interpolated
+    trained: nn.Module = timm.create_model(
         name,
         pretrained=True,
         # timm would otherwise adapt the first layer from the 3 colours it assumes
-        pretrained_cfg_overlay={"state_dict": found, "input_size": (inputs, 224, 224)},
+        pretrained_cfg_overlay={"state_dict": found, "input_size": (inputs, *size)},
         in_chans=inputs,
         **arguments,
     )
+    return trained
+
+
+def _stem(
+    fresh: Tensor, trained: Tensor, colours: Sequence[int] | None, grey: Sequence[int]
+) -> Tensor:
+    """The first convolution, from that of the file."""
+    if colours is None or trained.shape[1] != len(colours):
+        return _pad(trained, fresh.shape[1])
+    return _spread(fresh, trained, colours, grey) if grey else _coloured(fresh, trained, colours)
+
+
+def _spread(fresh: Tensor, trained: Tensor, colours: Sequence[int], grey: Sequence[int]) -> Tensor:
+    """Filters of colours where they are, their mean where other bands are, as bright in all."""
+    out = torch.zeros_like(fresh)
+    out[:, list(colours)] = trained.to(out.dtype)
+    out[:, list(grey)] = trained.mean(dim=1, keepdim=True).to(out.dtype)
+    return out * (len(colours) / (len(colours) + len(grey)))
 
 
 def _read(path: Path) -> dict[str, Tensor]:

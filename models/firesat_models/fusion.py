@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from firesat.batch import Channels
-from firesat_models.temporal import WeatherEncoder, known_fires, present
+from firesat_models.temporal import known_fires, present
+from firesat_models.wide import weather_encoder
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
@@ -203,7 +204,8 @@ class Context(nn.Module):
     weather_width : int
         Hidden channels of the weather encoder, a multiple of 4.
     weather : nn.Module, optional
-        What reads the days of weather, ``(N, weather_width, y, x)``; default `WeatherEncoder`.
+        What reads the days of weather, ``(N, weather_width, y, x)``; default as
+        `weather_encoder`.
     """
 
     def __init__(
@@ -222,7 +224,7 @@ class Context(nn.Module):
         self.surface = nn.Conv2d(masked, width, 1, bias=False) if surface else None
         self.modis = ModisEncoder(channels, width)
         self.weather = nn.Sequential(
-            WeatherEncoder(channels, weather_width) if weather is None else weather,
+            weather_encoder(channels, weather_width) if weather is None else weather,
             nn.Conv2d(weather_width, width, 1, bias=False),
         )
         self.blend = blend(width)

@@ -193,7 +193,24 @@ class WeatherEncoder(nn.Module):
             ``(N, width, y, x)``; each cell by itself.
         """
         mask = batch["weather_mask"][..., None, None].expand_as(batch["weather"])
-        values = present(batch["weather"], mask)
+        return self.encode(batch["weather"], mask)
+
+    def encode(self, weather: Tensor, mask: Tensor) -> Tensor:
+        """Encode days of weather on cells of any size.
+
+        Parameters
+        ----------
+        weather : Tensor
+            ``(N, S, V, y, x)``.
+        mask : Tensor
+            Like `weather`; 0 = missing.
+
+        Returns
+        -------
+        Tensor
+            ``(N, width, y, x)``; each cell by itself.
+        """
+        values = present(weather, mask)
         n, _, _, y, x = values.shape
         series = torch.cat([values, mask.to(values.dtype)], dim=2)
         series = series.permute(0, 3, 4, 2, 1).flatten(0, 2)  # (N y x, 2 V, S)

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.drivers import Drivers, beside, quiet
-from firesat_models.encoders import build_encoder
+from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
 from firesat_models.fine import fine_looks
 from firesat_models.fusion import Context, Join, conv_block, extend, shrink
 from firesat_models.temporal import LookComposite, LookPooling, look_frames
 
-_SMALL_RESNET: dict[str, Any] = {"channels": (32, 64, 64, 64), "stem_width": 16}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "resnet10t": {"channels": (32, 64, 64, 64), "stem_width": 16}
+}
 
 
 class TemporalCNN(nn.Module):
@@ -33,9 +35,10 @@ class TemporalCNN(nn.Module):
     weather_width : int
         Hidden channels of the weather encoder, a multiple of 4.
     encoder : str
-        timm model that offers ``features_only``.
+        timm model that offers ``features_only``: resnet, convnext, swin, vit with dinov2 or dinov3.
     encoder_args : dict, optional
-        Further arguments of the timm model; default a ResNet of 32, 32 and 64 channels.
+        Further arguments of the timm model; default the model's own, of resnet10t a ResNet of 32,
+        64 and 64 channels.
     scales : int
         Features of the encoder to use, finest first.
     weights : Path, optional
@@ -68,9 +71,11 @@ class TemporalCNN(nn.Module):
             encoder,
             inputs=bands,
             weights=weights,
+            colours=RED_GREEN_BLUE,
+            grey=OTHERS,
             features_only=True,
             out_indices=tuple(range(scales)),
-            **(_SMALL_RESNET if encoder_args is None else encoder_args),
+            **(_DEFAULTS.get(encoder, {}) if encoder_args is None else encoder_args),
         )
         features: Any = self.frames.feature_info
         self.stride = features.reduction()[-1]

@@ -1,7 +1,7 @@
 """TemporalViT: attention over space in each look, then over the looks of each patch."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from timm.models.vision_transformer import Block
@@ -10,10 +10,12 @@ from torch.nn import functional
 
 from firesat.batch import INPUTS, Channels
 from firesat_models.drivers import Drivers, beside, quiet
-from firesat_models.encoders import build_encoder
+from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
 from firesat_models.fine import fine_looks
 from firesat_models.fusion import Context, blend, extend
 from firesat_models.temporal import LookComposite, look_frames
+
+_ROTARY = ("dinov3", "eva")  # timm's Eva, whose arguments differ
 
 
 class LookAttention(nn.Module):
@@ -99,7 +101,7 @@ class TemporalViT(nn.Module):
         "none": order is known from convolutions only, so that a chip may have any size; "learn":
         timm's position table, as published weights need it.
     encoder : str
-        timm vision transformer.
+        timm vision transformer, such as those of DINOv2 and DINOv3.
     weights : Path, optional
         Local file of the encoder's weights; default random ones.
     """
@@ -135,16 +137,17 @@ class TemporalViT(nn.Module):
             encoder,
             inputs=bands,
             weights=weights,
+            colours=RED_GREEN_BLUE,
+            grey=OTHERS,
             img_size=channels.size + -channels.size % patch,
             patch_size=patch,
             embed_dim=dim,
             depth=depth,
             num_heads=heads,
-            pos_embed=position,
-            class_token=False,
             num_classes=0,
             global_pool="",
             dynamic_img_size=True,
+            **_tokens(encoder, position, trained=weights is not None),
         )
         self.context = Context(channels, width, weather_width)
         self.context_tokens = nn.Conv2d(width, dim, patch, patch)
@@ -194,7 +197,19 @@ class TemporalViT(nn.Module):
     def _encode(self, frames: Tensor) -> Tensor:
         """Attend over space in each look by itself: (N, K, P, D)."""
         tokens: Tensor = self.frames.forward_features(frames.flatten(0, 1))
-        return tokens.reshape(*frames.shape[:2], *tokens.shape[1:])
+        patches = tokens[:, self.frames.num_prefix_tokens :]
+        return patches.reshape(*frames.shape[:2], *patches.shape[1:])
+
+
+def _tokens(encoder: str, position: str, *, trained: bool) -> dict[str, Any]:
+    """How a family is told where patches lie, and to do without tokens that are no patch."""
+    if any(name in encoder for name in _ROTARY):  # rotates its queries by place: it has no table
+        more = {"use_abs_pos_emb": False, "num_reg_tokens": 0}
+    else:
+        more = {"pos_embed": position, "reg_tokens": 0}
+    # weights that were learned beside such tokens want them
+    own = {"use_abs_pos_emb", "pos_embed"}
+    return {k: v for k, v in more.items() if k in own} if trained else more | {"class_token": False}
 
 
 def _flatten(grid: Tensor) -> Tensor:

@@ -1,0 +1,113 @@
+"""timm encoders by name: five families, 13 bands, chips of any size, weights from a local file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from firesat_models import TemporalCNN, TemporalViT
+from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
+from tests.fake_chips import CHANNELS, make_batch
+
+_TINY_VIT = {"embed_dim": 48, "depth": 3, "num_heads": 3}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "resnet10t": {"channels": (16, 16, 32, 32), "stem_width": 8},
+    "convnext_atto": {"depths": (1, 1, 1, 1), "dims": (16, 24, 32, 48)},
+    "vit_small_patch14_dinov2": _TINY_VIT,
+    "vit_small_patch16_dinov3": _TINY_VIT,
+    "swin_tiny_patch4_window7_224": {
+        "embed_dim": 16, "depths": (1, 1, 1, 1), "num_heads": (1, 2, 2, 4),
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_family_forecasts_chips_of_any_size_and_learns(family: str) -> None:
+    torch.manual_seed(0)
+    network = TemporalCNN(CHANNELS, encoder=family, encoder_args=FAMILIES[family])
+    network(make_batch(2)).square().mean().backward()
+    for name, weight in network.frames.named_parameters():
+        # a class token and a last norm say nothing of the map
+        assert weight.grad is None or weight.grad.isfinite().all(), name
+    assert next(network.frames.parameters()).grad is not None
+    network.eval()
+    with torch.inference_mode():
+        for size in (20, 40, 70):
+            batch = make_batch(1, size=size)
+            out = network(batch)
+            assert out.shape == (1, CHANNELS.outputs, size, size)
+            batch["sentinel2"] = batch["sentinel2"] + 1.0
+            assert not torch.equal(network(batch), out)
+
+
+@pytest.mark.parametrize(
+    ("family", "patch"), [("vit_small_patch14_dinov2", 14), ("vit_small_patch16_dinov3", 16)]
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_vit_takes_published_families(
+    tmp_path: Path, family: str, patch: int, *, trained: bool
+) -> None:
+    torch.manual_seed(0)
+    weights = tmp_path / "x.safetensors" if trained else None
+    if weights:
+        donor = timm.create_model(family, pretrained=False, num_classes=0, **_TINY_VIT)
+        save_file(donor.state_dict(), weights)
+    network = TemporalViT(
+        CHANNELS, patch=patch, dim=48, depth=3, heads=3, encoder=family, weights=weights
+    ).eval()
+    with torch.inference_mode():
+        for size in (40, 70):
+            out = network(make_batch(1, size=size))
+            assert out.shape == (1, CHANNELS.outputs, size, size)
+            assert out.isfinite().all()
+    if weights:
+        own, file = network.frames.state_dict(), donor.state_dict()
+        same = [name for name in own.keys() & file.keys() if torch.equal(own[name], file[name])]
+        assert own.keys() - same == {"patch_embed.proj.weight"}
+
+
+def test_local_weights_go_to_all_but_the_stem_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, family: str
+) -> None:
+    """The stem sees grey as bright as in the file, and colours where they are."""
+    torch.manual_seed(0)
+    donor = timm.create_model(family, pretrained=False, num_classes=7, **FAMILIES[family])
+    save_file(donor.state_dict(), tmp_path / "x.safetensors")
+    with caplog.at_level("INFO"):
+        made = build_encoder(
+            family,
+            inputs=15,
+            weights=tmp_path / "x.safetensors",
+            colours=RED_GREEN_BLUE,
+            grey=OTHERS,
+            features_only=True,
+            out_indices=(0, 1, 2),
+            **FAMILIES[family],
+        )
+    assert "tensors start from" in caplog.text
+    assert "3 of its 15 inputs start from the file's filters" in caplog.text
+    assert "not used of the file: " in caplog.text
+    # of those that the head reads nothing was wanted
+    assert "weight" in caplog.text.partition("not used of the file: ")[2].partition("\n")[0]
+    old = next(value for value in donor.state_dict().values() if value.ndim == 4)
+    weights = [value for value in made.state_dict().values() if value.ndim == 4]
+    new = next(value for value in weights if value.shape[1] == 15)
+    torch.testing.assert_close(new.sum(dim=1), old.sum(dim=1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(new[:, list(RED_GREEN_BLUE)] * 13 / 3, old)
+    assert not new[:, 13:].any()
+    known = {(value.shape, float(value.double().sum())) for value in donor.state_dict().values()}
+    taken = [(v.shape, float(v.double().sum())) in known for v in made.state_dict().values()]
+    assert taken.count(False) == 1
+
+
+def test_without_a_file_the_log_says_that_all_is_random(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        build_encoder("resnet10t", inputs=15, features_only=True, **FAMILIES["resnet10t"])
+    assert "resnet10t: all weights are random, no file was given" in caplog.text
