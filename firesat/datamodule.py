@@ -145,6 +145,17 @@ class ChipData(pl.LightningDataModule):
         return str(self.store.attrs.get("crs", ""))
 
     @property
+    def lattice(self) -> dict[str, Any]:
+        """Where the cells lie that the chips were cut from.
+
+        Returns
+        -------
+        dict
+            As `firesat.grid.Grid.lattice`; empty where the chips do not say.
+        """
+        return dict(self.store.attrs.get("lattice", {}))
+
+    @property
     def scaler(self) -> Scaler:
         """Moments of the training chips.
 

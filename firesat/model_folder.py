@@ -144,7 +144,7 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
     forecaster = Forecaster(
         rebuild(record, path), inputs=record.get("inputs"), scaler=record.get("scaler")
     )
-    forecaster.provenance = {name: record.get(name) for name in (*_KNOWN, "crs")}
+    forecaster.provenance = {name: record.get(name) for name in (*_KNOWN, "crs", "lattice")}
     try:
         forecaster.load_state_dict(weights)
     except RuntimeError as error:

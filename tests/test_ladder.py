@@ -12,12 +12,12 @@ from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
 from firesat.ladder.expected import Expected
 from firesat.ladder.maps import MISSING, load_models, without
-from firesat.ladder.result import Ladder
+from firesat.ladder.result import Ladder, Row
 from firesat.ladder.rungs import rung_of, train_rung
 from firesat.ladder.settings import LadderSettings
 from firesat.ladder.table import blind_verdicts
 from firesat.metrics.bootstrap import Estimate
-from firesat.metrics.case import Difference
+from firesat.metrics.case import CaseScores, Difference
 from firesat.sandbox.truth import Chances
 from tests.fake_chips import CHANNELS, make_batch
 from tests.tiny_chips import write_tiny_chips
@@ -157,23 +157,45 @@ def difference(baseline: str, *interval: float) -> Difference:
     )
 
 
+def case(name: str, ap: float) -> Row:
+    """A row of which only the average precision matters."""
+    estimate = Estimate(ap, ap, ap)
+    scores = CaseScores(
+        forecast=name, event="any fire", zone="all", probability=True, cells=1, burned=1,
+        prevalence=1.0, fires=1, blocks=1, blocks_with_fire=1, ap=estimate, lift=estimate,
+        capture={}, capture_daily={}, capture_curve=[], observed_ha=0.0,
+    )  # fmt: skip
+    return Row(name=name, scores=scores, slope=1.0)
+
+
 @pytest.mark.parametrize(
-    ("interval", "words"),
+    ("interval", "seeds", "words"),
     [
-        ((0.0010, -0.0020, 0.0040), "cnn gains nothing by a blind Sentinel-2"),
-        ((0.0300, 0.0100, 0.0500), "cnn GAINS by a blind Sentinel-2: something leaks"),
-        ((-0.0300, -0.0500, -0.0100), "cnn loses by a blind Sentinel-2"),
+        ((0.001, -0.002, 0.004), (0.002, 0.000), "cnn gains nothing by a blind Sentinel-2 ("),
+        ((0.030, 0.010, 0.050), (0.020, 0.040), "cnn GAINS by a blind Sentinel-2: something leaks"),
+        (
+            (0.005, 0.001, 0.012),
+            (-0.002, 0.012),
+            "cnn gains no more by a blind Sentinel-2 than one",
+        ),
+        ((-0.03, -0.05, -0.01), (-0.02, -0.04), "cnn loses by a blind Sentinel-2 ("),
     ],
 )
 def test_a_blind_ladder_says_what_sentinel2_gains(
-    interval: tuple[float, float, float], words: str
+    interval: tuple[float, float, float], seeds: tuple[float, float], words: str
 ) -> None:
     compared = [difference("boosting", 1, 1, 1), difference("cnn_without_sentinel2", *interval)]
+    rows = [case("cnn", 0.2), case("cnn_without_sentinel2", 0.1)]
+    for number, gain in enumerate(seeds):
+        rows += [
+            case(f"cnn {number}", 0.1 + gain), case(f"cnn_without_sentinel2 {number}", 0.1)
+        ]  # fmt: skip
     said = blind_verdicts(
-        Ladder(rows=[], missing=[], differences={"cnn": compared}, losses={}, best=None)
+        Ladder(rows=rows, missing=[], differences={"cnn": compared}, losses={}, best=None)
     )
     assert len(said) == 1
     assert said[0].startswith(words)
+    assert said[0].endswith(f"seed by seed {seeds[0]:+.4f}, {seeds[1]:+.4f}).")
 
 
 def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path) -> None:

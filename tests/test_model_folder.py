@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from firesat.checkpoint_file import Durable
 from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
-from firesat.jobs.predict.refusals import leads_of, refuse_other_grid
+from firesat.grid import Grid
+from firesat.jobs.predict.refusals import leads_of, refuse_mixed_parts, refuse_other_grid
 from firesat.model_folder import (
     CALIBRATION,
     CARD,
@@ -29,6 +30,9 @@ from firesat.model_folder import (
     load_forecaster,
     write_folder,
 )
+from firesat.samples import Inputs
+from firesat.scaling import SCALED, Scaler
+from firesat.window import Window
 from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
 
@@ -208,6 +212,40 @@ def test_a_cube_of_another_grid_is_refused_with_both(folder: Path, tiny_cube: Pa
     forecaster.provenance["crs"] = "ESRI:102001"
     with pytest.raises(CheckpointError, match="crs was ESRI:102001, is EPSG:3979"):
         refuse_other_grid(forecaster, tiny_cube)
+
+
+def test_a_cube_whose_cells_lie_elsewhere_is_refused_in_one_line(
+    folder: Path, tiny_cube: Path
+) -> None:
+    forecaster, *_ = load_forecaster(folder)
+    forecaster.provenance["lattice"] = Grid().lattice
+    refuse_other_grid(forecaster, tiny_cube)
+    forecaster.provenance["lattice"] = {"origin": [-2_600_050.0, 4_000_000.0], "cell_size": 20}
+    with pytest.raises(CheckpointError) as refusal:
+        refuse_other_grid(forecaster, tiny_cube)
+    said = str(refusal.value)
+    assert "cell_size was 20, is 100" in said
+    assert "origin was [-2600050.0, 4000000.0], is [-2600000.0, 4000000.0]" in said
+    assert "\n" not in said
+
+
+def test_parts_of_other_forecasters_are_refused_with_the_difference() -> None:
+    inputs = Inputs(looks=2, weather_days=4)
+    zeros = {name: (0.0,) * len(some) for name, some in inputs.names.items()}
+    scaled = {name: some for name, some in inputs.names.items() if name in SCALED}
+    scaler = Scaler(names=scaled, mean=zeros, std=zeros)
+    forecaster = Forecaster(TemporalCNN(inputs.channels(80), width=8, weather_width=8))
+    refuse_mixed_parts(forecaster, inputs, scaler)
+    turned_round = replace(scaler, names=scaled | {"modis": inputs.modis[::-1]})
+    with pytest.raises(CheckpointError, match=r"does not fit its own scaler: bands\.modis was"):
+        refuse_mixed_parts(forecaster, inputs, turned_round)
+    longer = replace(inputs, window=Window(horizon=5))
+    with pytest.raises(CheckpointError, match=r"does not fit its own inputs: leads was 8, is 5"):
+        refuse_mixed_parts(forecaster, longer, scaler)
+    without = Forecaster(
+        TemporalCNN(replace(inputs.channels(80), leads=0), width=8, weather_width=8)
+    )
+    refuse_mixed_parts(without, longer, scaler)
 
 
 def test_days_are_not_asked_of_a_network_that_does_not_tell_them_apart() -> None:

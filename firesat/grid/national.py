@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -47,6 +48,17 @@ class Grid:
         if self.region is not None and self.bbox is not None:
             raise GridError("both grid.region and grid.bbox are given: keep one")
         _check_region(self.extent, self.bounds)
+
+    @property
+    def lattice(self) -> dict[str, Any]:
+        """Say where its cells of 100 m lie, whatever the region.
+
+        Returns
+        -------
+        dict
+            ``origin``, the upper left corner of the box, and ``cell_size``, in metres; JSON.
+        """
+        return {"origin": [self.bounds[0], self.bounds[3]], "cell_size": 100}
 
     @property
     def extent(self) -> Bounds:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from firesat.ladder.result import Ladder, Row
 from firesat.ladder.settings import UNSEEING
-from firesat.metrics.bootstrap import Estimate
+from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate
 from firesat.metrics.case import Difference
 from firesat.products.report.words import brackets
 
@@ -76,26 +76,43 @@ def blind_verdicts(ladder: Ladder) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each network: by the interval of its average precision less that without.
+        One sentence for each network: by the interval of its average precision less that without,
+        which knows nothing of chance in training, and by the differences seed by seed, which do.
     """
     return [
-        _gain(network, each)
+        _gain(network, each, _by_seed(network, ladder.rows))
         for network, differences in ladder.differences.items()
         for each in differences
         if each.baseline == network + UNSEEING and each.score == "average precision"
     ]
 
 
-def _gain(network: str, difference: Difference) -> str:
+def _by_seed(network: str, rows: list[Row]) -> list[float]:
+    """What each training gains over that of the same seed without Sentinel-2."""
+    ap = {row.name: row.scores.ap.value for row in rows}
+    pairs = ((name, name.replace(network, network + UNSEEING)) for name in ap)
+    return [ap[one] - ap[two] for one, two in pairs if one.startswith(f"{network} ") and two in ap]
+
+
+def _gain(network: str, difference: Difference, seeds: list[float]) -> str:
     """What a blind Sentinel-2 is worth."""
     value, low, high = difference.estimate
+    gains = f"{network} GAINS by a blind Sentinel-2: something leaks"
     verdict = {
-        "ahead": f"{network} GAINS by a blind Sentinel-2: something leaks",
+        "ahead": gains,
         "behind": f"{network} loses by a blind Sentinel-2",
         "not told apart": f"{network} gains nothing by a blind Sentinel-2",
     }
     said = verdict.get(difference.verdict, f"what {network} gains cannot be told")
-    return f"{said} (average precision {value:+.4f}, interval {low:+.4f} to {high:+.4f})."
+    if said == gains and min(seeds, default=0.0) <= 0:
+        said = f"{network} gains no more by a blind Sentinel-2 than one training over another"
+    each = ", ".join(f"{seed:+.4f}" for seed in seeds)
+    few = difference.blocks_with_fire
+    note = f"; interval unreliable: {few} blocks with fire" if few < LEAST_BLOCKS else ""
+    return (
+        f"{said} (average precision {value:+.4f}, interval {low:+.4f} to {high:+.4f}{note}; "
+        f"seed by seed {each or 'not known'})."
+    )
 
 
 def _loss(network: str, difference: Difference) -> str:

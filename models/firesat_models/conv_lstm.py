@@ -1,4 +1,4 @@
-"""TemporalConvLSTM: a ConvLSTM over the looks and one over the days of weather; a rung to beat."""
+"""TemporalConvLSTM: a ConvLSTM over the looks, an LSTM over the days of weather; a rung to beat."""
 
 from typing import ClassVar
 
@@ -15,8 +15,11 @@ from firesat_models.temporal import look_frames, present
 _POOL = 2
 
 
-class WeatherConvLSTM(nn.Module):
-    """Read the days of weather on their own 1 km cells, oldest first.
+class WeatherLSTM(nn.Module):
+    """Read the days of weather of each 1 km cell by itself, oldest first.
+
+    Convolutions would carry a cell farther with each of 16 days or more, past any halo, over
+    weather that is interpolated from 10 km.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ class WeatherConvLSTM(nn.Module):
 
     def __init__(self, channels: Channels, width: int) -> None:
         super().__init__()
-        self.over_days = ConvLSTM(2 * channels.weather, width)
+        self.over_days = ConvLSTM(2 * channels.weather, width, kernel=1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Encode one batch.
@@ -51,9 +54,9 @@ class WeatherConvLSTM(nn.Module):
 
 
 class TemporalConvLSTM(nn.Module):
-    """Forecast with ConvLSTMs (Shi et al. 2015, arXiv:1506.04214), as wildfire studies do.
+    """Forecast with a ConvLSTM (Shi et al. 2015, arXiv:1506.04214), as wildfire studies do.
 
-    Looks at 200 m and days of weather at 1 km are read in their order; fire, ground, MODIS and
+    Looks at 200 m are read in their order, days of weather cell by cell; fire, ground, MODIS and
     season join them at 100 m. It has no regression inside: what a plain recurrent network makes of
     the same inputs.
 
@@ -69,6 +72,7 @@ class TemporalConvLSTM(nn.Module):
 
     inputs: ClassVar[tuple[str, ...]] = INPUTS
     halo: ClassVar[int] = 16
+    reach: ClassVar[int] = 16
     stride: ClassVar[int] = _POOL
 
     def __init__(self, channels: Channels, *, width: int = 16, weather_width: int = 12) -> None:
@@ -78,7 +82,7 @@ class TemporalConvLSTM(nn.Module):
         self.encode = conv_block(channels.sentinel2 + 2, width)
         self.over_looks = ConvLSTM(width, width)
         self.context = Context(
-            channels, width, weather_width, weather=WeatherConvLSTM(channels, weather_width)
+            channels, width, weather_width, weather=WeatherLSTM(channels, weather_width)
         )
         self.decode = blend(width)
         self.head = nn.Conv2d(width, channels.outputs, 1)

@@ -15,8 +15,10 @@ from firesat_models.fusion import Context, Join, conv_block, extend, shrink
 from firesat_models.temporal import LookComposite, LookPooling, look_frames
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "resnet10t": {"channels": (32, 64, 64, 64), "stem_width": 16}
+    "resnet10t": {"channels": [32, 64, 64, 64], "stem_width": 16}
 }
+
+_REACH = {"resnet10t": 40}  # cells, with its defaults and three scales
 
 
 class TemporalCNN(nn.Module):
@@ -79,6 +81,8 @@ class TemporalCNN(nn.Module):
         )
         features: Any = self.frames.feature_info
         self.stride = features.reduction()[-1]
+        plain = encoder in _REACH and encoder_args in (None, _DEFAULTS[encoder]) and scales == 3
+        self.reach = _REACH[encoder] if plain else None
         depths = features.channels()
         self.pools = nn.ModuleList(LookPooling(depth) for depth in depths)
         self.composite = LookComposite()

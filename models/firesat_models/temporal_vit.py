@@ -98,8 +98,9 @@ class TemporalViT(nn.Module):
     weather_width : int
         Hidden channels of the weather encoder, a multiple of 4.
     position : str
-        "none": order is known from convolutions only, so that a chip may have any size; "learn":
-        timm's position table, as published weights need it.
+        "none": order is known from convolutions only (of DINOv3 by rotation), and every token is a
+        patch; "learn": timm's position table, and the tokens beside patches, as published weights
+        need them.
     encoder : str
         timm vision transformer, such as those of DINOv2 and DINOv3.
     weights : Path, optional
@@ -108,6 +109,7 @@ class TemporalViT(nn.Module):
 
     inputs: ClassVar[tuple[str, ...]] = INPUTS
     halo: ClassVar[int] = 16
+    reach: ClassVar[int | None] = None  # patches attend to all others of the chip
     stride = 8
 
     def __init__(  # noqa: PLR0913  each is a key of the config
@@ -147,7 +149,7 @@ class TemporalViT(nn.Module):
             num_classes=0,
             global_pool="",
             dynamic_img_size=True,
-            **_tokens(encoder, position, trained=weights is not None),
+            **_tokens(encoder, position),
         )
         self.context = Context(channels, width, weather_width)
         self.context_tokens = nn.Conv2d(width, dim, patch, patch)
@@ -201,15 +203,13 @@ class TemporalViT(nn.Module):
         return patches.reshape(*frames.shape[:2], *patches.shape[1:])
 
 
-def _tokens(encoder: str, position: str, *, trained: bool) -> dict[str, Any]:
-    """How a family is told where patches lie, and to do without tokens that are no patch."""
-    if any(name in encoder for name in _ROTARY):  # rotates its queries by place: it has no table
-        more = {"use_abs_pos_emb": False, "num_reg_tokens": 0}
-    else:
-        more = {"pos_embed": position, "reg_tokens": 0}
-    # weights that were learned beside such tokens want them
-    own = {"use_abs_pos_emb", "pos_embed"}
-    return {k: v for k, v in more.items() if k in own} if trained else more | {"class_token": False}
+def _tokens(encoder: str, position: str) -> dict[str, Any]:
+    """How a family is told where patches lie; tokens that are no patch are published weights'."""
+    rotary = any(name in encoder for name in _ROTARY)  # knows places without a table
+    if position != "none":
+        return {} if rotary else {"pos_embed": position}
+    table = {"num_reg_tokens": 0} if rotary else {"pos_embed": position, "reg_tokens": 0}
+    return {"class_token": False, **table}
 
 
 def _flatten(grid: Tensor) -> Tensor:

@@ -100,21 +100,52 @@ def test_chips_do_not_see_each_other(network: nn.Module, batch: dict[str, Tensor
     torch.testing.assert_close(alone, network(batch)[:1], rtol=1e-4, atol=1e-5)
 
 
-def test_a_cell_of_the_cnn_sees_no_farther_than_64_cells() -> None:
-    """One changed pixel of each field; beyond 64 cells nothing moves: no pooling over the chip."""
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_cell_sees_no_farther_than_the_network_says(path: Path) -> None:
+    """The gradient of a cell by every field: beyond the reach it is 0, to the last bit."""
     torch.manual_seed(0)
-    network = build_network(CONFIGS[0].parent / "cnn.yaml", CHANNELS).eval()
-    batch = make_batch(1, size=160)
+    network: Any = build_network(path, CHANNELS).double().eval()
+    nn.init.normal_(network.head.weight)  # begun quietly, it would say next to nothing
+    batch = {name: value.double() for name, value in make_batch(1, size=160).items()}
     batch["clear"] = torch.ones_like(batch["clear"])
-    struck = {name: value.clone() for name, value in batch.items()}
-    for name, times in (("sentinel2", 1), ("age", 1), ("fire", 1), ("static", 1), ("modis", 5),
-                        ("weather", 10)):  # fmt: skip
-        struck[name][..., 20 // times, 20 // times] += 5.0
+    fields = {"sentinel2": 1, "age": 1, "fire": 1, "static": 1, "modis": 5, "weather": 10}
+    for name in fields:
+        batch[name].requires_grad_()
+    out, farthest = network(batch), 0
+    for cell in ((80, 80), (83, 79), (85, 86)):  # a coarse cell's middle and its edges
+        said = out[0, :, cell[0], cell[1]].sum()
+        grads = torch.autograd.grad(said, [batch[name] for name in fields], retain_graph=True)
+        for times, grad in zip(fields.values(), grads, strict=True):
+            seen = grad.abs().amax(dim=tuple(range(grad.ndim - 2))).nonzero() * times
+            # to the nearest and the farthest 100 m cell of a coarse one
+            ends = torch.stack([seen, seen + times - 1]) - torch.tensor(cell)
+            farthest = max(farthest, int(ends.abs().amin(dim=0).amax()))
+    assert farthest > 0
+    if network.reach is None:
+        assert farthest >= 74  # to the border of the chip
+    else:
+        assert farthest <= network.reach
+        assert farthest > network.reach - 10  # it says no more than it must
+
+
+def test_a_map_of_a_network_that_reaches_no_farther_than_its_halo_has_no_windows() -> None:
+    """The ConvLSTM on 160 cells, and on the 80 in their middle, halo dropped."""
+    torch.manual_seed(0)
+    network: Any = build_network(CONFIGS[0].parent / "conv_lstm.yaml", CHANNELS).eval()
+    assert network.reach <= network.halo
+    whole = make_batch(1, size=160)
+    part = dict(whole)
+    for name, times in (("modis", 5), ("modis_mask", 5), ("weather", 10)):
+        part[name] = whole[name][..., 40 // times : 120 // times, 40 // times : 120 // times]
+    for name in ("sentinel2", "age", "clear", "fire", "static"):
+        part[name] = whole[name][..., 40:120, 40:120]
+    inner = slice(network.halo, 80 - network.halo)
     with torch.inference_mode():
-        moved = (network(struck) != network(batch)).any(dim=1)[0].nonzero()
-    assert len(moved)
-    # from the struck cell, or from the far edge of the 1 km cell that it lies in
-    assert (moved - 20).abs().max() <= 64 + 9
+        one, other = network(whole)[..., 40:120, 40:120], network(part)
+    torch.testing.assert_close(
+        other[..., inner, inner], one[..., inner, inner], rtol=1e-4, atol=1e-5
+    )
+    assert (other - one).abs().max() > 0.01
 
 
 def test_halo_and_stride_fit_a_chip(network: Any) -> None:

@@ -18,7 +18,12 @@ from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.pieces import Piece
 from firesat.jobs.predict.plan import checkpoint_of
-from firesat.jobs.predict.refusals import leads_of, refuse_other_grid, refuse_protocol
+from firesat.jobs.predict.refusals import (
+    leads_of,
+    refuse_mixed_parts,
+    refuse_other_grid,
+    refuse_protocol,
+)
 from firesat.model_folder import load_forecaster
 from firesat.precision import quickest
 from firesat.products.settings import PredictSettings
@@ -207,6 +212,7 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     inputs, scaler = Inputs.from_record(inputs_record), Scaler.from_record(scaler_record)
     refuse_protocol(inputs)
     refuse_other_grid(forecaster, cube_path)
+    refuse_mixed_parts(forecaster, inputs, scaler)
     if scaler.learned("weather"):
         check_days(days, cube_path, inputs)
     reader = Reader(cube_path, inputs)

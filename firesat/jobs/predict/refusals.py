@@ -1,12 +1,15 @@
 """What a trained forecaster cannot be asked for, said before any data are read."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from firesat.checkpoint import refuse_other
 from firesat.cube import grid_of
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.samples import Inputs
+from firesat.scaling import Scaler
 from firesat.window import DAY_START
 
 
@@ -36,7 +39,7 @@ def refuse_protocol(inputs: Inputs) -> None:
 
 
 def refuse_other_grid(forecaster: Forecaster, cube_path: Path) -> None:
-    """Refuse a cube in another CRS than that of the chips.
+    """Refuse a cube whose cells lie otherwise than those of the chips: CRS, origin, size.
 
     Parameters
     ----------
@@ -48,12 +51,44 @@ def refuse_other_grid(forecaster: Forecaster, cube_path: Path) -> None:
     Raises
     ------
     CheckpointError
-        Naming both.
+        Naming what differs, and both.
     """
-    learned = forecaster.provenance.get("crs")
-    if learned:  # chips of older versions do not say
-        found = grid_of(cube_path).crs
-        refuse_other({"crs": learned}, {"crs": found}, f"the cube {cube_path.name}")
+    grid = grid_of(cube_path)
+    found = {"crs": grid.crs, **grid.lattice}
+    known = forecaster.provenance
+    then = {"crs": known.get("crs"), **(known.get("lattice") or {})}
+    then = {name: value for name, value in then.items() if value}  # older chips do not say
+    now = {name: found[name] for name in then if name in found}
+    refuse_other(then, now, f"the cube {cube_path.name}")
+
+
+def refuse_mixed_parts(forecaster: Forecaster, inputs: Inputs, scaler: Scaler) -> None:
+    """Refuse a forecaster whose inputs, scaler and network are not of each other.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        From a checkpoint or a folder.
+    inputs : Inputs
+        What its batches are made of.
+    scaler : Scaler
+        How they are scaled.
+
+    Raises
+    ------
+    CheckpointError
+        Naming bands, leads or sizes that differ.
+    """
+    network: Any = forecaster.network
+    names = inputs.names
+    bands = {field: list(names.get(field, ())) for field in scaler.names}
+    scaled = {field: list(channels) for field, channels in scaler.names.items()}
+    refuse_other({"bands": bands}, {"bands": scaled}, "its own scaler")
+    built = asdict(network.channels)
+    fields = asdict(inputs.channels(built["size"]))
+    # chips without days of labels teach no leads
+    wanted = fields | {"leads": fields["leads"] if built["leads"] else 0}
+    refuse_other(built, wanted, "its own inputs")
 
 
 def leads_of(forecaster: Forecaster, *, by_day: bool) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 from firesat.chipstore import write_chips
 from firesat.cube import grid_of
 from firesat.errors import ConfigError
+from firesat.grid import Grid
 from firesat.jobs.prepare.report import SampleReport, report_of
 from firesat.samples import Index, Plan, Progress, Reader, SampleSettings, index_chips, silent
 from firesat.scaling import Batch, Moments
@@ -46,7 +47,7 @@ def sample(settings: SampleSettings, cube_path: Path, progress: Progress = silen
     if reader.missing:
         log.warning("%s has no %s: the chips lack it", cube_path, ", ".join(reader.missing))
     index = index_chips(cube_path, settings, progress)
-    tally = _Tally(settings, index, grid_of(cube_path).crs)
+    tally = _Tally(settings, index, grid_of(cube_path))
 
     def finished() -> pd.DataFrame:
         return pd.concat([index.table, pd.DataFrame(tally.cells)], axis=1)
@@ -103,8 +104,8 @@ def draw_chips(
 class _Tally:
     """What is learned of the chips while they pass on their way to the disk."""
 
-    def __init__(self, settings: SampleSettings, index: Index, crs: str) -> None:
-        self._settings, self._index, self._crs = settings, index, crs
+    def __init__(self, settings: SampleSettings, index: Index, grid: Grid) -> None:
+        self._settings, self._index, self._grid = settings, index, grid
         self._moments = Moments(settings.inputs.names)
         self.cells: list[dict[str, int]] = []
 
@@ -127,7 +128,8 @@ class _Tally:
             "names": {field: list(names) for field, names in inputs.names.items()},
             "channels": asdict(inputs.channels(settings.chip)),
             "scaler": self._moments.scaler().record,
-            "crs": self._crs,
+            "crs": self._grid.crs,
+            "lattice": self._grid.lattice,
             "seed": settings.seed,
             "stride": settings.stride,
             "issue_step": settings.issue_step,

@@ -132,8 +132,8 @@ def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> None:
 
 
 def _data_facts(data: Any) -> dict[str, Any]:  # noqa: ANN401  any data module
-    """Hash and CRS of what is learned from, where the data know them."""
-    return {name: getattr(data, name, "") for name in ("data_sha256", "crs")}
+    """Hash and grid of what is learned from, where the data know them."""
+    return {name: getattr(data, name, "") for name in ("data_sha256", "crs", "lattice")}
 
 
 def _revision() -> str:

@@ -1,4 +1,4 @@
-"""ConvLSTM (Shi et al. 2015, arXiv:1506.04214), the published one: one layer, 3 x 3, no bias."""
+"""ConvLSTM (Shi et al. 2015, arXiv:1506.04214), the published one: one layer, no bias."""
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,17 @@ class ConvLSTM(nn.Module):
         Channels of the maps.
     width : int
         Channels of the state.
+    kernel : int
+        Odd side of the convolutions; 1 = each cell by itself, an LSTM. With any other a cell's
+        state has seen (steps x (kernel - 1) / 2) cells around it.
     """
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, width: int, kernel: int = 3) -> None:
         super().__init__()
-        self.read = nn.Conv2d(inputs, 4 * width, 3, padding=1, bias=False)
-        self.carry = nn.Conv2d(width, 4 * width, 3, padding=1, bias=False)
+        self.read = nn.Conv2d(inputs, 4 * width, kernel, padding=kernel // 2, bias=False)
+        self.carry = nn.Conv2d(width, 4 * width, kernel, padding=kernel // 2, bias=False)
         # what torch gives to one convolution over both
-        bound = (9 * (inputs + width)) ** -0.5
+        bound = (kernel**2 * (inputs + width)) ** -0.5
         for weight in (self.read.weight, self.carry.weight):
             nn.init.uniform_(weight, -bound, bound)
 
