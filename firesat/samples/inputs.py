@@ -24,16 +24,13 @@ OPTIONAL = ("land_cover", "settlement_distance", "lightning", *DISTURBANCE)
 
 COARSEST = 10  # cells of 100 m in the 1 km cells of the weather: chips start and end on their lines
 
-MOST_AROUND = 5  # 50 km: beyond, a chip would hold more weather than ground
+MOST_AROUND = 5  # weather cells, 50 km
 
 LABELS = {"half": 0.5, "any_touch": 1e-6}
 """Burned fraction from which a cell counts as burnt, by the name of the rule."""
 
-_LATER = (
-    "fire_power",
-    "cover_classes",
-    "around",
-)  # settings that records without them have at rest
+# settings that records without them have at rest
+_LATER = ("fire_power", "cover_classes", "around")
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
 
 
@@ -78,8 +75,7 @@ class Inputs:
     label : {"half", "any_touch"}
         Whether a cell burns when half of it does, or when any of it does.
     around : int
-        Weather cells of 10 km on each side of a cell's own that its forecast may see, too: fronts,
-        drought and dry air upwind are wider than a chip. 0 = none.
+        Weather cells of 10 km on each side of a cell's own that its forecast may see; 0 = none.
     frames : Frames, optional
         Choose whole scenes for each chip, at most `looks` of them; None = the latest clear looks
         of each cell.
@@ -128,10 +124,10 @@ class Inputs:
                 f"inputs reach back {max(self.weather_days, self.sentinel2_history)} days, the "
                 f"window only {self.window.history}: raise window.history or lower them"
             )
-        if not 0 <= self.around <= MOST_AROUND:
-            raise ConfigError(f"inputs.around is {self.around}: give 0 to {MOST_AROUND}")
-        if self.around and self.line != COARSEST:
-            raise ConfigError(f"inputs.around wants chips on whole kilometres: line {COARSEST}")
+        if not 0 <= self.around <= MOST_AROUND or (self.around and self.line != COARSEST):
+            raise ConfigError(
+                f"inputs.around is {self.around}: give 0 to {MOST_AROUND}, with line {COARSEST}"
+            )
         if self.line < 1 or COARSEST % self.line:
             raise ConfigError(f"inputs.line is {self.line}: give a divisor of {COARSEST}")
         check_names(self.modis, VARIABLES, "MODIS")

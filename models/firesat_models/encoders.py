@@ -16,8 +16,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from firesat.bands import SENTINEL2_BANDS
-
 log = logging.getLogger(__name__)
 
 _FEATURE_ARGUMENTS = frozenset({"features_only", "out_indices", "num_classes"})
@@ -25,10 +23,10 @@ _FEATURE_ARGUMENTS = frozenset({"features_only", "out_indices", "num_classes"})
 _FIXED_SIZE = ("vit_", "swin")  # families that otherwise refuse any image but their own size
 _CHANNELS_LAST = ("swin",)  # families whose feature maps are (N, y, x, C)
 
-RED_GREEN_BLUE = tuple(SENTINEL2_BANDS.index(band) for band in ("B04", "B03", "B02"))
-"""Which Sentinel-2 bands are the colours of published weights."""
+RED_GREEN_BLUE = (3, 2, 1)
+"""Which Sentinel-2 bands are the colours of published weights: B04, B03, B02 of B01, B02, ..."""
 
-OTHERS = tuple(set(range(len(SENTINEL2_BANDS))) - set(RED_GREEN_BLUE))
+OTHERS = (0, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 """The bands that published weights have no filters of."""
 
 
@@ -131,7 +129,8 @@ def _create(
     _report(name, fresh, found, weights)
     log.info("%s: %d of its %d inputs start from the file's filters", name, known, inputs)
     found = {key: value for key, value in found.items() if key in fresh.state_dict()}
-    size = fresh.pretrained_cfg["input_size"][1:]  # else a table of places would be interpolated
+    usual: Any = fresh.pretrained_cfg
+    size = usual["input_size"][1:]  # else a table of places would be interpolated
     trained: nn.Module = timm.create_model(
         name,
         pretrained=True,

@@ -120,8 +120,8 @@ def neighbours(
     rows, down = rows[:, :, None, :, None], down[:, :, None, :, None]
     columns, right = columns[:, None, :, None, :], right[:, None, :, None, :]
     cells = rows * wide[1] + columns
-    down, right = torch.broadcast_tensors(down, right)
-    place = torch.stack([down, right, torch.hypot(down, right)], dim=-1)
+    far = torch.hypot(down, right)
+    place = torch.stack([down.expand_as(far), right.expand_as(far), far], dim=-1)
     return cells.flatten(3).flatten(1, 2), place.flatten(3, 4).flatten(1, 2)
 
 
