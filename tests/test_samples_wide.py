@@ -11,10 +11,12 @@ from firesat.augmentation import Change, changed
 from firesat.cube import grid_of
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
+from firesat.grid import chip_origins
 from firesat.samples import Inputs, Reader
 from firesat.samples.wide import Wide
-from firesat.scaling import Batch
+from firesat.scaling import Batch, Moments
 from firesat.turns import TURNS, turned
+from firesat_models.wide import WideWeather
 from tests import weather_cube
 from tests.tiny_chips import write_tiny_chips
 
@@ -79,6 +81,34 @@ def test_in_operation_it_is_what_was_known_at_t(tmp_path: Path) -> None:
     assert np.isfinite(wide[..., 1:3, 1:3]).all()
     assert np.isnan(wide[..., 0]).all()
     assert np.isnan(wide[..., 3:]).all()
+
+
+def test_a_map_is_the_same_from_chips_of_any_size_and_windows_of_any_height(
+    reader: Reader, cells: GeoBox
+) -> None:
+    torch.manual_seed(0)
+    encoder = WideWeather(INPUTS.channels(80), 16).eval()
+    moments = Moments(INPUTS.names)
+    moments.add(reader.chip(reader.day(DAY, cells), 0, 0, 200))
+    scaler = moments.scaler()
+
+    def drawn(size: int, height: int) -> np.ndarray:
+        """The map, made of windows of so many rows, each read by itself, and of chips."""
+        out = np.full((16, 20, 20), np.nan, dtype="f4")
+        for top in range(0, 200 - height + 1, height // 2):
+            fields = Reader(reader.cube_path, INPUTS).day(DAY, cells[top : top + height])
+            for row, col in chip_origins(height, 200, size, size):
+                chip = scaler.apply(reader.chip(fields, row, col, size))
+                batch = {name: torch.from_numpy(value)[None] for name, value in chip.items()}
+                place = slice((top + row) // 10, (top + row + size) // 10)
+                with torch.inference_mode():
+                    out[:, place, col // 10 : (col + size) // 10] = encoder(batch)[0].numpy()
+        return out
+
+    whole = drawn(200, 200)
+    assert whole.std(axis=(1, 2)).max() > 0.01
+    for size, height in ((80, 200), (40, 80), (100, 100), (20, 40)):
+        np.testing.assert_allclose(drawn(size, height), whole, rtol=1e-4, atol=1e-5)
 
 
 def own(chip: Batch) -> np.ndarray:
