@@ -451,7 +451,9 @@ def test_the_window_of_the_checkpoint_names_the_files(
     cube: Path, scaler: Scaler, settings: PredictSettings, smooth: Forecaster,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    record = replace(INPUTS, window=Window(horizon=3)).record
-    monkeypatch.setattr(machine, "load_forecaster", lambda _: (smooth, record, scaler.record))
+    inputs = replace(INPUTS, window=Window(horizon=3))
+    shorter = Forecaster(Smooth(inputs.channels(80))).eval()
+    loaded = (shorter, inputs.record, scaler.record)
+    monkeypatch.setattr(machine, "load_forecaster", lambda _: loaded)
     (path,) = predict(settings, cube, quiet)
     assert path.name == "firesat_2023-05-17_p3d.tif"
