@@ -8,13 +8,14 @@ from firesat.composite.looks import (
     recent_looks,
     stack_looks,
 )
-from firesat.composite.masks import DOUBTS, clear_mask, doubts
+from firesat.composite.masks import DOUBTS, NEEDED, clear_mask, doubts
 from firesat.composite.recent import NEVER, State, decoded, fold, nothing, older
 from firesat.composite.sun import Sun, sun_at, sun_over
 
 __all__ = [
     "CLEAR_FILL",
     "DOUBTS",
+    "NEEDED",
     "NEVER",
     "Looks",
     "Scene",

@@ -36,6 +36,9 @@ SHADOW_REACH = 1500.0  # metres: clouds at 1.5 km under a sun 45 degrees high
 CLOUD_EDGE = 100.0  # metres around a cloud: Zhu and Woodcock 2012 grow clouds by three 30 m pixels
 
 
+NEEDED = ("B02", "B03", "B04", "B08", "B10", "B11")
+"""Bands that the rules look at; of the others, only whether they are saturated."""
+
 DOUBTS = ("saturated", "cloud", "cirrus", "smoke", "snow", "shadow")
 """Reasons why a pixel does not show the ground, as `doubts` names them."""
 
@@ -52,6 +55,7 @@ def clear_mask(reflectance: Floats, *, resolution: float = 100.0, sun: Sun | Non
     ----------
     reflectance : ndarray of float32, shape (13, ..., Y, X)
         Level 1C, bands in the order of `bands.SENTINEL2_BANDS`, 0 to above 1; NaN = not observed.
+        Those that are not `NEEDED` may be.
     resolution : float
         Pixel size in metres.
     sun : Sun, optional
@@ -135,8 +139,7 @@ def _by_name(reflectance: Floats) -> dict[str, Floats]:
 
 def _missing(band: dict[str, Floats]) -> Mask:
     """Where a band that the rules need was not observed."""
-    needed = ("B02", "B03", "B04", "B08", "B10", "B11")
-    return np.asarray(np.logical_or.reduce([np.isnan(band[name]) for name in needed]))
+    return np.asarray(np.logical_or.reduce([np.isnan(band[name]) for name in NEEDED]))
 
 
 def _cloud(band: dict[str, Floats]) -> Mask:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,8 +109,8 @@ class Bearer(AuthBase):
 class _Door(HTTPAdapter):
     """The one way out: checked addresses, the provider's rates, time limits, counts."""
 
-    def __init__(self, reach: Reach, retries: Retry) -> None:
-        self._reach, self._shared = reach, commons()
+    def __init__(self, reach: Reach, retries: Retry, *, kept: bool) -> None:
+        self._reach, self._shared, self._kept = reach, commons(), kept
         super().__init__(max_retries=retries)
 
     def init_poolmanager(
@@ -119,11 +120,19 @@ class _Door(HTTPAdapter):
         block: bool = False,
         **pool_kwargs: Any,  # noqa: ANN401  the parent's own
     ) -> None:
-        """Make the pools of checked connections."""
+        """Make the pools of checked connections, or take those that are kept."""
+        if self._kept:
+            self.poolmanager = _kept_pools(self._reach, PATIENCE.head)
+            return
         self.poolmanager = CheckedPools(
             self._reach, PATIENCE.head, num_pools=connections, maxsize=maxsize, block=block,
             **pool_kwargs,
         )  # fmt: skip
+
+    def close(self) -> None:
+        """Hang up, but keep what others use as well."""
+        if not self._kept:
+            super().close()
 
     def send(
         self,
@@ -150,6 +159,12 @@ class _Door(HTTPAdapter):
         return response
 
 
+@lru_cache(maxsize=8)
+def _kept_pools(reach: Reach, patience: float) -> CheckedPools:
+    """Connections that the sessions of this process share: to open one takes three round trips."""
+    return CheckedPools(reach, patience)
+
+
 def _never_connected(error: requests.ConnectionError) -> bool:
     """Whether no connection was opened at all."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
@@ -157,7 +172,7 @@ def _never_connected(error: requests.ConnectionError) -> bool:
 
 
 def open_session(
-    base_url: str, also: Sequence[str] = (), *, repeat: bool = True
+    base_url: str, also: Sequence[str] = (), *, repeat: bool = True, kept: bool = False
 ) -> requests.Session:
     """Open a session with a provider.
 
@@ -170,6 +185,9 @@ def open_session(
     repeat : bool
         Whether to repeat what is refused with 429 or 5xx, waiting as Retry-After says; else only
         requests that got no connection, because the provider's own client does the rest.
+    kept : bool
+        Whether its connections stay open for later sessions of this process: for small requests,
+        of a provider that does not count connections.
 
     Returns
     -------
@@ -187,7 +205,7 @@ def open_session(
     )
     session = requests.Session()
     session.max_redirects = _REDIRECTS
-    door = _Door(Reach(base_url=base_url, also=tuple(also)), retries)
+    door = _Door(Reach(base_url=base_url, also=tuple(also)), retries, kept=kept)
     for scheme in ("http://", "https://"):
         session.mount(scheme, door)
     return session

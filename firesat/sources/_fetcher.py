@@ -1,6 +1,6 @@
 """The files of one granule: fetched side by side, read, deleted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,13 +108,15 @@ class Fetcher:
             path.unlink(missing_ok=True)
 
 
-def arrivals(fetcher: Fetcher) -> Iterator[tuple[str, Path]]:
-    """Fetch the images of a granule side by side.
+def arrivals(fetcher: Fetcher, first: Collection[str] = ()) -> Iterator[tuple[str, Path]]:
+    """Fetch the images of a granule side by side, large ones first.
 
     Parameters
     ----------
     fetcher : Fetcher
         Of the granule.
+    first : collection of str
+        Bands that go before the others.
 
     Yields
     ------
@@ -123,8 +125,8 @@ def arrivals(fetcher: Fetcher) -> Iterator[tuple[str, Path]]:
     """
     pool = ThreadPoolExecutor(fetcher.connections)
     try:
-        largest_first = sorted(SENTINEL2_BANDS, key=PIXELS.__getitem__)
-        waiting = {pool.submit(fetcher.get, band): band for band in largest_first}
+        order = sorted(SENTINEL2_BANDS, key=lambda band: (band not in first, PIXELS[band]))
+        waiting = {pool.submit(fetcher.get, band): band for band in order}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
     finally:

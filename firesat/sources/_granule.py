@@ -1,27 +1,31 @@
 """One granule from the archive to one small file: 13 bands fetched, checked, averaged to 100 m.
 
 The images of a granule have about 600 MB and take a core a minute or two to decode, and each is
-needed by some five blocks. Hence it is averaged where it is fetched, once for all of them, and the
-images are not kept.
+needed by some five blocks. Hence it is masked and averaged where it is fetched, once for all of
+them, and the images are not kept.
 """
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
+from firesat import composite
 from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError
 from firesat.grid import Bounds
-from firesat.sources._averages import write_average
+from firesat.sources._averages import Average, write_average
 from firesat.sources._eodata import Archive
 from firesat.sources._fetcher import PIXELS, Fetcher, arrivals
-from firesat.sources._jp2 import average_band
+from firesat.sources._fine import MASK, Fine, Grade, clear_share
+from firesat.sources._jp2 import read_band
 from firesat.sources._mgrs import tile_box
 from firesat.sources._placing import Placing
 from firesat.sources._products import Product
@@ -40,7 +44,7 @@ def average_granule(
     *,
     bounds: Bounds | None = None,
 ) -> None:
-    """Fetch a granule's bands and average them to 100 m.
+    """Fetch a granule's bands, look for clouds at 60 m, and average what is clear to 100 m.
 
     Parameters
     ----------
@@ -81,8 +85,8 @@ def average_granule(
         placing = fetcher.use("MTD_TL", fetcher.get("MTD_TL"), read_placing)
         check(product, radiometry, placing)
         part = placing.cut(bounds or placing.bounds)
-        pixels = _average(fetcher, radiometry, placing, part)
-        write_average(path, pixels, part, _tags(product, radiometry, placing))
+        average = _average(fetcher, radiometry, placing, part)
+        write_average(path, average, part, _tags(product, radiometry, placing))
 
 
 def label_of(product: Product, bounds: Bounds | None) -> str:
@@ -105,27 +109,62 @@ def label_of(product: Product, bounds: Bounds | None) -> str:
     return "-".join([product.id, "100m", *(f"{edge:.0f}" for edge in edges)])
 
 
-def _average(
-    fetcher: Fetcher, radiometry: Radiometry, placing: Placing, part: Placing
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Reflectance of a part of all bands, and the share that was observed in all of them."""
+def _average(fetcher: Fetcher, radiometry: Radiometry, placing: Placing, part: Placing) -> Average:
+    """A part of all bands at 100 m; until the bands that show clouds are there, the others wait."""
     reflectance = np.full((len(SENTINEL2_BANDS), *part.cells), np.nan, dtype="float32")
-    observed = np.ones(part.cells)
-    for band, arrived in arrivals(fetcher):
-        number = SENTINEL2_BANDS.index(band)
-        name = placing.quality.get(number)
-        average = partial(
-            average_band,
-            placing=placing,
-            size=PIXELS[band],
-            special=radiometry.special,
-            part=part,
-            quality=fetcher.get(name) if name else None,
-        )
-        mean, share = fetcher.use(band, arrived, average)
-        reflectance[number] = to_reflectance(mean, radiometry, number)
-        np.minimum(observed, share, out=observed)
-    return reflectance, observed
+    observed = np.ones(part.cells, dtype="float32")
+    held: dict[str, Fine] = {}
+    grade: Grade | None = None
+    for band, arrived in arrivals(fetcher, composite.NEEDED):
+        held[band] = _read(fetcher, band, arrived, radiometry, placing, part)
+        if grade is None and held.keys() >= set(composite.NEEDED):
+            grade = _grade(held, fetcher.product, radiometry, part)
+        while grade is not None and held:
+            name, fine = held.popitem()
+            number = SENTINEL2_BANDS.index(name)
+            mean, share = fine.average(grade)
+            reflectance[number] = to_reflectance(mean, radiometry, number)
+            np.minimum(observed, share, out=observed, casting="same_kind")
+    assert grade is not None
+    clear = clear_share(grade).astype("float32")
+    return Average(reflectance=reflectance, observed=observed, clear=clear)
+
+
+def _read(
+    fetcher: Fetcher,
+    band: str,
+    arrived: Path,
+    radiometry: Radiometry,
+    placing: Placing,
+    part: Placing,
+) -> Fine:
+    """One band of a part."""
+    quality = placing.quality.get(SENTINEL2_BANDS.index(band))
+    read = partial(
+        read_band,
+        placing=placing,
+        size=PIXELS[band],
+        special=radiometry.special,
+        part=part,
+        quality=fetcher.get(quality) if quality else None,
+    )
+    return fetcher.use(band, arrived, read)
+
+
+def _grade(
+    held: Mapping[str, Fine], product: Product, radiometry: Radiometry, part: Placing
+) -> Grade:
+    """Pixels of 60 m: 0 not observed, 1 doubtful, 2 clear."""
+    shape = part.shapes[MASK]
+    stack = np.full((len(SENTINEL2_BANDS), *shape), np.nan, dtype="float32")
+    for name in composite.NEEDED:
+        number = SENTINEL2_BANDS.index(name)
+        stack[number] = to_reflectance(held[name].for_mask(), radiometry, number)
+    place = Affine(MASK, 0, part.left, 0, -MASK, part.top)
+    moment = np.datetime64(product.observed.replace(tzinfo=None), "s")
+    sun = composite.sun_over(moment, GeoBox(shape, place, f"EPSG:{part.epsg}"))
+    clear = composite.clear_mask(stack, resolution=MASK, sun=sun)
+    return np.where(np.isnan(clear), 0, 1 + (clear > 0)).astype("uint8")
 
 
 def to_reflectance(

@@ -51,7 +51,7 @@ class HubClient(SentinelHubDownloadClient):
         with (
             sharing(self._shared),
             connection(self._shared),
-            closing(open_session(base, repeat=False)) as web,
+            closing(open_session(base, repeat=False, kept=True)) as web,
         ):
             wait_turn(self._shared, units=self._units)
             response = web.request(

@@ -1,4 +1,4 @@
-"""One band of a granule, from its JPEG 2000 file to 100 m: means by area of what was measured."""
+"""One band of a granule, from its JPEG 2000 file to sums at 20 m of what was measured."""
 
 import struct
 from collections.abc import Iterator
@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-import numba
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
@@ -15,9 +14,9 @@ from rasterio.windows import Window
 
 from firesat.errors import CorruptFileError
 from firesat.raster import open_raster
+from firesat.sources._fine import FINE, Fine
 from firesat.sources._placing import Placing
 
-CELL = 100  # metres
 _STRIP = 1024  # rows read at once: the files' own tiles are as high
 
 _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"  # codestream and its size; its end
@@ -26,9 +25,6 @@ _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"  # codestream and its size; its 
 # without any error (seen with 3.12 on truncated files): those would pass for "not observed".
 _ONE_THREAD = {"GDAL_NUM_THREADS": "1"}
 
-Floats = NDArray[np.float64]
-
-
 # Planes of a quality mask whose pixels are no measurement, counted from 1: lost packets of the
 # instrument, defective, no data, saturated. Degraded packets, ancillary ones and corrected
 # cross-talk still measure. Source: S2-PDGS-TAS-DI-PSD, level 1C, MSK_QUALIT.
@@ -36,7 +32,7 @@ _BAD_PLANES = (3, 5, 6, 8)
 _PLANES = 8
 
 
-def average_band(
+def read_band(
     path: Path,
     placing: Placing,
     size: int,
@@ -44,8 +40,8 @@ def average_band(
     *,
     part: Placing | None = None,
     quality: Path | None = None,
-) -> tuple[Floats, Floats]:
-    """Average the digital numbers of a band over cells of 100 m.
+) -> Fine:
+    """Read the digital numbers of a band.
 
     Parameters
     ----------
@@ -64,9 +60,8 @@ def average_band(
 
     Returns
     -------
-    tuple of ndarray of float64, shape (Y, X)
-        Of the part: mean of the numbers, each weighed by the area it shares with the cell, NaN
-        where there is none; and the share of the cell that was measured, 0 to 1.
+    Fine
+        Of the part.
 
     Raises
     ------
@@ -74,7 +69,7 @@ def average_band(
         If the file is damaged, or lies elsewhere than the metadata say.
     """
     wanted = part or placing
-    total, area = (np.zeros(wanted.cells) for _ in range(2))
+    fine = Fine.of_shape(wanted.shapes[FINE])
     with rasterio.Env(**_ONE_THREAD), ExitStack() as files:
         image = files.enter_context(_opened(path, placing, size, ("uint16",)))
         planes = ("uint8",) * _PLANES
@@ -84,11 +79,8 @@ def average_band(
             if quality and mask:
                 bad = _read(mask, quality, window, _BAD_PLANES).any(axis=0)
                 numbers[bad] = special[0]
-            add_pixels(numbers, (first, size), special, total, area)
-    seen = area > 0
-    mean = np.full(wanted.cells, np.nan)
-    mean[seen] = total[seen] / area[seen]
-    return mean, area / CELL**2
+            fine.add(numbers, first, size, special)
+    return fine
 
 
 def _opened(
@@ -178,43 +170,3 @@ def _check(
         raise CorruptFileError(
             f"{path} holds {held} at {found}, the granule's metadata say {wanted}: run again"
         )
-
-
-@numba.njit(cache=True, nogil=True)
-def add_pixels(
-    numbers: NDArray[np.uint16],
-    strip: tuple[int, int],
-    special: tuple[int, int],
-    total: Floats,
-    area: Floats,
-) -> None:
-    """Add a strip of pixels to the cells that they lie in.
-
-    Parameters
-    ----------
-    numbers : ndarray of uint16, shape (Y, X)
-        Rows of an image, whole.
-    strip : tuple of int
-        Number of the first row, and metres of a pixel, at most a cell's.
-    special : tuple of int
-        Numbers to leave out.
-    total, area : ndarray of float64, shape (Y, X)
-        Sum of number times square metres, and square metres, of each cell; added to.
-    """
-    first, size = strip
-    for row in range(numbers.shape[0]):
-        top = (first + row) * size
-        upper = top // CELL
-        above = min(size, (upper + 1) * CELL - top)  # metres of the pixel in the upper cell
-        for column in range(numbers.shape[1]):
-            number = numbers[row, column]
-            if number in special:
-                continue
-            start = column * size
-            left = start // CELL
-            before = min(size, (left + 1) * CELL - start)
-            for y, height in ((upper, above), (upper + 1, size - above)):
-                for x, width in ((left, before), (left + 1, size - before)):
-                    if height * width > 0:
-                        area[y, x] += height * width
-                        total[y, x] += height * width * float(number)

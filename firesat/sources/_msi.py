@@ -1,6 +1,6 @@
 """What both ways to Sentinel-2 share: one group of the cube, and how a day is mosaicked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
@@ -58,7 +58,12 @@ def msi_layout(provider: str, latency_hours: float, day_start: int, level: int =
 
 
 def msi_scene(
-    reflectance: np.ndarray, observed: np.ndarray, cells: GeoBox, rule: str
+    reflectance: np.ndarray,
+    observed: np.ndarray,
+    cells: GeoBox,
+    rule: str,
+    *,
+    clear: np.ndarray | None = None,
 ) -> xr.Dataset:
     """Dress the pixels of a scene.
 
@@ -72,14 +77,16 @@ def msi_scene(
         The pixels.
     rule : str
         How they may be resampled.
+    clear : ndarray of float32, shape (Y, X), optional
+        Share of what was observed that is clear, where clouds have been masked already.
 
     Returns
     -------
     xr.Dataset
-        Clouds are still there: the attribute ``mask`` says which mask to apply.
+        Without `clear`, clouds are still there: the attribute ``mask`` says which mask to apply.
     """
     attrs = {"units": "1", "resampling": rule}
-    variables: Mapping[str, xr.DataArray] = {
+    variables: dict[str, xr.DataArray] = {
         "reflectance": xr.DataArray(
             reflectance,
             dims=("band", "y", "x"),
@@ -88,6 +95,9 @@ def msi_scene(
         ),
         "observed": xr.DataArray(observed, dims=("y", "x"), attrs=attrs),
     }
+    if clear is not None:
+        variables["clear"] = xr.DataArray(clear, dims=("y", "x"), attrs=attrs)
+        return georeferenced(variables, cells)
     return georeferenced(variables, cells).assign_attrs(mask="sentinel2")
 
 

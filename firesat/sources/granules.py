@@ -41,8 +41,9 @@ class Sentinel2Granules:
 
     The group is that of `sentinel2.Sentinel2`, which asks a service for pixels instead. A granule
     is fetched once, however many blocks it reaches into. What the project's region needs of it is
-    decoded, without pixels that its quality masks call bad, averaged by area to 100 m in its own
-    UTM zone and kept so in the cache; the averages of a later run are those of an earlier one.
+    decoded, without pixels that its quality masks call bad; clouds are looked for at 60 m; what is
+    clear of a cell is averaged by area to 100 m in its own UTM zone and kept so in the cache, with
+    its share. The averages of a later run are those of an earlier one.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ class Sentinel2Granules:
         Returns
         -------
         Path
-            A GeoTIFF of 13 bands and the share observed in all of them.
+            A GeoTIFF of 13 bands, the share observed in all of them and that clear of clouds.
 
         Raises
         ------
@@ -243,17 +244,19 @@ class Sentinel2Granules:
         Returns
         -------
         xr.Dataset
-            ``reflectance (band, y, x)``, NaN where nothing was measured, and ``observed (y, x)``,
-            the share of the cell that was, in all bands; 100 m, in UTM. Clouds are still there:
-            the attribute ``mask`` says which mask to apply.
+            ``reflectance (band, y, x)``, NaN where nothing was measured, of what is clear where
+            anything is; ``observed (y, x)``, the share of the cell that was measured in all bands;
+            and ``clear (y, x)``, the share of this that is clear. 100 m, in UTM.
 
         Raises
         ------
         CorruptFileError
             If the file is damaged or another one.
         """
-        reflectance, observed, cells = read_average(path)
-        return msi_scene(reflectance, observed, cells, "bilinear")
+        average, cells = read_average(path)
+        return msi_scene(
+            average.reflectance, average.observed, cells, "bilinear", clear=average.clear
+        )
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Mosaic the granules of a day: each cell from the clearest.

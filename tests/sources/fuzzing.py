@@ -17,7 +17,7 @@ import xarray as xr
 
 from firesat.bands import BANDS, check
 from firesat.errors import BandError, FiresatError
-from firesat.sources._jp2 import average_band
+from firesat.sources._jp2 import read_band
 from firesat.sources._safe import Placing, read_placing, read_radiometry
 from firesat.sources._vectors import read_vectors
 from firesat.sources.era5 import Era5Land
@@ -36,7 +36,7 @@ PLACING = Placing(
 
 def read_jp2(path: Path) -> Any:
     """The means of a band of 60 m, as granules are read."""
-    return average_band(path, PLACING, 60, (0, 65535))
+    return read_band(path, PLACING, 60, (0, 65535))
 
 
 def read_metadata(path: Path) -> Any:

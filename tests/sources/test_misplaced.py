@@ -20,7 +20,7 @@ from firesat.errors import CorruptFileError
 from firesat.sandbox.encode.jp2 import encode_jp2
 from firesat.sources._granule import check
 from firesat.sources._hdf4 import SINUSOIDAL, TILE, tile_cells
-from firesat.sources._jp2 import average_band
+from firesat.sources._jp2 import read_band
 from firesat.sources._mgrs import tile_box
 from firesat.sources._mosaic import check_square
 from firesat.sources._placing import Placing
@@ -61,7 +61,7 @@ def image(rng: np.random.Generator, path: Path, moved: Callable[[GeoBox], GeoBox
     placing = Placing(tile="", sensed="", epsg=zone, left=left, top=top, shapes=shapes)
     cells = moved(GeoBox(shapes[size], Affine(size, 0, left, 0, -size, top), f"EPSG:{zone}"))
     path.write_bytes(encode_jp2(np.full(cells.shape, 900, dtype="uint16"), cells))
-    return lambda: average_band(path, placing, size, (0, 65535))
+    return lambda: read_band(path, placing, size, (0, 65535))
 
 
 def square(rng: np.random.Generator, path: Path, moved: Callable[[GeoBox], GeoBox]) -> Check:

@@ -22,6 +22,8 @@ from firesat.sources._http import list_links
 from firesat.sources.commons import Commons, Meter, OwnTokens, sharing
 from tests.sources.shelf import BODY, hurried, shelf
 
+# Where no answer hangs, a busy machine's pauses must not pass for silence.
+NEVER_SILENT = {"read": 60.0, "head": 60.0, "grace": 60.0}
 FULL = pytest.mark.exhaustive
 PASSING = {f"wire_{kind}": {"wire": {kind: 0.2}} for kind in (
     "reset", "reset_body", "truncate", "stall", "stall_body", "drip_head", "drip_body", "longer",
@@ -129,7 +131,7 @@ def test_faults_that_stay_end_within_their_budget_and_are_named(
 def test_a_body_cut_anywhere_is_taken_up_where_it_broke(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, meter: Meter
 ) -> None:
-    hurried(monkeypatch)
+    hurried(monkeypatch, **NEVER_SILENT)
     with shelf() as server:
         server.script.append(Mischief(kind="truncate", at=1500))
         download(f"{server.url}/shelf/file", tmp_path / "file")
@@ -144,7 +146,7 @@ def test_a_body_cut_anywhere_is_taken_up_where_it_broke(
 def test_a_truncated_body_is_never_taken_for_whole(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, points: int
 ) -> None:
-    hurried(monkeypatch)
+    hurried(monkeypatch, **NEVER_SILENT)
     with shelf() as server:
         for at in np.linspace(0, len(BODY) - 1, points).astype(int):
             server.script.append(Mischief(kind="truncate", at=int(at)))
@@ -163,7 +165,7 @@ def test_a_wrong_length_is_noticed_and_fetched_again(
 ) -> None:
     # A length announced too short cannot be noticed in one answer: a size known from elsewhere
     # tells, or the format, whose reader discards the file.
-    hurried(monkeypatch)
+    hurried(monkeypatch, **NEVER_SILENT)
     with shelf() as server:
         server.script.append(Mischief(kind=kind))
         download(f"{server.url}/shelf/file", tmp_path / "file", size=size)
@@ -182,7 +184,7 @@ def test_a_wrong_length_is_noticed_and_fetched_again(
 def test_a_file_that_cannot_be_taken_up_is_begun_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, meter: Meter, count: int, kind: str
 ) -> None:
-    hurried(monkeypatch)
+    hurried(monkeypatch, **NEVER_SILENT)
     with shelf() as server:
         for at in np.linspace(1, len(BODY) - 1, count).astype(int):
             meter.bytes = 0

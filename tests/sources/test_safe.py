@@ -20,8 +20,9 @@ from firesat.bands import SENTINEL2_BANDS
 from firesat.errors import CorruptFileError, ProviderError, SourceError
 from firesat.sandbox.encode.jp2 import encode_jp2
 from firesat.sandbox.encode.safe import GranuleFacts, encode_granule_metadata
+from firesat.sources._fine import Fine, clear_share
 from firesat.sources._granule import PIXELS, check, to_reflectance
-from firesat.sources._jp2 import add_pixels, average_band
+from firesat.sources._jp2 import read_band
 from firesat.sources._mgrs import tile_box
 from firesat.sources._products import Product, newest, product_of
 from firesat.sources._safe import Placing, Radiometry, read_placing, read_radiometry
@@ -253,20 +254,64 @@ def test_metadata_of_another_granule_or_place_are_refused(
 # --- images ---------------------------------------------------------------------------------------
 
 
+def averaged(
+    path: Path, placing: Placing, size: int, **part: Placing
+) -> tuple[np.ndarray, np.ndarray]:
+    """A band at 100 m under a clear sky."""
+    fine = read_band(path, placing, size, SPECIAL, **part)
+    shape = part.get("part", placing).shapes[60]
+    return fine.average(np.full(shape, 2, dtype="uint8"))
+
+
 @pytest.mark.parametrize("size", [10, 20, 60])
-def test_cells_are_means_by_area_of_what_was_measured(size: int) -> None:
+def test_cells_are_means_by_area_of_what_was_measured_and_clear(size: int) -> None:
     rng = np.random.default_rng(size)
     numbers = rng.integers(1, 3000, (6000 // size, 3000 // size)).astype("uint16")
     numbers[rng.random(numbers.shape) < 0.2] = 0
     numbers[rng.random(numbers.shape) < 0.1] = 65535
-    total, area = np.zeros((60, 30)), np.zeros((60, 30))
+    numbers[: 300 // size, : 300 // size] = 0
+    grade = rng.integers(0, 3, (100, 50)).astype("uint8")
+    grade[5:10] = 1  # nothing is clear in three rows of cells
+    fine = Fine.of_shape((300, 150))
     for first in range(0, len(numbers), 7):  # strips of any height
-        add_pixels(numbers[first : first + 7], (first, size), SPECIAL, total, area)
-    fine = numbers.repeat(size // 10, axis=0).repeat(size // 10, axis=1)  # each to 10 m
-    parts = fine.reshape(60, 10, 30, 10).astype("float64")
-    measured = (parts != 0) & (parts != 65535)
-    np.testing.assert_allclose(area, 100 * measured.sum(axis=(1, 3)))
-    np.testing.assert_allclose(total, 100 * (parts * measured).sum(axis=(1, 3)))
+        fine.add(numbers[first : first + 7], first, size, SPECIAL)
+    mean, share = fine.average(grade)
+
+    def by_cells(values: np.ndarray) -> np.ndarray:
+        return values.astype("float64").reshape(60, 10, 30, 10).sum(axis=(1, 3))
+
+    small = numbers.repeat(size // 10, axis=0).repeat(size // 10, axis=1)  # each to 10 m
+    measured = (small != 0) & (small != 65535)
+    usable = measured & (grade == 2).repeat(6, axis=0).repeat(6, axis=1)
+    usable |= measured & (by_cells(usable) == 0).repeat(10, axis=0).repeat(10, axis=1)
+    np.testing.assert_allclose(share, by_cells(measured) / 100)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(mean, by_cells(small * usable) / by_cells(usable))
+    assert np.isnan(mean[:3, :3]).all()
+
+
+def test_what_clouds_are_looked_for_in_are_means_of_60_m() -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(1, 3000, (600, 300)).astype("uint16")
+    numbers[:9, :6] = 0
+    fine = Fine.of_shape((300, 150))
+    fine.add(numbers, 0, 10, SPECIAL)
+    found = fine.for_mask()
+    expected = numbers.reshape(100, 6, 50, 6).mean(axis=(1, 3))
+    np.testing.assert_allclose(found[2:], expected[2:])
+    assert np.isnan(found[0, 0])
+    assert found[1, 0] == numbers[9:12, :6].mean()
+
+
+def test_the_clear_share_of_a_cell_counts_what_was_observed() -> None:
+    grade = np.full((5, 5), 2, dtype="uint8")  # pixels of 60 m: nine cells
+    grade[0, 0] = 1  # 3 x 3 of the first cell's 5 x 5 parts
+    grade[:, 2:] = 0  # beyond its second column nothing was seen
+    share = clear_share(grade)
+    assert share.shape == (3, 3)
+    assert share[0, 0] == pytest.approx(16 / 25)
+    assert share[1, 0] == 1  # the part that was seen
+    assert np.isnan(share[:, 2]).all()
 
 
 def test_a_real_image_of_15_bits_is_averaged(real_data: Path) -> None:
@@ -275,7 +320,7 @@ def test_a_real_image_of_15_bits_is_averaged(real_data: Path) -> None:
         tile="31SCA", sensed="", epsg=32631, left=300_000, top=4_100_040,
         shapes={60: (1830, 1830), 10: (10980, 10980), 20: (5490, 5490)},
     )  # fmt: skip
-    mean, share = average_band(path, placing, 60, SPECIAL)
+    mean, share = averaged(path, placing, 60)
     with rasterio.open(path) as raster:
         numbers = raster.read(1).astype("float64")
     assert mean.shape == (1098, 1098)
@@ -295,8 +340,8 @@ def test_a_part_of_an_image_is_that_of_the_whole(
         shapes={60: (1830, 1830), 10: (10980, 10980), 20: (5490, 5490)},
     )  # fmt: skip
     part = placing.cut(bounds)
-    mean, share = average_band(path, placing, 60, SPECIAL)
-    cut, cut_share = average_band(path, placing, 60, SPECIAL, part=part)
+    mean, share = averaged(path, placing, 60)
+    cut, cut_share = averaged(path, placing, 60, part=part)
     row, column = (
         round((placing.top - part.top) / 100), round((part.left - placing.left) / 100)
     )  # fmt: skip
@@ -333,11 +378,11 @@ def image(path: Path, size: int = 20, **changes: Any) -> Path:
     ],
 )
 def test_an_image_that_lies_elsewhere_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    mean, share = average_band(image(tmp_path / "a.jp2"), PLACING, 20, SPECIAL)
+    mean, share = averaged(image(tmp_path / "a.jp2"), PLACING, 20)
     assert abs(mean.mean() - 1000) < 2
     assert (share == 1).all()
     with pytest.raises(CorruptFileError, match=r"b\.jp2 holds"):
-        average_band(image(tmp_path / "b.jp2", **changes), PLACING, 20, SPECIAL)
+        averaged(image(tmp_path / "b.jp2", **changes), PLACING, 20)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 0.5, 0.9, 0.999, -2])
@@ -348,7 +393,7 @@ def test_a_truncated_image_is_never_read_as_if_nothing_was_seen(
     length = int(kept) if kept < 0 else int(kept * len(whole))
     (tmp_path / "B05.jp2").write_bytes(whole[:length])
     with pytest.raises(CorruptFileError, match=r"B05\.jp2"):
-        average_band(tmp_path / "B05.jp2", PLACING, 10, SPECIAL)
+        averaged(tmp_path / "B05.jp2", PLACING, 10)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +402,7 @@ def test_a_truncated_image_is_never_read_as_if_nothing_was_seen(
 def test_other_files_are_no_images(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "B02.jp2").write_bytes(content)
     with pytest.raises(CorruptFileError, match=r"B02\.jp2"):
-        average_band(tmp_path / "B02.jp2", PLACING, 10, SPECIAL)
+        averaged(tmp_path / "B02.jp2", PLACING, 10)
 
 
 @pytest.mark.exhaustive
@@ -371,7 +416,7 @@ def test_mutated_images_give_a_typed_error_or_numbers(tmp_path: Path) -> None:
             changed[place] = rng.integers(0, 256)
         path.write_bytes(bytes(changed))
         try:
-            mean, share = average_band(path, PLACING, 20, SPECIAL)
+            mean, share = averaged(path, PLACING, 20)
         except CorruptFileError:
             continue
         assert mean.shape == share.shape == PLACING.cells
