@@ -1,10 +1,9 @@
 """New fires as agencies report them: lists of CIFFC, the National Fire Database, or your own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -13,18 +12,18 @@ from pyproj import Transformer
 
 from firesat.blocks import Block, Layout, Variable
 from firesat.grid import crs_of
+from firesat.sources._every_day import EveryDay
 from firesat.sources._layers import NEVER, empty, end_of_fire_day, hours, layer
-from firesat.sources._local import resolve
+from firesat.sources._local import OnDisk
 from firesat.sources._refused import left_out
 from firesat.sources._spans import dates_of, period_of, scenes_of
 from firesat.sources.base import Scene
 from firesat.sources.fire_records import read_records
-from firesat.sources.quotas import Cost
 from firesat.window import fire_day
 
 
 @dataclass(frozen=True, kw_only=True)
-class FireLists:
+class FireLists(OnDisk, EveryDay):
     """Fires by the day and place of their first report, 1 km, one tile and 32 days a block.
 
     Parameters
@@ -42,14 +41,9 @@ class FireLists:
         Environment variable that names another folder; "" = none.
     """
 
-    provider: ClassVar[str] = ""
-
     files: dict[str, str]
     group: str = "fire_reports"
     latency_hours: float = 24.0
-    root: str = "."
-    root_env: str = "FIRESAT_REAL_DATA"
-    base_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse spans that are none before any file is opened."""
@@ -83,47 +77,6 @@ class FireLists:
             },
         )
 
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
-
-    def check(self) -> None:
-        """Check that the files are there.
-
-        Raises
-        ------
-        ConfigError
-            If one is not.
-        """
-        for path in self.files:
-            resolve(path, self.root, self.root_env)
-
-    def cost(self, blocks: Collection[Block]) -> Cost:
-        """Give no cost: nothing is fetched.
-
-        Parameters
-        ----------
-        blocks : collection of Block
-            Any.
-
-        Returns
-        -------
-        Cost
-            Of nothing.
-        """
-        return Cost(basis="files on disk")
-
     def search(self, block: Block) -> list[Scene]:
         """List the files that cover a block's days.
 
@@ -138,28 +91,6 @@ class FireLists:
             In the order of the config.
         """
         return scenes_of(self.files, block, self.latency_hours)
-
-    def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Find a file; nothing is copied.
-
-        Parameters
-        ----------
-        scene : Scene
-            One result of `search`.
-        cache : Path
-            Not used.
-
-        Returns
-        -------
-        Path
-            The file itself.
-
-        Raises
-        ------
-        ConfigError
-            If it is not there.
-        """
-        return resolve(scene.id, self.root, self.root_env)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a list.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import ConfigError, CorruptFileError
+from firesat.sources._every_day import EveryDay
 from firesat.sources._firms import FIRMS, MOST_DAYS, ask, find_key
 from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
 from firesat.sources._layers import degrees_around, hours, published
@@ -30,7 +31,7 @@ _TABLE_BYTES = 20e3  # of five days of a tile, mostly quiet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Firms:
+class Firms(EveryDay):
     """Active-fire detections of FIRMS, 500 m, one tile and 32 days a block.
 
     Parameters
@@ -100,21 +101,6 @@ class Firms:
                 "latency_hours": self.latency_hours,
             },
         )
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
 
     def check(self) -> None:
         """Check that there is a map key.

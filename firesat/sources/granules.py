@@ -10,7 +10,6 @@ from typing import ClassVar, cast
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import SourceError
@@ -18,6 +17,7 @@ from firesat.grid import Bounds, crs_of
 from firesat.sources._averages import read_average
 from firesat.sources._catalogue import search
 from firesat.sources._eodata import Archive, find_key
+from firesat.sources._every_day import EveryDay
 from firesat.sources._granule import average_granule, label_of
 from firesat.sources._layers import end_of_fire_day, hours
 from firesat.sources._mgrs import needed_part
@@ -36,7 +36,7 @@ _FILES = 28  # of a granule: 13 bands, their quality masks, two of metadata
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sentinel2Granules:
+class Sentinel2Granules(EveryDay):
     """Sentinel-2 L1C at 100 m from whole granules, one tile and day a block.
 
     The group is that of `sentinel2.Sentinel2`, which asks a service for pixels instead. A granule
@@ -82,21 +82,6 @@ class Sentinel2Granules:
             Group ``sentinel2``: reflectance of 13 bands and the clear fraction, packed.
         """
         return msi_layout(self.provider, self.latency_hours, self.day_start)
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
 
     def check(self) -> None:
         """Check that there is a key.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.sources._download import download
+from firesat.sources._every_day import EveryDay
 from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours
@@ -26,7 +27,7 @@ _YEARLY = re.compile(r"(\d{4})_hotspots\.zip")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hotspots:
+class Hotspots(EveryDay):
     """Active-fire detections of all satellites, 500 m, one tile and 32 days a block.
 
     Parameters
@@ -67,21 +68,6 @@ class Hotspots:
                 "latency_hours": self.latency_hours,
             },
         )
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
 
     def check(self) -> None:
         """Check nothing: the server is open to everybody."""

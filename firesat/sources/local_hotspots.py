@@ -1,25 +1,23 @@
 """Your own tables of active-fire detections, such as NASA's archive of past seasons."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
+from firesat.sources._every_day import EveryDay
 from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
-from firesat.sources._local import resolve
+from firesat.sources._local import OnDisk
 from firesat.sources._spans import period_of, scenes_of
 from firesat.sources.base import Scene
-from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalHotspots:
+class LocalHotspots(OnDisk, EveryDay):
     """Active-fire detections on disk, 500 m, one tile and 32 days a block.
 
     NASA sends FIRMS's archive (firms.modaps.eosdis.nasa.gov/download) as one CSV a sensor:
@@ -46,16 +44,11 @@ class LocalHotspots:
         Environment variable that names another folder; "" = none.
     """
 
-    provider: ClassVar[str] = ""
-
     files: dict[str, str]
     group: str = "hotspots"
     stream: Literal["nrt", "final"] = "final"
     latency_hours: float = 3.0
     day_start: int = DAY_START
-    root: str = "."
-    root_env: str = "FIRESAT_REAL_DATA"
-    base_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse spans that are none before any file is opened."""
@@ -86,47 +79,6 @@ class LocalHotspots:
             },
         )
 
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
-
-    def check(self) -> None:
-        """Check that the files are there.
-
-        Raises
-        ------
-        ConfigError
-            If one is not.
-        """
-        for path in self.files:
-            resolve(path, self.root, self.root_env)
-
-    def cost(self, blocks: Collection[Block]) -> Cost:
-        """Give no cost: nothing is fetched.
-
-        Parameters
-        ----------
-        blocks : collection of Block
-            Any.
-
-        Returns
-        -------
-        Cost
-            Of nothing.
-        """
-        return Cost(basis="files on disk")
-
     def search(self, block: Block) -> list[Scene]:
         """List the files that cover a block's days.
 
@@ -141,28 +93,6 @@ class LocalHotspots:
             A fire day needs its date and the next.
         """
         return scenes_of(self.files, block, self.latency_hours, ahead=1)
-
-    def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Find a file; nothing is copied.
-
-        Parameters
-        ----------
-        scene : Scene
-            One result of `search`.
-        cache : Path
-            Not used.
-
-        Returns
-        -------
-        Path
-            The file itself.
-
-        Raises
-        ------
-        ConfigError
-            If it is not there.
-        """
-        return resolve(scene.id, self.root, self.root_env)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a table.

@@ -1,10 +1,10 @@
 """Your own rasters, under the lexicon's names."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,15 +14,14 @@ from firesat.bands import SENTINEL2_BANDS, band
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import ConfigError
 from firesat.sources._layers import empty, hours, latest, layer
-from firesat.sources._local import resolve
+from firesat.sources._local import OnDisk
 from firesat.sources._rasters import read_bands, stack_bands
 from firesat.sources.base import Scene
-from firesat.sources.quotas import Cost
 from firesat.window import fire_day
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalRasters:
+class LocalRasters(OnDisk):
     """Rasters on disk, one tile and fire day a block.
 
     Parameters
@@ -58,8 +57,6 @@ class LocalRasters:
         Environment variable that names another folder; "" = none.
     """
 
-    provider: ClassVar[str] = ""
-
     group: str
     files: dict[str, str]
     bands: dict[str, int]
@@ -72,9 +69,6 @@ class LocalRasters:
     crs: str | None = None
     latency_hours: float = 24.0
     comment: str = ""
-    root: str = "."
-    root_env: str = "FIRESAT_REAL_DATA"
-    base_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse unknown bands and times before any file is opened."""
@@ -149,32 +143,6 @@ class LocalRasters:
         taken = fire_day(np.array([self._taken(path) for path in self.files]))
         return np.intersect1d(taken, days.astype("datetime64[D]"))
 
-    def check(self) -> None:
-        """Check that the files are there.
-
-        Raises
-        ------
-        ConfigError
-            If one is not.
-        """
-        for path in self.files:
-            resolve(path, self.root, self.root_env)
-
-    def cost(self, blocks: Collection[Block]) -> Cost:
-        """Give no cost: nothing is fetched.
-
-        Parameters
-        ----------
-        blocks : collection of Block
-            Any.
-
-        Returns
-        -------
-        Cost
-            Of nothing.
-        """
-        return Cost(basis="files on disk")
-
     def search(self, block: Block) -> list[Scene]:
         """List the files of a block's day.
 
@@ -195,28 +163,6 @@ class LocalRasters:
             for path in sorted(self.files, key=self._taken)
             if fire_day(taken := self._taken(path)) == day
         ]
-
-    def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Find a file; nothing is copied.
-
-        Parameters
-        ----------
-        scene : Scene
-            One result of `search`.
-        cache : Path
-            Not used.
-
-        Returns
-        -------
-        Path
-            The file itself.
-
-        Raises
-        ------
-        ConfigError
-            If it is not there.
-        """
-        return resolve(scene.id, self.root, self.root_env)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a raster.

@@ -1,9 +1,8 @@
 """Your own perimeters of fires."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -14,17 +13,16 @@ from firesat.bands import check_names
 from firesat.blocks import Block, Layout
 from firesat.sources._drawing import VARIABLES, draw_fires
 from firesat.sources._layers import hours, latest, layer
-from firesat.sources._local import resolve
+from firesat.sources._local import OnDisk
 from firesat.sources._perimeters import Columns, fire_table
 from firesat.sources._refused import left_out
 from firesat.sources._vector_places import check_units
 from firesat.sources._vectors import read_vectors
 from firesat.sources.base import Scene
-from firesat.sources.quotas import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalVectors:
+class LocalVectors(OnDisk):
     """Perimeters of fires on disk, one tile and season a block.
 
     Parameters
@@ -49,17 +47,12 @@ class LocalVectors:
         Environment variable that names another folder; "" = none.
     """
 
-    provider: ClassVar[str] = ""
-
     files: dict[str, int]
     columns: Columns = field(default_factory=Columns)
     group: str = "perimeters"
     crs: str | None = None
     assumed_days: int | None = None
     latency_hours: float = 4800.0
-    root: str = "."
-    root_env: str = "FIRESAT_REAL_DATA"
-    base_url: str = ""
 
     @property
     def layout(self) -> Layout:
@@ -99,32 +92,6 @@ class LocalVectors:
         years = days.astype("datetime64[Y]").astype("datetime64[D]")
         return np.intersect1d(seasons, years)
 
-    def check(self) -> None:
-        """Check that the files are there.
-
-        Raises
-        ------
-        ConfigError
-            If one is not.
-        """
-        for path in self.files:
-            resolve(path, self.root, self.root_env)
-
-    def cost(self, blocks: Collection[Block]) -> Cost:
-        """Give no cost: nothing is fetched.
-
-        Parameters
-        ----------
-        blocks : collection of Block
-            Any.
-
-        Returns
-        -------
-        Cost
-            Of nothing.
-        """
-        return Cost(basis="files on disk")
-
     def search(self, block: Block) -> list[Scene]:
         """List the files of a block's year.
 
@@ -150,28 +117,6 @@ class LocalVectors:
             for path, season in sorted(self.files.items())
             if season == year
         ]
-
-    def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Find a file; nothing is copied.
-
-        Parameters
-        ----------
-        scene : Scene
-            One result of `search`.
-        cache : Path
-            Not used.
-
-        Returns
-        -------
-        Path
-            The file itself.
-
-        Raises
-        ------
-        ConfigError
-            If it is not there.
-        """
-        return resolve(scene.id, self.root, self.root_env)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read perimeters.

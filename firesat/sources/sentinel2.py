@@ -11,10 +11,10 @@ from typing import ClassVar, Literal, cast
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.blocks import Block, Layout
+from firesat.sources._every_day import EveryDay
 from firesat.sources._layers import degrees_around, end_of_fire_day, hours
 from firesat.sources._mosaic import check_square, mosaic
 from firesat.sources._msi import SCALE, clearest, msi_layout, msi_scene
@@ -31,7 +31,7 @@ _AROUND = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sentinel2:
+class Sentinel2(EveryDay):
     """Sentinel-2 L1C, 100 m, one tile and day a block; or finer, with smaller blocks.
 
     Parameters
@@ -81,21 +81,6 @@ class Sentinel2:
     def _metres(self) -> int:
         """Metres of the requested pixels."""
         return min(self.resolution, self.level)
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
 
     def check(self) -> None:
         """Check that there is a key.
