@@ -35,6 +35,9 @@ class PredictSettings:
     precision : {"auto", "float32", "bfloat16"}
         How the network computes; auto: what the first chips show to be quicker on this machine, if
         there are enough to come. Forecasts differ by at most 5 % of the odds.
+    compile : {"auto", "never"}
+        auto: hours of forecasting are worth compiling the network, which takes a minute or two and
+        a C++ compiler; kept where it is quicker and forecasts differ as little.
     min_looks : int
         Clear Sentinel-2 looks under which the forecaster abstains from a cell; 0 = never.
     products : list of Product
@@ -56,6 +59,7 @@ class PredictSettings:
     halo: int | None = None
     batch_size: int = 16
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: Literal["auto", "never"] = "auto"
     min_looks: int = 1
     products: list[Product] = field(default_factory=lambda: [Probability()])
     note: str = ""

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
 from torch.nn import functional
 
+from firesat import compiling
 from firesat.batch import Channels
 from firesat.checkpoint import RECORD
 from firesat.cube import Cube, create_cube, grid_of
@@ -221,6 +222,23 @@ def test_chips_make_the_same_map_as_the_whole_region_at_once(
     assert np.ptp(expected[0][known]) > 0.1
     for band in range(3):
         np.testing.assert_allclose(found[band][known], expected[band][known], rtol=2**-10)
+
+
+def test_a_compiled_network_makes_the_same_map_and_is_compiled_once(
+    cube: Path, smooth: Forecaster, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five = replace(settings, batch_size=5)  # 16 chips: the last batch has one
+    (plain,) = predict(replace(five, compile="never"), cube, quiet)
+    assert smooth.network._compiled_call_impl is None
+    monkeypatch.setattr(machine, "MANY", 1)
+    monkeypatch.setattr(compiling, "WORTH", 0.0)
+    monkeypatch.setattr(compiling, "_GAIN", 1e9)
+    graphs = torch._dynamo.utils.counters["stats"]
+    graphs.clear()
+    (made,) = predict(replace(five, output=settings.output.with_name("made")), cube, quiet)
+    assert smooth.network._compiled_call_impl is not None
+    assert graphs["unique_graphs"] == 1  # the last batch was filled up
+    np.testing.assert_allclose(read(made), read(plain), rtol=2**-10)
 
 
 @pytest.mark.usefixtures("smooth")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from firesat.compiling import compile_if_quicker
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict.conditions import NEEDED, Snow
@@ -126,29 +127,42 @@ class Machine:
         """One scaled chip."""
         return self.scaler.apply(self.reader.chip(fields, row, column, self.chip))
 
-    def hurry(self, chips: list[Batch], precision: str, total: int) -> None:
-        """Choose the precision of the network.
+    def hurry(self, chips: list[Batch], settings: PredictSettings, total: int) -> int:
+        """Choose the precision of the network, and whether it is worth compiling.
 
         Parameters
         ----------
         chips : list of dict of ndarray
             Scaled, the first of many.
-        precision : {"auto", "float32", "bfloat16"}
+        settings : PredictSettings
             What was asked for.
         total : int
             Chips to come. For few, measuring would cost more than it saves.
-        """
-        if precision == "auto" and total >= MANY * len(chips):
-            precision = quickest(self.forecaster.network, self._batch(chips), learn=False)
-        self.forecaster.precision = "float32" if precision == "auto" else precision
 
-    def ask(self, chips: list[Batch]) -> NDArray[np.float32]:
+        Returns
+        -------
+        int
+            Chips that each batch must have, for which alone the network is compiled; 0 = any.
+        """
+        size, network = settings.batch_size, self.forecaster.network
+        batch, runs = self._batch(chips, size), total // size
+        precision: str = settings.precision
+        if precision == "auto" and runs >= MANY:
+            precision = quickest(network, batch, learn=False)
+        self.forecaster.precision = "float32" if precision == "auto" else precision
+        if settings.compile == "never" or runs < MANY:
+            return 0
+        return size * compile_if_quicker(network, batch, self.forecaster.precision, runs)
+
+    def ask(self, chips: list[Batch], whole: int = 0) -> NDArray[np.float32]:
         """Ask the network.
 
         Parameters
         ----------
         chips : list of dict of ndarray
             Scaled.
+        whole : int
+            Chips that a batch must have, as `hurry` says; a smaller one is filled up.
 
         Returns
         -------
@@ -161,10 +175,11 @@ class Machine:
         CheckpointError
             If an answer is no number.
         """
+        batch = self._batch(chips, whole)  # made outside as in `hurry`: compiled code minds
         with torch.inference_mode():
-            found = self.forecaster.outlook(self._batch(chips))
+            found = self.forecaster.outlook(batch)
             maps = [found["probability"][:, 1:], *([found["leads"]] if self.leads else [])]
-            answer: NDArray[np.float32] = torch.cat(maps, dim=1).cpu().numpy()
+            answer: NDArray[np.float32] = torch.cat(maps, dim=1)[: len(chips)].cpu().numpy()
         if not np.isfinite(answer).all():
             raise CheckpointError(
                 f"{self.model} answers NaN: the training diverged, or its chips were scaled "
@@ -172,10 +187,11 @@ class Machine:
             )
         return answer
 
-    def _batch(self, chips: list[Batch]) -> dict[str, Tensor]:
-        """Chips as one batch, where the network stands."""
+    def _batch(self, chips: list[Batch], size: int) -> dict[str, Tensor]:
+        """Chips as one batch of at least a size, where the network stands."""
+        filled = chips + chips[-1:] * (size - len(chips))
         return {
-            name: torch.from_numpy(np.stack([chip[name] for chip in chips])).to(
+            name: torch.from_numpy(np.stack([chip[name] for chip in filled])).to(
                 self.forecaster.device
             )
             for name in chips[0]

@@ -100,6 +100,7 @@ class _Work:
     total: int
     progress: Progress
     done: int = 0
+    whole: int = 0
 
     def forecast(self, day: str) -> list[Path]:
         """Write all files of one day; the first product's first file is the map."""
@@ -146,8 +147,8 @@ class _Work:
             for batch in machine.batches(fields, piece, self.settings.batch_size):
                 given = [chip for chip, _, _ in batch]
                 if not self.done:
-                    machine.hurry(given, self.settings.precision, self.total)
-                answer = machine.ask(given)
+                    self.whole = machine.hurry(given, self.settings, self.total)
+                answer = machine.ask(given, self.whole)
                 for values, (_, row, column) in zip(answer, batch, strict=True):
                     canvas.add(values, row, column)
                 self.done += len(batch)
