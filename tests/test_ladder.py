@@ -11,7 +11,7 @@ from firesat.boosting import Boosting, Tabular
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
 from firesat.ladder.expected import Expected
-from firesat.ladder.maps import MISSING, load_models, without
+from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
 from firesat.ladder.rungs import rung_of, train_rung
 from firesat.ladder.settings import LadderSettings
@@ -219,6 +219,8 @@ def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path
     assert models.spared == ("conv_lstm 0",)
     batch = train[0]
     junk = batch | {"sentinel2": torch.randn_like(batch["sentinel2"])}
-    one, two = dict(models.answers(batch)), dict(models.answers(junk))
+    names = list(models.networks)
+    assert models.by_chip((200, 300)) == {(80, 16): [BOOSTING, *names]}
+    one, two = dict(models.answers(names, batch)), dict(models.answers(names, junk))
     np.testing.assert_array_equal(*(all_[made[1].name] for all_ in (one, two)))
     assert not np.array_equal(*(all_[made[0].name] for all_ in (one, two)))

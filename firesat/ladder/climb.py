@@ -95,7 +95,7 @@ def climb(
         progress(number + 1, total, f"trained {network} {seed}")
     boosting, seconds = _boosting(section, settings)
     progress(len(rungs) + 1, total, "fitted boosting")
-    chip = project.section("predict").chip or 80
+    chip = project.section("predict").chip
     models = load_models(rungs, boosting, chip, elsewhere=settings.elsewhere)
     work = _Work(project, settings, models, Blocks.of(*_blocks(project), _as_days(days)))
     rivals = work.rivals()

@@ -1,6 +1,6 @@
-"""One issue day through every model: the chips are read once, and all are asked."""
+"""One issue day through every model, on chips that are read once for all that take them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from firesat.boosting import Boosting
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
 from firesat.grid import chip_origins
+from firesat.jobs.predict.machine import chip_side
 from firesat.ladder.rungs import Rung
 from firesat.ladder.settings import UNSEEING
 from firesat.model_folder import load_forecaster
@@ -35,7 +36,7 @@ MISSING: dict[str, tuple[str, ...]] = {
 """What a checkpoint is asked to do without, in turn."""
 
 BOOSTING = "boosting"
-_CHIPS = 4  # at once: 4 chips of 160 cells hold as much as 16 of the training
+_CELLS = 16 * 80**2  # at once: as many as in a batch of the training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,8 @@ class Models:
         What all of them read.
     scaler : Scaler
         How it is scaled.
-    chip : int
-        Cells of a chip's side.
+    chip : int, optional
+        Cells of a chip's side; default what suits each network.
     elsewhere : bool
         Whether Sentinel-2 is that of another place.
     """
@@ -65,20 +66,30 @@ class Models:
     spared: tuple[str, ...]
     inputs: Inputs
     scaler: Scaler
-    chip: int
+    chip: int | None = None
     elsewhere: bool = False
 
-    @property
-    def halo(self) -> int:
-        """Cells dropped along a chip's side.
+    def by_chip(self, region: tuple[int, int]) -> dict[tuple[int, int], list[str]]:
+        """Sort the models by the chips that they are asked for.
+
+        Parameters
+        ----------
+        region : tuple of int
+            Rows and columns of the map.
 
         Returns
         -------
-        int
-            The widest that a network asks for.
+        dict of (int, int) to list of str
+            Side of a chip and halo, in cells, to the models' names; the trees, which look at each
+            cell by itself, are with the first.
         """
-        networks: list[Any] = [each.network for each in self.networks.values()]
-        return max(int(network.halo) for network in networks)
+        found: dict[tuple[int, int], list[str]] = {}
+        for name, each in self.networks.items():
+            network: Any = each.network
+            chips = chip_side(self.chip, network, region), int(network.halo)
+            found.setdefault(chips, []).append(name)
+        next(iter(found.values())).insert(0, BOOSTING)
+        return found
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -94,11 +105,13 @@ class Models:
             for name, each in self.networks.items()
         }
 
-    def answers(self, batch: dict[str, Tensor]) -> Iterator[tuple[str, Map]]:
-        """Ask every model for a batch.
+    def answers(self, names: Sequence[str], batch: dict[str, Tensor]) -> Iterator[tuple[str, Map]]:
+        """Ask models for a batch.
 
         Parameters
         ----------
+        names : sequence of str
+            Which ones.
         batch : dict of Tensor
             Scaled.
 
@@ -109,8 +122,11 @@ class Models:
         answer : ndarray of float32, shape (N, 2, Y, X)
             Probability of growth and of new fires.
         """
-        yield BOOSTING, self.boosting.predict(batch)
-        for name, forecaster in self.networks.items():
+        for name in names:
+            if name == BOOSTING:
+                yield BOOSTING, self.boosting.predict(batch)
+                continue
+            forecaster = self.networks[name]
             unseeing = name.partition(" ")[0].endswith(UNSEEING)
             yield name, _ask(forecaster, without(batch, ("sentinel2",)) if unseeing else batch)
             for how, fields in MISSING.items() if name in self.spared else ():
@@ -145,7 +161,9 @@ def without(batch: Mapping[str, Tensor], fields: tuple[str, ...]) -> dict[str, T
     return {**batch, **{name: torch.zeros_like(batch[name]) for name in names}}
 
 
-def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, elsewhere: bool) -> Models:
+def load_models(
+    rungs: list[Rung], boosting: Boosting, chip: int | None, *, elsewhere: bool
+) -> Models:
     """Open all trained networks.
 
     Parameters
@@ -154,8 +172,8 @@ def load_models(rungs: list[Rung], boosting: Boosting, chip: int, *, elsewhere: 
         Trained on the same chips.
     boosting : Boosting
         The trees, of the same chips.
-    chip : int
-        Cells of a chip's side.
+    chip : int, optional
+        Cells of a chip's side; default what suits each network.
     elsewhere : bool
         As in the training.
 
@@ -209,19 +227,22 @@ def day_maps(models: Models, cube: Path, cells: GeoBox, day: str) -> dict[str, M
     fields = reader.day(day, cells)
     if models.elsewhere:
         fields = _elsewhere(fields)
-    height, width = cells.shape
-    step = (models.chip - 2 * models.halo) // 10 * 10
-    places = list(chip_origins(height, width, models.chip, step))
-    canvases: dict[str, Canvas] = {}
-    for first in range(0, len(places), _CHIPS):
-        some = places[first : first + _CHIPS]
-        chips = [models.scaler.apply(reader.chip(fields, *at, models.chip)) for at in some]
-        batch = {n: torch.from_numpy(np.stack([chip[n] for chip in chips])) for n in chips[0]}
-        for name, answer in models.answers(batch):
-            canvas = canvases.setdefault(name, Canvas(height, width, 2, halo=models.halo))
-            for values, (row, col) in zip(answer, some, strict=True):
-                canvas.add(values, row, col)
-    return {name: _whole(canvas, (height, width)) for name, canvas in canvases.items()}
+    shape = (int(cells.shape[0]), int(cells.shape[1]))
+    maps: dict[str, Map] = {}
+    for (chip, halo), names in models.by_chip(shape).items():
+        places = list(chip_origins(*shape, chip, (chip - 2 * halo) // 10 * 10))
+        size = max(1, _CELLS // chip**2)
+        canvases: dict[str, Canvas] = {}
+        for first in range(0, len(places), size):
+            some = places[first : first + size]
+            chips = [models.scaler.apply(reader.chip(fields, *at, chip)) for at in some]
+            batch = {n: torch.from_numpy(np.stack([c[n] for c in chips])) for n in chips[0]}
+            for name, answer in models.answers(names, batch):
+                canvas = canvases.setdefault(name, Canvas(*shape, 2, halo=halo))
+                for values, (row, column) in zip(answer, some, strict=True):
+                    canvas.add(values, row, column)
+        maps |= {name: _whole(canvas, shape) for name, canvas in canvases.items()}
+    return maps
 
 
 def _whole(canvas: Canvas, shape: tuple[int, int]) -> Map:

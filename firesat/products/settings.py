@@ -23,8 +23,9 @@ class PredictSettings:
     checkpoint : Path, optional
         A trained forecaster.
     chip : int, optional
-        Cells of a chip's side; default that of the training. Twice the side takes a quarter of the
-        time, as less of each chip is halo: safe for convolutions, to be tried out for attention.
+        Cells of a chip's side; default that of the training, or six halos where the network reaches
+        no farther than its halo: its map is then the same from chips of any size, and large ones
+        waste less. To be tried out for attention.
     stride : int, optional
         Cells between chips, a multiple of 10; default the chip without its halo. Smaller is slower
         and smoother.

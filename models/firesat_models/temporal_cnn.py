@@ -48,7 +48,7 @@ class TemporalCNN(nn.Module):
     """
 
     inputs: ClassVar[tuple[str, ...]] = INPUTS
-    halo: ClassVar[int] = 16
+    halo = 16  # of encoders whose reach is not known
     stride = 8
 
     def __init__(
@@ -83,6 +83,7 @@ class TemporalCNN(nn.Module):
         self.stride = features.reduction()[-1]
         plain = encoder in _REACH and encoder_args in (None, _DEFAULTS[encoder]) and scales == 3
         self.reach = _REACH[encoder] if plain else None
+        self.halo = self.reach or self.halo  # a map is then the same from chips of any size
         depths = features.channels()
         self.pools = nn.ModuleList(LookPooling(depth) for depth in depths)
         self.composite = LookComposite()

@@ -201,7 +201,7 @@ def test_a_checkpoint_of_a_real_network_becomes_maps(
         assert (np.diff(leads[:, known], axis=0) >= 0).all()
         np.testing.assert_allclose(leads[-1][known], fire[known], rtol=3e-3)  # 10 bits of each
         assert (leads[0][known] < 0.9 * leads[-1][known]).all()
-    assert told[-1] == (2 * 16, 2 * 16, "2023-05-20")  # 4 x 4 chips of 80 cells, stride 40
+    assert told[-1] == (2, 2, "2023-05-20")  # a chip of six halos holds the region
     left = {path.name for path in settings.output.iterdir()}
     assert not {name for name in left if name.startswith(".")}
     assert {"catalog.json", "masks", "quality", "receipts", "firesat_2023-05-17_p8d.json"} <= left
@@ -239,6 +239,24 @@ def test_a_compiled_network_makes_the_same_map_and_is_compiled_once(
     assert smooth.network._compiled_call_impl is not None
     assert graphs["unique_graphs"] == 1  # the last batch was filled up
     np.testing.assert_allclose(read(made), read(plain), rtol=2**-10)
+
+
+def test_the_cnn_s_own_map_does_not_depend_on_its_chips(
+    cube: Path, scaler: Scaler, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
+    torch.nn.init.normal_(network.head.weight)
+    settings = PredictSettings(
+        output=tmp_path / "whole",
+        days=("2023-05-17",),
+        checkpoint=save(network, scaler, tmp_path / "best.ckpt"),
+    )
+    (whole,) = predict(settings, cube, quiet)
+    (cut,) = predict(replace(settings, output=tmp_path / "cut", chip=120), cube, quiet)
+    known = mask_of(whole) == State.FORECAST
+    assert np.ptp(read(whole)[0][known]) > 1e-3
+    np.testing.assert_allclose(read(cut)[:, known], read(whole)[:, known], rtol=2**-9)
 
 
 @pytest.mark.usefixtures("smooth")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from firesat.compiling import compile_if_quicker
+from firesat.cube import grid_of
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict.conditions import NEEDED, Snow
@@ -34,6 +35,8 @@ from firesat.scaling import Batch, Scaler
 log = logging.getLogger(__name__)
 
 STEP = 10  # cells: chips start on the 1 km lines of the weather
+
+_ROOMY = 6  # halos in a chip's side: nine cells are computed for four that are kept
 
 MANY = 32  # batches; fewer are not worth a measurement, which takes eight
 
@@ -235,7 +238,8 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     if reader.missing:
         log.warning("%s has no %s: the maps lack it", cube_path, ", ".join(reader.missing))
     network: Any = forecaster.network  # declares its channels, halo and stride
-    chip = _chip(settings.chip, int(network.channels.size), int(network.stride))
+    height, width = grid_of(cube_path).region_geobox(100).shape
+    chip = chip_side(settings.chip, network, (height, width))
     halo = int(network.halo) if settings.halo is None else settings.halo
     return Machine(
         forecaster=forecaster.to(_device()),
@@ -250,13 +254,42 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
     )
 
 
-def _chip(wanted: int | None, trained: int, network_stride: int) -> int:
-    """Side of a chip: as asked for, or that of the training."""
-    chip, step = trained if wanted is None else wanted, math.lcm(STEP, network_stride)
+def chip_side(
+    wanted: int | None,
+    network: Any,  # noqa: ANN401  declares its channels, halo, reach and stride
+    region: tuple[int, int],
+) -> int:
+    """Choose the chips that a network is asked for.
+
+    Parameters
+    ----------
+    wanted : int, optional
+        What the project says.
+    network : nn.Module
+        A forecaster's.
+    region : tuple of int
+        Rows and columns of the map.
+
+    Returns
+    -------
+    int
+        Cells of a side: as asked for, or those of the training, or six halos where the network
+        reaches no farther than its halo, and where its map has room for them.
+
+    Raises
+    ------
+    ConfigError
+        If the network cannot take what is asked for.
+    """
+    step, trained = math.lcm(STEP, int(network.stride)), int(network.channels.size)
+    reach = getattr(network, "reach", None)
+    roomy = min(_ROOMY * int(network.halo), min(region)) // step * step
+    default = trained if reach is None or reach > network.halo else max(trained, roomy)
+    chip = default if wanted is None else wanted
     if chip < 1 or chip % step:
         raise ConfigError(
             f"predict.chip is {wanted}, the network takes multiples of {step} cells: leave it out "
-            f"for the {trained} of the training"
+            f"for {default}"
         )
     return chip
 
