@@ -17,7 +17,14 @@ from firesat.grid import crs_of
 from firesat.sources._declared import refuse_larger
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
 from firesat.sources._grib_message import dissect, messages, unpack
-from firesat.sources._grib_quantity import KIND_KEYS, Quantity, describe, seconds, version_of
+from firesat.sources._grib_quantity import (
+    KIND_KEYS,
+    Quantity,
+    describe,
+    one_of_each,
+    seconds,
+    version_of,
+)
 from firesat.sources._layers import georeferenced
 
 _SLACK = 128 << 20  # bytes: some fields of the largest models
@@ -106,11 +113,9 @@ def read_messages(content: Iterable[bytes], path: Path) -> xr.Dataset:
         if not file.add_known(message):
             with blaming(path):
                 file.add(message)
-    if len(file.grids) != 1:
-        raise SourceError(f"{path} holds {len(file.grids)} grids: split it by grid, one file each")
-    grid = next(iter(file.grids.values()))
+    grid = _one_grid(file)
     with blaming(path):
-        variables = dict(_variables(list(file.quantities.values()), grid))
+        variables = _variables(one_of_each(file.quantities), grid, path)
         made = _with_places(georeferenced(variables, grid.cells), grid.cells)
         if not any(file.versions.values()):
             return made
@@ -215,19 +220,37 @@ class _File:
             )
 
 
+def _one_grid(file: _File) -> GribGrid:
+    """The grid of all messages; each edition words it in its own way."""
+    grids: list[GribGrid] = []
+    for grid in file.grids.values():
+        if not any(known.is_as(grid) for known in grids):
+            grids.append(grid)
+    if len(grids) != 1:
+        raise SourceError(f"{file.path} holds {len(grids)} grids: split it by grid, one file each")
+    return grids[0]
+
+
 def _agree(ours: NDArray[np.float64] | None, theirs: NDArray[np.float64]) -> bool:
     """Whether direct unpacking gives what ecCodes gives."""
     return ours is not None and np.allclose(ours, theirs, rtol=1e-9, atol=0, equal_nan=True)
 
 
-def _variables(quantities: list[Quantity], grid: GribGrid) -> Iterator[tuple[str, xr.DataArray]]:
+def _variables(quantities: list[Quantity], grid: GribGrid, path: Path) -> dict[str, xr.DataArray]:
     """Stack each quantity's fields by time, member and level."""
     names = [quantity.name for quantity in quantities]
+    found: dict[str, xr.DataArray] = {}
     for quantity in quantities:
         name = quantity.name
         if names.count(name) > 1:
             name = f"{name}_{quantity.level_type}"
-        yield name, _stack(quantity, grid)
+        if name in found:
+            raise SourceError(
+                f"{path} holds {quantity.name} ({quantity.attrs['long_name']}) in two kinds of one "
+                "time: fetch one of them"
+            )
+        found[name] = _stack(quantity, grid)
+    return found
 
 
 def _stack(quantity: Quantity, grid: GribGrid) -> xr.DataArray:

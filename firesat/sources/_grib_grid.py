@@ -1,7 +1,7 @@
 """Where the points of a GRIB field lie, north up and west to the left."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,25 @@ class GribGrid:
     by_column: bool
     zigzag: bool
     roll: int = 0
+
+    def is_as(self, other: "GribGrid") -> bool:
+        """Tell whether fields of another grid lie on the same cells, in the same order.
+
+        Parameters
+        ----------
+        other : GribGrid
+            Of another message; edition 1 rounds corners to thousandths of a degree.
+
+        Returns
+        -------
+        bool
+            True where all points are the same to within a fiftieth of a cell.
+        """
+        if replace(self, cells=other.cells) != other or self.cells.shape != other.cells.shape:
+            return False
+        corners = [(0, 0), self.cells.shape[::-1]]
+        apart = [~self.cells.affine * (other.cells.affine * corner) for corner in corners]
+        return self.cells.crs == other.cells.crs and np.allclose(apart, corners, rtol=0, atol=0.02)
 
     def arrange(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Put values of the file into place.

@@ -1,6 +1,7 @@
 """What tells the quantities of a GRIB file apart, and how they are called."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,45 @@ def describe(handle: int, keys: Keys) -> Quantity:
     }
     has_member = bool(eccodes.codes_is_defined(handle, "number"))
     return Quantity(name, str(keys("typeOfLevel")), attrs, has_member)
+
+
+def one_of_each(kinds: Mapping[tuple[int, ...], Quantity]) -> list[Quantity]:
+    """Join what a file holds of one quantity in several kinds, such as in both editions of GRIB.
+
+    Parameters
+    ----------
+    kinds : mapping of tuple to Quantity
+        What was read, by `KIND_KEYS`.
+
+    Returns
+    -------
+    list of Quantity
+        Those of one name, unit and level are one where they tell of different times or members.
+        What lies at one level has another number of it, and another type, in the other edition.
+    """
+    found: list[tuple[int, Quantity]] = []
+    for kind, quantity in kinds.items():
+        for place, (length, known) in enumerate(found):
+            joined = _joined(known, quantity, same_edition=length == len(kind))
+            if joined is not None:
+                found[place] = length, joined
+                break
+        else:
+            found.append((len(kind), quantity))
+    return [quantity for _, quantity in found]
+
+
+def _joined(one: Quantity, other: Quantity, *, same_edition: bool) -> Quantity | None:
+    """Both in one; None where they are other quantities, or tell of the same field."""
+    levels = [{level for *_, level in each.fields} for each in (one, other)]
+    alike = (one.name, one.attrs["units"]) == (other.name, other.attrs["units"])
+    if not alike or (same_edition and one.level_type != other.level_type):
+        return None
+    if any(len(own) > 1 for own in levels):
+        return None
+    (level,) = levels[0]
+    moved = {(when, member, level): values for (when, member, _), values in other.fields.items()}
+    return None if moved.keys() & one.fields.keys() else replace(one, fields=one.fields | moved)
 
 
 def version_of(handle: int, keys: Keys) -> int:

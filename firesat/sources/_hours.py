@@ -56,17 +56,23 @@ def hourly(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
     tuple of str and ndarray of float32
         t2m, skt, swvl1, sd as they are; tp in mm; rh (%), vp (hPa) and ws (m s-1) computed.
     """
-    for name in ("t2m", "skt", "swvl1", "sd"):
+    for name in ("t2m", "skt", "swvl1"):
         if name in raw:
             yield name, raw[name].values
-    if "tp" in raw:
-        yield "tp", 1000 * raw["tp"].values
+    for name in ("sd", "tp"):
+        if name in raw:
+            yield name, (1.0 if name == "sd" else 1000.0) * _metres(raw[name])
     if {"t2m", "d2m"} <= set(raw.data_vars):
         yield "rh", relative_humidity(raw["t2m"].values, raw["d2m"].values)
     if "d2m" in raw:
         yield "vp", vapour_pressure(raw["d2m"].values)
     if {"u10", "v10"} <= set(raw.data_vars):
         yield "ws", np.hypot(raw["u10"].values, raw["v10"].values)
+
+
+def _metres(water: xr.DataArray) -> Field:
+    """Water in metres; in edition 2 of GRIB the same quantity may come in kg m-2, which are mm."""
+    return np.asarray(water.values * (1e-3 if water.attrs.get("units") == "kg m-2" else 1.0))
 
 
 def read_hours(path: Path) -> xr.Dataset:
@@ -120,6 +126,11 @@ def read_parts(path: Path) -> Iterator[xr.Dataset]:
 def _wanted(raw: xr.Dataset, path: Path) -> xr.Dataset:
     """What is wanted of what a service delivered."""
     dims = dims_of(raw, path)  # (time, y, x), or of a series of places
+    if extra := sorted(set(dims) & {"number", "level"}):
+        raise SourceError(
+            f"{path} holds several fields of each hour, along {' and '.join(extra)}: fetch one "
+            "member of the surface"
+        )
     fields = dict(hourly(raw))
     if not fields:
         raise SourceError(

@@ -15,14 +15,14 @@ from firesat.sources._layers import georeferenced
 
 # One spelling for what the stores call by many names: ECMWF short names on the right.
 _NAMES = {
-    "valid_time": "time", "lat": "latitude", "lon": "longitude",
+    "lat": "latitude", "lon": "longitude",
     "tas": "t2m", "tdps": "d2m", "uas": "u10", "vas": "v10", "sfcWind": "ws", "hurs": "rh",
     "pr": "tp", "swe": "sd",
 }  # fmt: skip
 # (wanted, found): factor, offset.
 _UNITS = {
-    ("K", "degC"): (1.0, 273.15),
-    ("K", "C"): (1.0, 273.15),
+    **dict.fromkeys((("K", "kelvin"), ("K", "Kelvin")), (1.0, 0.0)),
+    **{("K", name): (1.0, 273.15) for name in ("degC", "C", "celsius", "Celsius", "degrees_C")},
     ("m", "mm"): (1e-3, 0.0),
     ("m", "kg m-2"): (1e-3, 0.0),
     ("m", "m of water equivalent"): (1.0, 0.0),
@@ -36,6 +36,9 @@ _WANTED = {
 }  # fmt: skip
 _FLUX = ("kg m-2 s-1", "kg m**-2 s**-1")
 _UNUSED = ("number", "surface", "step")
+_INCREMENT = "GRIB_{}DirectionIncrementInDegrees"  # the Climate Data Store's converter notes it
+_CELL = 0.25  # degrees: of ERA5, where nothing tells
+_AXES = ("time", "latitude", "longitude")
 FINAL, PRELIMINARY = 1, 5  # ERA5's expver: consolidated, and as first published (ERA5T)
 
 
@@ -73,6 +76,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
         raise CorruptFileError(
             f"{path} cannot be read as NetCDF ({error}): delete it and run the command again"
         ) from error
+    dataset = _by_valid_time(dataset)
     dataset = dataset.rename({old: new for old, new in _NAMES.items() if old in dataset.variables})
     if "time" not in dataset.coords or dataset["time"].dtype.kind != "M":
         raise CorruptFileError(f"{path} has no time axis of the Gregorian calendar: convert it")
@@ -81,6 +85,24 @@ def read_netcdf(path: Path) -> xr.Dataset:
     kept = [name for name in dataset.data_vars if "time" in dataset[name].dims]
     dataset = dataset[kept].assign({name: _converted(dataset[name], path) for name in kept})
     return _on_grid(dataset)
+
+
+def _by_valid_time(dataset: xr.Dataset) -> xr.Dataset:
+    """One axis ``time`` of valid times; beside them some services tell runs and steps."""
+    name = "valid_time" if "valid_time" in dataset.variables else "time"
+    if name not in dataset.variables:
+        return dataset
+    axes = dataset[name].dims
+    others = [each for each in ("time", "step") if each in dataset.variables and each != name]
+    if not axes:
+        wide = [each for each in dataset.data_vars if dataset[each].ndim > 1]
+        return dataset[wide].drop_vars(others).expand_dims(name).rename({name: "time"})
+    if axes != (name,):
+        stacked = dataset.stack(moment=axes, create_index=False)
+        dataset = stacked.drop_vars(others, errors="ignore").swap_dims(moment=name)
+    else:
+        dataset = dataset.drop_vars(others)
+    return dataset.rename({name: "time"}) if name != "time" else dataset
 
 
 def _check_size(path: Path, engine: Literal["h5netcdf", "netcdf4"]) -> None:
@@ -101,7 +123,9 @@ def _versions_merged(dataset: xr.Dataset) -> xr.Dataset:
     if "expver" not in dataset.dims:
         versions = dataset["expver"].astype(str).str.strip().astype("int64")
         plain = dataset.drop_vars("expver")
-        return plain.assign_coords(expver=versions) if versions.dims == ("time",) else plain
+        if versions.dims not in ((), ("time",)):
+            return plain
+        return plain.assign_coords(expver=versions.broadcast_like(dataset["time"]))
     numbered = dataset.assign_coords(expver=dataset["expver"].astype(str).astype("int64"))
     final, first = (_version(numbered, number) for number in (FINAL, PRELIMINARY))
     merged = final.combine_first(first)
@@ -149,12 +173,28 @@ def _on_grid(dataset: xr.Dataset) -> xr.Dataset:
         dataset = dataset.assign_coords(longitude=longitude).sortby("longitude")
     dataset = dataset.sortby("latitude", ascending=False)
     y, x = dataset["latitude"].values.astype(float), dataset["longitude"].values.astype(float)
-    dx = (x[-1] - x[0]) / (len(x) - 1) if len(x) > 1 else 0.25
-    dy = (y[0] - y[-1]) / (len(y) - 1) if len(y) > 1 else 0.25
+    dx, dy = _steps(dataset, x, y)
     affine = Affine(dx, 0, x[0] - dx / 2, 0, -dy, y[0] + dy / 2)
     cells = GeoBox((len(y), len(x)), affine, "EPSG:4326")
-    moved = dataset.rename({"latitude": "y", "longitude": "x"}).transpose(..., "y", "x")
+    single = [dim for dim, size in dataset.sizes.items() if size == 1 and dim not in _AXES]
+    plain = dataset.squeeze(single, drop=True).rename({"latitude": "y", "longitude": "x"})
+    moved = plain.transpose("time", ..., "y", "x")
     return georeferenced({str(name): moved[name] for name in moved.data_vars}, cells)
+
+
+def _steps(
+    dataset: xr.Dataset, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Width and height of a cell; a single column or row is as wide as the file says, or square."""
+    noted = {
+        axis: each.attrs[_INCREMENT.format(axis)]
+        for axis in ("i", "j")
+        for each in dataset.data_vars.values()
+        if _INCREMENT.format(axis) in each.attrs
+    }
+    dx = (x[-1] - x[0]) / (len(x) - 1) if len(x) > 1 else noted.get("i")
+    dy = (y[0] - y[-1]) / (len(y) - 1) if len(y) > 1 else noted.get("j")
+    return float(dx or dy or _CELL), float(dy or dx or _CELL)
 
 
 def _crosses_date_line(longitude: NDArray[np.float64]) -> bool:

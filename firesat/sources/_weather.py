@@ -1,7 +1,7 @@
 """Weather files by what they are, and the physics of moisture and wind."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -18,6 +18,8 @@ from firesat.sources._zips import extract, members, reading
 
 Field = NDArray[np.float32]
 
+_SUFFIXES = (".nc", ".nc4", ".grib", ".grb", ".grib2", ".grb2")
+_SAME_PLACE = 1e-4  # degrees: a thousandth of a cell; converters round coordinates differently
 _SURFACE = ("t2m", "d2m", "skt", "u10", "v10", "si10", "r2", "tp", "swvl1", "sd", "p0_1_8")
 
 
@@ -113,14 +115,31 @@ def _open_zip(path: Path) -> xr.Dataset:
     """Merge the members of an archive; stores split what is instantaneous from what accumulates."""
     parts = []
     with TemporaryDirectory() as folder:
-        for number, member in enumerate(members(path, (".nc", ".grib", ".grb", ".grib2"))):
+        for number, member in enumerate(members(path, _SUFFIXES)):
             part = Path(folder) / f"{number}{PurePosixPath(member).suffix}"
             extract(path, member, part)
             with reading(path, member):
                 parts.append(_open_member(part))
     if not parts:
         raise CorruptFileError(f"{path} holds no weather file: delete it and run the command again")
-    return xr.merge(parts, compat="override", join="outer", combine_attrs="override")
+    return reduce(partial(_joined, path), parts)
+
+
+def _joined(path: Path, whole: xr.Dataset, part: xr.Dataset) -> xr.Dataset:
+    """Two members in one: other quantities, or other times of the same cells."""
+    axes = [axis for axis in ("y", "x") if axis in whole.dims or axis in part.dims]
+    for axis in axes:
+        one, other = (np.asarray(each.get(axis, np.empty(0))) for each in (whole, part))
+        if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=_SAME_PLACE):
+            raise CorruptFileError(
+                f"{path} holds fields of different cells: unpack it and give one member"
+            )
+    placed = part.assign_coords({axis: whole[axis] for axis in axes})
+    # as a variable: of coordinates that differ combine_first keeps none
+    with_versions = [each.reset_coords("expver") if "expver" in each.coords else each
+                     for each in (whole, placed)]  # fmt: skip
+    joined = with_versions[0].combine_first(with_versions[1])
+    return joined.set_coords("expver") if "expver" in joined else joined
 
 
 def _open_member(path: Path) -> xr.Dataset:

@@ -43,6 +43,7 @@ _DELIVERED = {
     "fbupinx": "bui",
     "fwinx": "fwi",
     "fdsrte": "dsr",
+    **{name: name for name in (*_REQUESTED, "dsr")},  # the releases before 4.0
 }
 _BASIS = (
     "fields: variables x days, at most 3720 a job (measured September 2026); bytes: 16 bits a value"
@@ -252,7 +253,8 @@ class CemsFireWeather:
         SourceError
             If it holds none of the indices, or no rows and columns.
         """
-        raw = open_weather(path)
+        found = open_weather(path)
+        raw = found.rename({name: str(name).lower() for name in found.data_vars})
         cells: GeoBox | None = raw.odc.geobox
         found = {name: ours for name, ours in _DELIVERED.items() if name in raw}
         if not found or cells is None:
