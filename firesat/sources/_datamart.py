@@ -13,12 +13,12 @@ from firesat.sources._http import name_of
 
 # Words of file names, from the present to the oldest; ours are of the first column.
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "t2m": ("AirTemp_AGL-2m", "TMP_AGL-2m", "TMP_TGL_2m"),
-    "d2m": ("DewPoint_AGL-2m", "DPT_AGL-2m", "DPT_TGL_2m"),
-    "r2": ("RelativeHumidity_AGL-2m", "RH_AGL-2m", "RH_TGL_2m"),
-    "ws": ("WindSpeed_AGL-10m", "WIND_AGL-10m", "WIND_TGL_10m"),
-    "u10": ("WindU_AGL-10m", "UGRD_AGL-10m", "UGRD_TGL_10m"),
-    "v10": ("WindV_AGL-10m", "VGRD_AGL-10m", "VGRD_TGL_10m"),
+    "t2m": ("AirTemp_AGL-2m", "TMP_AGL-2m", "TMP_TGL_2m", "TMP_TGL_2"),
+    "d2m": ("DewPoint_AGL-2m", "DPT_AGL-2m", "DPT_TGL_2m", "DPT_TGL_2"),
+    "r2": ("RelativeHumidity_AGL-2m", "RH_AGL-2m", "RH_TGL_2m", "RH_TGL_2"),
+    "ws": ("WindSpeed_AGL-10m", "WIND_AGL-10m", "WIND_TGL_10m", "WIND_TGL_10"),
+    "u10": ("WindU_AGL-10m", "UGRD_AGL-10m", "UGRD_TGL_10m", "UGRD_TGL_10"),
+    "v10": ("WindV_AGL-10m", "VGRD_AGL-10m", "VGRD_TGL_10m", "VGRD_TGL_10"),
     "tp": ("Precip-Accum_Sfc", "APCP_Sfc", "APCP_SFC_0"),
 }
 # What will do, the first choice first: humidity over water comes from the dew point.

@@ -10,8 +10,8 @@ Kind = Literal["NBAC", "NFDB", "CIFFC", "BC Wildfire Service", "perimeters"]
 # and SDATE (agency, hotspots) up to the release of 2021.
 _KNOWN: dict[str, tuple[str, ...]] = {
     "fire": (
-        "gid", "nfireid", "fire_num", "fire_number", "fire_no", "nfdbfireid", "fire_id", "fireid",
-        "incident_number", "incident_id", "field_agency_fire_id",
+        "gid", "nfireid", "fire_num", "fire_number", "firenumber", "fire_no", "nfdbfireid",
+        "fire_id", "fireid", "incident_number", "incident_id", "field_agency_fire_id",
     ),
     "agency": ("src_agency", "field_agency_code"),
     "year": ("fire_year", "year", "season"),
@@ -30,7 +30,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "cause": ("cause", "fire_cause", "firecaus", "field_system_fire_cause"),
     "hectares": (
         "adj_ha", "size_ha", "current_sz", "current_size", "fire_sz_ha", "fire_size_hectares",
-        "fire_final_size", "hectares", "area_ha", "poly_ha", "calc_ha",
+        "fire_final_size", "hectares", "hectares_utm", "area_ha", "poly_ha", "calc_ha",
         "field_fire_size",
     ),
 }  # fmt: skip

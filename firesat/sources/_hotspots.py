@@ -18,6 +18,7 @@ from firesat.grid import crs_of
 from firesat.sources._layers import NEVER, empty, end_of_fire_day, hours, layer
 from firesat.sources._refused import first_reasons, left_out
 from firesat.sources._spans import ONE_DAY, dates_of
+from firesat.sources._tables import read_table
 from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene
@@ -75,6 +76,8 @@ def read_hotspots(path: Path) -> xr.Dataset:
         "no vegetation fire (type 1, 2 or 3)": kind > 0,
     }
     sound, refused = first_reasons(wrong, path.name, len(frame))
+    if len(frame) and np.logical_or(*list(wrong.values())[:2]).all():
+        raise CorruptFileError(f"no row can be used: {refused}: give a table of CWFIS or FIRMS")
     if refused.rows:
         log.warning("%s", refused)
     power = pd.to_numeric(frame[_POWER], errors="coerce") if _POWER in frame else np.nan
@@ -141,18 +144,8 @@ def _frame(path: Path) -> pd.DataFrame:
 def _read_csv(path: Path) -> pd.DataFrame:
     """The columns of a CSV that are used."""
     wanted = {_POWER, _TYPE, *(name for needed in _SCHEMAS.values() for name in needed)}
-    try:
-        frame = pd.read_csv(
-            path,
-            usecols=lambda name: name.strip().lower() in wanted,
-            skipinitialspace=True,
-            dtype="str",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise CorruptFileError(
-            f"{path} is no CSV table ({error}): delete it and run the command again"
-        ) from error
-    return frame.rename(columns=lambda name: name.strip().lower())
+    table = read_table(path, wanted=lambda name: name.lower() in wanted)
+    return table.rename(columns=str.lower)
 
 
 def count_hotspots(

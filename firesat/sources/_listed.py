@@ -14,6 +14,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.errors import ConfigError, CorruptFileError
 from firesat.sources._fire_columns import recognise
+from firesat.sources._tables import is_table, read_table
 from firesat.sources._vector_places import check_units, one_layer, with_crs
 from firesat.sources._vectors import unpacked
 
@@ -87,7 +88,7 @@ def read_listed(path: Path) -> Listed:
     """
     if not path.is_file():
         raise ConfigError(f"there is no file {path}: give a list of fires")
-    frame, shapes, notes = _table(path) if path.suffix.lower() == ".csv" else _features(path)
+    frame, shapes, notes = _table(path) if is_table(path) else _features(path)
     if frame.empty:
         raise CorruptFileError(f"{path} is empty: give a list of fires")
     given = {str(name).lower(): str(name) for name in frame.columns}
@@ -121,10 +122,7 @@ def _points(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _table(path: Path) -> tuple[pd.DataFrame, NDArray[np.object_], tuple[str, ...]]:
     """A CSV with a column of longitudes and one of latitudes."""
-    try:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise CorruptFileError(f"{path} is no CSV table ({error}): fetch it again") from error
+    table = read_table(path, empty_is_text=True)
     given = {str(name).lower(): str(name) for name in table.columns}
     x, y = _first(_X, given), _first(_Y, given)
     if not (x and y):

@@ -90,6 +90,7 @@ def fire_table(
     mended = shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False)
     shapes[broken] = mended
     names = text_of(sound, columns.fire)
+    names = names.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # NBAC numbers fires by reals
     prescribed = is_prescribed(text_of(sound, columns.prescribed))
     table = pd.DataFrame({"shape": shapes, "name": names, "prescribed": prescribed})
     unread = 0
@@ -162,14 +163,15 @@ def days_of(text: "pd.Series[str]") -> NDArray[np.float64]:
     ----------
     text : pd.Series of str
         ISO 8601, "2023/06/25", "June 25, 2023", DataBC's "20230625000000" and "2023-06-25Z",
-        ArcGIS's milliseconds since 1970; "" = none. "6/7/2023" is the 7th of June.
+        "20230625" also as a real number, ArcGIS's milliseconds since 1970; "" = none. "6/7/2023" is
+        the 7th of June.
 
     Returns
     -------
     ndarray of float64
         Days since 1970-01-01; NaN where there is none, or one before 1970.
     """
-    plain = text.str.replace(r"^(\d{8})\d{6}$", r"\1", regex=True)
+    plain = text.str.replace(r"^(\d{8})(?:\d{6}|\.0)$", r"\1", regex=True)
     plain = plain.str.replace(r"^(\d{4}-\d\d-\d\d)Z$", r"\1", regex=True)
     moments = pd.to_datetime(plain.where(plain != ""), errors="coerce", format="mixed", utc=True)
     since_1970 = pd.to_numeric(

@@ -14,6 +14,7 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.errors import CorruptFileError
+from firesat.sources._tables import is_table, read_table
 from firesat.sources._zips import extract, members
 from firesat.sources.base import cached
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _SUFFIXES = (".shp", ".gpkg", ".geojson", ".json")
+_DECORATION = "__MACOSX/"  # what macOS adds to an archive
 _PLACES = {"x": ("x", "lon", "longitude"), "y": ("y", "lat", "latitude")}
 
 
@@ -42,7 +44,7 @@ def read_vectors(path: Path) -> gpd.GeoDataFrame:
     CorruptFileError
         If it is of another kind, or damaged.
     """
-    if path.suffix.lower() == ".csv":
+    if is_table(path):
         return _read_places(path)
     with unpacked(path) as plain:
         try:
@@ -118,10 +120,13 @@ def kept_unpacked(path: Path, cache: Path) -> Path:
 
 def _inside(path: Path) -> tuple[str, list[str]]:
     """The one vector file of an archive, and its parts."""
-    found = members(path, _SUFFIXES)
+    found = [name for name in members(path, _SUFFIXES) if not name.startswith(_DECORATION)]
     shapes = [name for name in found if name.lower().endswith(".shp")]
+    if not found:
+        raise CorruptFileError(f"{path} holds no {', '.join(_SUFFIXES)}: export it as one of these")
     if len(shapes or found) != 1:
-        raise CorruptFileError(f"{path} holds {len(shapes)} shapefiles, not one: unpack it")
+        what = f"{len(shapes)} shapefiles" if shapes else f"{len(found)} vector files"
+        raise CorruptFileError(f"{path} holds {what}, not one: unpack it")
     (chosen,) = shapes or found
     stem = Path(chosen).with_suffix("")
     parts = members(path, _PARTS) if shapes else [chosen]
@@ -138,10 +143,7 @@ def _unpack(path: Path, folder: Path) -> Path:
 
 def _read_places(path: Path) -> gpd.GeoDataFrame:
     """Read a table with a column of longitudes and one of latitudes."""
-    try:
-        table = pd.read_csv(path, dtype="str")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise CorruptFileError(f"{path} is no CSV table ({error}): fetch it again") from error
+    table = read_table(path)
     names = {
         axis: next((c for c in table if str(c).lower().rpartition("_")[2] in known), None)
         for axis, known in _PLACES.items()

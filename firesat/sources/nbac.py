@@ -13,11 +13,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
+from firesat.errors import CorruptFileError
 from firesat.sources._download import download
 from firesat.sources._drawing import VARIABLES, draw_fires
+from firesat.sources._fire_columns import recognise
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours, latest, layer
-from firesat.sources._perimeters import Columns, fire_table
+from firesat.sources._perimeters import DATES, Columns, fire_table
 from firesat.sources._refused import left_out
 from firesat.sources._vector_places import check_units, with_crs
 from firesat.sources._vectors import read_vectors
@@ -26,17 +28,9 @@ from firesat.sources.quotas import Cost
 
 log = logging.getLogger(__name__)
 
-_COMPOSITE = re.compile(r"nbac_(\d{4})_(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
+_COMPOSITE = re.compile(r"nbac_(\d{4})_(?:r\d+_)?(\d{8})(?:_shp)?\.zip", re.IGNORECASE)
 _COMPOSITE_BYTES = 181e6  # of 2023
 _RELEASE = re.compile(r"_(\d{4})(\d{2})(\d{2})(?:_shp)?\.", re.IGNORECASE)
-_COLUMNS = Columns(
-    fire="GID",
-    agency_start="AG_SDATE",
-    agency_end="AG_EDATE",
-    hotspot_start="HS_SDATE",
-    hotspot_end="HS_EDATE",
-    prescribed="PRESCRIBED",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +190,7 @@ class Nbac:
         Raises
         ------
         CorruptFileError
-            If the file is damaged.
+            If the file is damaged, or has no columns of names and dates.
         GridError
             If its CRS is not that of its coordinates.
         """
@@ -232,7 +226,18 @@ def _perimeters(path: Path, written: int) -> xr.Dataset:
     for note in notes:
         log.warning("%s: %s", path.name, note)
     check_units(path, frame)
-    return fire_table(frame, _COLUMNS, None, path.name)
+    given = recognise(map(str, frame.columns))  # the releases up to 2021 name dates otherwise
+    if not (given.fire and given.starts):
+        raise CorruptFileError(
+            f"{path} has no columns of names and dates such as NBAC's GID, AG_SDATE and HS_SDATE, "
+            f"but {', '.join(map(str, frame.columns))}: give NBAC's file"
+        )
+    columns = Columns(
+        fire=given.fire,
+        prescribed=given.prescribed,
+        **{date: getattr(given, date) for date in DATES},
+    )
+    return fire_table(frame, columns, None, path.name)
 
 
 def _release(name: str) -> np.datetime64 | None:
