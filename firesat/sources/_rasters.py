@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterWindow
-from rasterio.windows import from_bounds
 
 from firesat.bands import band
 from firesat.errors import CorruptFileError, GridError
-from firesat.grid import crs_of
+from firesat.grid import Bounds, crs_of
 from firesat.raster import open_raster
 from firesat.sources._declared import refuse_raster
 from firesat.sources._layers import bounds_in, georeferenced
@@ -41,7 +42,7 @@ def read_bands(
     bands : mapping of str to int
         Name of the lexicon: number in the file, from 1.
     scale, offset : float
-        Physical value = number * scale + offset.
+        Physical value = number * scale + offset; 1 and 0 = by what the file itself says.
     nodata : float, optional
         Number that means missing; None = what the file says.
     crs : str, optional
@@ -50,7 +51,7 @@ def read_bands(
     Returns
     -------
     xr.Dataset
-        float32, dims ``(y, x)``, NaN where missing.
+        float32, dims ``(y, x)``, rows from the north; NaN where missing or masked out.
 
     Raises
     ------
@@ -65,15 +66,26 @@ def read_bands(
         refuse_raster(raster, path, slack=_SLACK)
         missing = raster.nodata if nodata is None else nodata
         try:
-            variables = {
-                name: _variable(raster.read(number), name, scale, offset, missing)
-                for name, number in bands.items()
-            }
+            variables = {}
+            for name, number in bands.items():
+                own = raster.scales[number - 1], raster.offsets[number - 1]
+                rule = own if (scale, offset) == (1.0, 0.0) else (scale, offset)
+                layer = _variable(raster.read(number), name, *rule, missing)
+                variables[name] = layer.where(_unmasked(raster, number))
         except RasterioError as error:
             raise CorruptFileError(
                 f"{path} is damaged ({error}): delete it and fetch it again"
             ) from error
+    if cells.affine.e > 0:  # as converted from NetCDF: rows from the south
+        variables = {name: layer[::-1] for name, layer in variables.items()}
+        cells = cells.flipy()
     return georeferenced(variables, cells)
+
+
+def _unmasked(raster: rasterio.DatasetReader, number: int) -> NDArray[np.bool_] | bool:
+    """Where a mask of its own, which some files have instead of a nodata value, shows a band."""
+    masked = MaskFlags.per_dataset in raster.mask_flag_enums[number - 1]
+    return np.asarray(raster.read_masks(number) > 0) if masked else True
 
 
 def _cells(raster: rasterio.DatasetReader, path: Path, crs: str | None) -> GeoBox:
@@ -163,15 +175,8 @@ def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None
     """
     with open_raster(path) as raster:
         cells = _cells(raster, path, None)
-        box = bounds_in(region, crs_of(cells).to_wkt())
         whole = RasterWindow(0, 0, raster.width, raster.height)
-        wanted = from_bounds(*box, transform=raster.transform).round_lengths(op="ceil")
-        grown = RasterWindow(
-            np.floor(wanted.col_off) - margin,
-            np.floor(wanted.row_off) - margin,
-            wanted.width + 2 * margin + 1,
-            wanted.height + 2 * margin + 1,
-        )
+        grown = _window(raster.transform, bounds_in(region, crs_of(cells).to_wkt()), margin)
         if not rasterio.windows.intersect(grown, whole):
             raise CorruptFileError(f"{path} does not cover the region: give a file that does")
         window = grown.intersection(whole)
@@ -187,5 +192,19 @@ def cut_raster(path: Path, target: Path, region: GeoBox, *, margin: int) -> None
             "nodata": raster.nodata,
             "compress": "deflate",
         }
-        with rasterio.open(target, "w", **profile) as copy:
+        inside = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True)
+        with inside, rasterio.open(target, "w", **profile) as copy:
             copy.write(raster.read(window=window))
+            copy.scales, copy.offsets = raster.scales, raster.offsets
+            if MaskFlags.per_dataset in raster.mask_flag_enums[0]:
+                copy.write_mask(raster.read_masks(1, window=window))
+
+
+def _window(affine: Affine, box: Bounds, margin: int) -> RasterWindow:
+    """Whole pixels around a box, whichever way the rows run."""
+    left, bottom, right, top = box
+    corners = [~affine * (x, y) for x in (left, right) for y in (bottom, top)]
+    (first, up), (last, down) = np.floor(np.min(corners, axis=0)), np.ceil(np.max(corners, axis=0))
+    return RasterWindow(
+        first - margin, up - margin, last - first + 2 * margin, down - up + 2 * margin
+    )

@@ -42,7 +42,7 @@ class LocalRasters(OnDisk):
     level : int
         Cell size at which they are stored, in metres.
     scale, offset : float
-        Physical value = number * scale + offset.
+        Physical value = number * scale + offset; 1 and 0 = by what the file itself says.
     nodata : float, optional
         Number that means missing; None = what the file says.
     crs : str, optional

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout
-from firesat.classes import fold_fuels
+from firesat.classes import NALCMS, fold_fuels
 from firesat.errors import CorruptFileError
 from firesat.sources._from_vectors import draw_layer
 from firesat.sources._layers import empty, latest, layer
@@ -261,7 +261,8 @@ class Static:
         if name == "fuel" and self.fuel_table == "fbp":
             dataset[name].values = fold_fuels(dataset[name].values)
         if name == "land_cover":
-            dataset[name] = dataset[name].where(dataset[name] > 0)  # 0 is no class
+            # 0 is no class, and some releases fill with 127 without saying so
+            dataset[name] = dataset[name].where(dataset[name].isin(list(NALCMS)))
         if name not in _CONTINUOUS:
             return dataset
         if name == "elevation":

@@ -189,7 +189,7 @@ def test_bad_perimeters_are_refused_in_one_line(
         ("", 1, "is no CSV table"),
         ("lat,lon,rep_date\n", 1, "is empty"),
         ("lat,lon,rep_date\n54,-94,2021-07-05 20:00\n", 2, "has no hotspots of 2023, but of 2021"),
-        ("lat,lon,rep_date\n54,-94,soon\n", 2, "has no hotspots of 2023, but of no day at all"),
+        ("lat,lon,rep_date\n54,-94,soon\n", 1, "no row can be used"),
         (None, 2, "there is no file"),
     ],
     ids=["columns", "empty", "no rows", "other year", "no times", "not there"],

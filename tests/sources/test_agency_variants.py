@@ -59,7 +59,9 @@ def test_every_release_of_nbac_tells_when_a_fire_burned_and_its_number(
 
 def test_other_perimeters_are_not_read_as_nbac_without_dates(tmp_path: Path) -> None:
     path = zipped("perimeters", tmp_path, {"FIRE_NUM": "C50929", "FIRE_YEAR": 2019})
-    with pytest.raises(CorruptFileError, match=r"perimeters\.zip has no columns of names and dates"):
+    with pytest.raises(
+        CorruptFileError, match=r"perimeters\.zip has no columns of names and dates"
+    ):
         Nbac().read(path)
 
 

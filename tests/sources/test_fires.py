@@ -267,7 +267,7 @@ def test_fires_without_a_name_are_not_joined(tmp_path: Path) -> None:
 def test_other_archives_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    with pytest.raises(CorruptFileError, match="holds no .shp"):
+    with pytest.raises(CorruptFileError, match=r"holds no \.shp"):
         Nbac().read(tmp_path / "a.zip")
     (tmp_path / "b.zip").write_text("<html>")
     with pytest.raises(CorruptFileError, match=r"b\.zip is no zip archive"):
