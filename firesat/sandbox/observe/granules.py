@@ -8,14 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
 from firesat.bands import SENTINEL2_BANDS
-from firesat.grid import crs_of
 from firesat.sandbox.observe import sentinel2
 from firesat.sandbox.observe.sentinel2 import STAMP, Acquisition
 from firesat.sandbox.observe.tiles import TilePart
+from firesat.sandbox.observe.warp import warp
 from firesat.sandbox.world import World
 
 PIXELS = {10: ("B02", "B03", "B04", "B08"), 20: ("B05", "B06", "B07", "B8A", "B11", "B12"),
@@ -216,23 +214,7 @@ def numbers(world: World, granule: Granule) -> dict[str, NDArray[np.uint16]]:
     drawn: dict[str, NDArray[np.uint16]] = {}
     for size, names in PIXELS.items():
         layers = truth[[SENTINEL2_BANDS.index(name) for name in names]]
-        drawn |= zip(names, _warp(layers, world.geobox, granule.cells(size)), strict=True)
+        drawn |= zip(
+            names, warp(layers, world.geobox, granule.cells(size), missing=NODATA), strict=True
+        )
     return {name: drawn[name] for name in SENTINEL2_BANDS}
-
-
-def _warp(layers: NDArray[np.uint16], native: GeoBox, cells: GeoBox) -> NDArray[np.uint16]:
-    """Layers on other pixels, each from the cell that its centre lies in."""
-    out = np.full((len(layers), *cells.shape), NODATA, dtype="uint16")
-    reproject(
-        layers,
-        out,
-        src_transform=native.affine,
-        src_crs=crs_of(native).to_wkt(),
-        dst_transform=cells.affine,
-        dst_crs=crs_of(cells).to_wkt(),
-        init_dest_nodata=True,
-        dst_nodata=NODATA,
-        src_nodata=NODATA,
-        resampling=Resampling.nearest,
-    )
-    return out

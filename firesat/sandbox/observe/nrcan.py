@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pyproj import Transformer
-from rasterio.features import shapes
 from shapely import make_valid, unary_union
 from shapely.geometry import Point, Polygon, shape
 from shapely.geometry.base import BaseGeometry
@@ -17,6 +16,7 @@ from firesat.sandbox.law import clock
 from firesat.sandbox.law.cover import Cover
 from firesat.sandbox.law.noise import stream
 from firesat.sandbox.law.season import Season
+from firesat.sandbox.observe.warp import outlines
 from firesat.sandbox.world import World
 
 AGENCY_CRS = "EPSG:3978"
@@ -130,8 +130,7 @@ def _polygons(season: Season) -> dict[int, BaseGeometry]:
     """Outlines of the fires, unburnt islands kept, corners rounded."""
     pieces: dict[int, list[BaseGeometry]] = {}
     burnt = season.fire_id > 0
-    outlines = shapes(season.fire_id, mask=burnt, transform=season.setting.place.geobox.affine)
-    for outline, number in outlines:
+    for outline, number in outlines(season.fire_id, burnt, season.setting.place.geobox):
         pieces.setdefault(int(number), []).append(shape(outline))
     return {number: _rounded(unary_union(parts)) for number, parts in pieces.items()}
 

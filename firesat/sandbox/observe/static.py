@@ -3,10 +3,10 @@
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.features import shapes
 from shapely.geometry import shape
 
 from firesat.sandbox.law.cover import Cover
+from firesat.sandbox.observe.warp import outlines
 from firesat.sandbox.world import World
 
 RECORDS = 1985  # first year of the made world's records of fires and cuts: older ones are not known
@@ -62,8 +62,7 @@ def settlements(world: World) -> gpd.GeoDataFrame:
         Polygons of built-up cells, longitude and latitude; none in a world without.
     """
     built = (world.landscape.cover == Cover.BUILT).astype(np.uint8)
-    outlines = shapes(built, mask=built > 0, transform=world.geobox.affine)
-    places = [shape(outline) for outline, _ in outlines]
+    places = [shape(outline) for outline, _ in outlines(built, built > 0, world.geobox)]
     names = [f"settlement {number}" for number in range(1, len(places) + 1)]
     frame = gpd.GeoDataFrame({"name": names}, geometry=places, crs=world.config.crs)
     return frame.to_crs("EPSG:4326")

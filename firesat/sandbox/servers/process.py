@@ -11,12 +11,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
 from firesat.bands import SENTINEL2_BANDS
 from firesat.grid import crs_of
 from firesat.sandbox.observe import sentinel2
 from firesat.sandbox.observe.sentinel2 import Acquisition
+from firesat.sandbox.observe.warp import warp
 from firesat.sandbox.servers.evalscript import MASK, Evalscript
 from firesat.sandbox.servers.messages import RefusalError
 from firesat.sandbox.world import World
@@ -191,19 +191,7 @@ class Renderer:
         native = self._world.geobox
         everything = self._reflectance(acquisition)
         bands = everything[[SENTINEL2_BANDS.index(name) for name in names]]
-        drawn = np.full((len(names), *cells.shape), np.nan, dtype="float32")
-        reproject(
-            bands,
-            drawn,
-            src_transform=native.affine,
-            src_crs=crs_of(native).to_wkt(),
-            src_nodata=np.nan,
-            dst_transform=cells.affine,
-            dst_crs=crs_of(cells).to_wkt(),
-            dst_nodata=np.nan,
-            resampling=rule,
-        )
-        return drawn
+        return warp(bands, native, cells, missing=np.nan, rule=rule)
 
     def _reflectance(self, acquisition: Acquisition) -> NDArray[np.float32]:
         """Native reflectance, NaN where not seen; rendered once for requests in a row."""

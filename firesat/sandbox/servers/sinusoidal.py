@@ -12,11 +12,9 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
-from firesat.grid import crs_of
 from firesat.sandbox.encode.hdf4 import RADIUS
+from firesat.sandbox.observe.warp import warp
 from firesat.sandbox.servers.outline import outline
 
 CRS = f"+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R={RADIUS} +units=m +no_defs"
@@ -154,18 +152,10 @@ def on_tile(
     columns = slice(max(math.floor(left), 0), max(min(math.ceil(right), size), 0))
     rows = slice(max(math.floor(top), 0), max(min(math.ceil(bottom), size), 0))
     shape = (len(fields), max(rows.stop - rows.start, 0), max(columns.stop - columns.start, 0))
-    moved = np.full(shape, np.nan, dtype="float32")
-    if moved.size:
-        reproject(
-            np.ascontiguousarray(fields, dtype="float32"),
-            moved,
-            src_transform=cells.affine,
-            src_crs=crs_of(cells).to_wkt(),
-            src_nodata=np.nan,
-            dst_transform=whole @ Affine.translation(columns.start, rows.start),
-            dst_crs=CRS,
-            dst_nodata=np.nan,
-            resampling=Resampling.nearest,
-            tolerance=0,  # GDAL's default may be an eighth of a pixel off
-        )
+    if not math.prod(shape):
+        return np.full(shape, np.nan, dtype="float32"), (rows, columns)
+    window = GeoBox(shape[1:], whole @ Affine.translation(columns.start, rows.start), CRS)
+    wanted = np.ascontiguousarray(fields, dtype="float32")
+    # exactly: GDAL's default tolerance may be an eighth of a pixel off
+    moved = warp(wanted, cells, window, missing=np.nan, tolerance=0)
     return moved, (rows, columns)
