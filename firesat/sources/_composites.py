@@ -47,7 +47,9 @@ def first_day(text: str) -> np.datetime64:
     return np.datetime64(text[:4], "D") + (int(text[4:]) - 1) * _DAY
 
 
-def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.datetime64]:
+def composite_start(
+    days: NDArray[np.datetime64], length: int, first: int = 1
+) -> NDArray[np.datetime64]:
     """Find the composite that holds each day.
 
     Parameters
@@ -56,6 +58,8 @@ def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.dat
         Any.
     length : int
         Days of a composite, each year starting anew; 0 = calendar months.
+    first : int
+        Day of the year on which the first begins.
 
     Returns
     -------
@@ -64,12 +68,13 @@ def composite_start(days: NDArray[np.datetime64], length: int) -> NDArray[np.dat
     """
     if length == 0:
         return np.asarray(days.astype("datetime64[M]").astype("datetime64[D]"))
-    years = days.astype("datetime64[Y]").astype("datetime64[D]")
-    since = (days.astype("datetime64[D]") - years).astype(np.int64)
-    return np.asarray(years + (since // length * length).astype("timedelta64[D]"))
+    moved = days.astype("datetime64[D]") - (first - 1) * _DAY
+    years = moved.astype("datetime64[Y]").astype("datetime64[D]")
+    since = (moved - years).astype(np.int64) // length * length
+    return np.asarray(years + since.astype("timedelta64[D]") + (first - 1) * _DAY)
 
 
-def composite_end(start: np.datetime64, length: int) -> np.datetime64:
+def composite_end(start: np.datetime64, length: int, first: int = 1) -> np.datetime64:
     """Find the end of a composite; the last one of a year is short.
 
     Parameters
@@ -78,6 +83,8 @@ def composite_end(start: np.datetime64, length: int) -> np.datetime64:
         Its first day.
     length : int
         Days; 0 = a calendar month.
+    first : int
+        Day of the year on which the first composite begins; after 1 the last one is not short.
 
     Returns
     -------
@@ -88,7 +95,8 @@ def composite_end(start: np.datetime64, length: int) -> np.datetime64:
         month = start.astype("datetime64[M]") + np.timedelta64(1, "M")
         return np.datetime64(month, "D")
     new_year = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype("datetime64[D]")
-    end: np.datetime64 = min(start + length * _DAY, new_year)
+    whole = start + length * _DAY
+    end: np.datetime64 = min(whole, new_year) if first == 1 else whole
     return end
 
 

@@ -76,7 +76,7 @@ def read_hotspots(path: Path) -> xr.Dataset:
         "no vegetation fire (type 1, 2 or 3)": kind > 0,
     }
     sound, refused = first_reasons(wrong, path.name, len(frame))
-    if len(frame) and np.logical_or(*list(wrong.values())[:2]).all():
+    if len(frame) and (wrong["impossible coordinates"] | wrong["unreadable time"]).all():
         raise CorruptFileError(f"no row can be used: {refused}: give a table of CWFIS or FIRMS")
     if refused.rows:
         log.warning("%s", refused)

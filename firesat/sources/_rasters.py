@@ -69,8 +69,8 @@ def read_bands(
             variables = {}
             for name, number in bands.items():
                 own = raster.scales[number - 1], raster.offsets[number - 1]
-                rule = own if (scale, offset) == (1.0, 0.0) else (scale, offset)
-                layer = _variable(raster.read(number), name, *rule, missing)
+                factor, shift = own if (scale, offset) == (1.0, 0.0) else (scale, offset)
+                layer = _variable(raster.read(number), name, factor, shift, missing)
                 variables[name] = layer.where(_unmasked(raster, number))
         except RasterioError as error:
             raise CorruptFileError(

@@ -253,8 +253,8 @@ class CemsFireWeather:
         SourceError
             If it holds none of the indices, or no rows and columns.
         """
-        found = open_weather(path)
-        raw = found.rename({name: str(name).lower() for name in found.data_vars})
+        file = open_weather(path)
+        raw = file.rename({name: str(name).lower() for name in file.data_vars})
         cells: GeoBox | None = raw.odc.geobox
         found = {name: ours for name, ours in _DELIVERED.items() if name in raw}
         if not found or cells is None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import CorruptFileError
+from firesat.sources._aqua import ALL_PRODUCTS, first_day_of
 from firesat.sources._composites import (
     composite_end,
     composite_start,
@@ -23,7 +24,7 @@ from firesat.sources._composites import (
 from firesat.sources._earthdata import check_login, download_granule, find_granules
 from firesat.sources._hdf4 import check_magic, read_sds, tile_cells
 from firesat.sources._layers import empty, georeferenced, hours, latest, layer
-from firesat.sources._modis_products import PRODUCTS, Layer, Product
+from firesat.sources._modis_products import Layer, Product
 from firesat.sources._productions import NAME, newest
 from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene, cached
@@ -40,8 +41,8 @@ class Modis:
     ----------
     product : str
         MOD13A1 and MOD13A2 (16-day NDVI, EVI), MOD11A1 (daily temperature), MOD11A2 and MOD11B2
-        (8-day temperature), MOD15A2H (8-day FPAR, LAI); MCD64A1 (monthly burned area) for labels
-        alone: its group is a truth, which no input may be.
+        (8-day temperature), MOD15A2H (8-day FPAR, LAI) of Terra; MYD... of Aqua, MCD15A2H of both;
+        MCD64A1 (monthly burned area) for labels alone: its group is a truth, which no input may be.
     base_url : str
         Root of the Common Metadata Repository.
     version : str
@@ -53,8 +54,9 @@ class Modis:
     provider: ClassVar[str] = "nasa"
 
     product: Literal[
-        "MOD13A1", "MOD13A2", "MOD11A1", "MOD11A2", "MOD11B2", "MOD15A2H", "MCD64A1"
-    ] = "MOD13A1"
+        "MOD13A1", "MOD13A2", "MOD11A1", "MOD11A2", "MOD11B2", "MOD15A2H", "MCD64A1",
+        "MYD13A1", "MYD13A2", "MYD11A1", "MYD11A2", "MYD11B2", "MYD15A2H", "MCD15A2H",
+    ] = "MOD13A1"  # fmt: skip
     base_url: str = "https://cmr.earthdata.nasa.gov"
     version: str = "061"
     latency_hours: float | None = None
@@ -62,7 +64,7 @@ class Modis:
     @property
     def _product(self) -> Product:
         """What is known of the product."""
-        return PRODUCTS[self.product]
+        return ALL_PRODUCTS[self.product]
 
     @property
     def _latency(self) -> np.timedelta64:
@@ -108,7 +110,7 @@ class Modis:
         ndarray of datetime64[D]
             Starts of the composites that hold at least one of the days.
         """
-        return np.unique(composite_start(days, self._product.days))
+        return np.unique(composite_start(days, self._product.days, first_day_of(self.product)))
 
     def check(self) -> None:
         """Check that there is a token or a login.
@@ -168,7 +170,7 @@ class Modis:
             If the repository fails.
         """
         start = block.times[0].astype("datetime64[D]")
-        end = composite_end(start, self._product.days).astype("datetime64[s]")
+        end = composite_end(start, self._product.days, first_day_of(self.product))
         tiles = tiles_of(block.region)
         wanted = f"{str(start)[:4]}{day_of_year(start):03d}"
         listed = find_granules(self.base_url, self.product, self.version, start, tiles)
@@ -176,8 +178,8 @@ class Modis:
             Scene(
                 id=made.name,
                 source=self._product.group,
-                observed=end,
-                available=end + self._latency,
+                observed=end.astype("datetime64[s]"),
+                available=end.astype("datetime64[s]") + self._latency,
                 request={"url": made.url},
                 superseded=made.older,
             )
@@ -239,7 +241,7 @@ class Modis:
         match = NAME.search(path.name)
         if match is None or match[1] != self.product:
             raise CorruptFileError(
-                f"{path} is not named as a granule of {self.product}: restore the provider's name"
+                f"{path} is no granule of {self.product} by its name: set product, or rename it"
             )
         layers = self._product.layers
         raw, structure = read_sds(path, _sds_names(layers))

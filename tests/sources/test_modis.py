@@ -10,7 +10,7 @@ from pyproj import Transformer
 from firesat.errors import CorruptFileError
 from firesat.grid import geobox
 from firesat.raster import align
-from firesat.sources._composites import composite_end, tiles_of
+from firesat.sources._composites import composite_end, day_of_year, tiles_of
 from firesat.sources._hdf4 import SINUSOIDAL, TILE
 from firesat.sources._modis_products import bits
 from firesat.sources.modis import Modis
@@ -149,6 +149,24 @@ def test_composites_start_anew_each_year_and_the_last_is_short() -> None:
     assert str(composite_end(leap[0], 8)) == "2025-01-01"
 
 
+def test_aqua_s_composites_lie_between_terra_s_and_reach_over_new_year() -> None:
+    days = np.arange(np.datetime64("2022-12-15"), np.datetime64("2023-01-20"))
+    times = Modis(product="MYD13A1").times(days)
+    assert times.astype(str).tolist() == ["2022-12-11", "2022-12-27", "2023-01-09"]
+    assert day_of_year(times[1]) == 361
+    assert str(composite_end(times[1], 16, 9)) == "2023-01-12"
+    assert str(composite_end(times[0], 16, 9)) == "2022-12-27"
+
+
+@pytest.mark.parametrize("product", ["MYD13A1", "MOD13A1"])
+def test_a_granule_is_of_the_product_that_its_name_says(product: str, tmp_path: Path) -> None:
+    path = write_hdf(tmp_path / f"{product}.A2022361.h12v03.006.2023012001533.hdf", vegetation())
+    assert np.isfinite(Modis(product=product).read(path)["ndvi"].values).any()
+    other = Modis(product="MOD13A1" if product == "MYD13A1" else "MYD13A1")
+    with pytest.raises(CorruptFileError, match=r"is no granule of M.D13A1 by its name"):
+        other.read(path)
+
+
 def test_a_composite_is_available_after_its_end_not_its_start() -> None:
     source = Modis()
     block = first_block(source)
@@ -201,7 +219,7 @@ def test_a_login_page_is_recognised(granule: Path) -> None:
 
 def test_a_file_under_another_name_is_refused(tmp_path: Path) -> None:
     path = write_hdf(tmp_path / "MOD11A2.A2023177.h12v03.061.2023194001533.hdf", vegetation())
-    with pytest.raises(CorruptFileError, match="not named as a granule of MOD13A1"):
+    with pytest.raises(CorruptFileError, match="is no granule of MOD13A1 by its name"):
         Modis().read(path)
 
 
