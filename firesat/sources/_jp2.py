@@ -74,6 +74,7 @@ def read_band(
         image = files.enter_context(_opened(path, placing, size, ("uint16",)))
         planes = ("uint8",) * _PLANES
         mask = quality and files.enter_context(_opened(quality, placing, size, planes))
+        special = special[0], min(special[1], _largest(image))
         for first, window in _strips(placing, wanted, size):
             numbers = _read(image, path, window, (1,))[0]
             if quality and mask:
@@ -91,6 +92,15 @@ def _opened(
     raster = open_raster(path, driver="JP2OpenJPEG")
     _check(raster, path, placing, size, dtypes)
     return raster
+
+
+def _largest(image: rasterio.DatasetReader) -> int:
+    """Largest number of an image's bits, mostly 15: what exceeds it, as 65535 does, stands there.
+
+    Before baseline 04.00 no image tells saturated pixels otherwise: their masks were outlines.
+    """
+    bits = int(image.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 16))
+    return int(2**bits - 1)
 
 
 def _strips(placing: Placing, wanted: Placing, size: int) -> Iterator[tuple[int, Window]]:

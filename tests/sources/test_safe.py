@@ -330,6 +330,22 @@ def test_a_real_image_of_15_bits_is_averaged(real_data: Path) -> None:
     np.testing.assert_allclose(cells, groups, rtol=1e-9)
 
 
+def test_the_largest_number_of_15_bits_is_saturation(tmp_path: Path) -> None:
+    numbers = np.full(PLACING.shapes[60], 1000, dtype="uint16")
+    numbers[:5, :5] = 32_767
+    profile = {
+        "driver": "JP2OpenJPEG", "count": 1, "dtype": "uint16", "crs": "EPSG:32614",
+        "height": numbers.shape[0], "width": numbers.shape[1], "QUALITY": "100",
+        "REVERSIBLE": "YES", "transform": Affine(60, 0, PLACING.left, 0, -60, PLACING.top),
+    }  # fmt: skip
+    for bits, mean, share in ((15, np.nan, 0.0), (16, 32_767.0, 1.0)):
+        with rasterio.open(tmp_path / f"{bits}.jp2", "w", **profile, NBITS=bits) as raster:
+            raster.write(numbers, 1)
+        found = average_band(tmp_path / f"{bits}.jp2", PLACING, 60, SPECIAL)
+        np.testing.assert_equal([found[0][0, 0], found[1][0, 0]], [mean, share])
+        assert found[0][3, 3] == 1000
+
+
 @pytest.mark.parametrize("bounds", [(330_000, 4_000_000, 345_000, 4_011_000), (0, 0, 1e6, 5e6)])
 def test_a_part_of_an_image_is_that_of_the_whole(
     real_data: Path, bounds: tuple[float, ...]
