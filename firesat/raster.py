@@ -195,6 +195,11 @@ def open_raster(path: Path, *, driver: str | None = None) -> rasterio.DatasetRea
         If the file is missing, damaged, or of another format.
     """
     allowed = [driver] if driver else list(SAFE_DRIVERS)
+    if not path.is_file():
+        what = (
+            "is a folder, no raster" if path.is_dir() else "cannot be read, there is no such file"
+        )
+        raise CorruptFileError(f"{path} {what}: give a raster, such as a GeoTIFF")
     try:
         with rasterio.Env():  # rasterio.open takes one driver, its reader a list
             return rasterio.DatasetReader(path, driver=allowed)
@@ -208,7 +213,5 @@ def open_raster(path: Path, *, driver: str | None = None) -> rasterio.DatasetRea
 
 def _first_words(path: Path) -> str:
     """First bytes of a file, for messages."""
-    if not path.is_file():
-        return "nothing: there is no such file"
     with path.open("rb") as file:
         return repr(file.read(16))

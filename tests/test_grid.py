@@ -128,6 +128,7 @@ def test_degrees_grow_to_whole_10_km_cells_that_hold_them() -> None:
     [
         ({"region": (0, 0, 0, 10_000)}, "is empty"),
         ({"region": (0, 0, 10_050, 10_000)}, r"off the 10 km lines: the nearest is \[0, 0, 10000"),
+        ({"region": (-122.5, 54, -121, 55)}, "is in degrees, not metres: write it as grid.bbox"),
         ({"region": (-3_000_000, 0, 0, 10_000)}, "leaves Canada's box"),
         ({"bbox": (10, 45, 5, 50)}, r"west, south, east, north"),
         ({"bbox": (5, 45, 10, 50)}, "leaves Canada's box"),

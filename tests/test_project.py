@@ -55,12 +55,22 @@ def test_a_good_file_becomes_objects(tmp_path: Path) -> None:
             "x",
             r"Modis: unknown key 'prodcut': did you mean product\?",
         ),
-        (("ingest", "workers"), "many", "Expected a <class 'int'>. Got value: many"),
+        (("ingest", "workers"), "many", "expected is a whole number, found many"),
         (("cube", "periods", 0, "end"), "2021-04-01", "ends 2021-04-01, before it starts"),
         (("cube", "periods", 0, "end"), "2021-02-30", "is not a day"),
         (("grid", "region"), [0, 0, 10_000_000, 10_000], "leaves Canada's box"),
         (("ingest", "sources", 0, "class_path"), "os.system", "class_path os.system is not allow"),
-        (("ingest", "sources", 0, "class_path"), "firesat.sources.modis.Modsi", "there is no clas"),
+        (
+            ("ingest", "sources", 0, "class_path"),
+            "firesat.sources.modis.Modsi",
+            r"there is no class .*: did you mean firesat\.sources\.modis\.Modis\?",
+        ),
+        (("ingest", "sources", 0, "class_path"), "firesat.sources.mods.Modis", "no module"),
+        (
+            ("ingest", "sources", 0, "init_args", "product"),
+            "MOD13Q1",
+            "product\": there is no MOD13Q1: give one of 'MOD13A1', ",
+        ),
         (("ingest", "sources", 0, "class_path"), "firesat.window.DAY_START", "is no class"),
     ],
 )
@@ -145,3 +155,9 @@ def test_shipped_files_are_found(name: str) -> None:
 def test_a_file_that_is_not_shipped_is_said() -> None:
     with pytest.raises(ConfigError, match="ships no configs/nothing"):
         shipped("configs/nothing.yaml")
+
+
+def test_a_config_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_bytes(b"II*\0\xff\xfe\x80")
+    with pytest.raises(ConfigError, match=r"p\.yaml is no YAML"):
+        load(tmp_path / "p.yaml")

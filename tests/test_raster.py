@@ -82,6 +82,8 @@ def test_files_that_are_no_rasters_are_named(tmp_path: Path) -> None:
         open_raster(page)
     with pytest.raises(CorruptFileError, match="there is no such file"):
         open_raster(tmp_path / "gone.tif")
+    with pytest.raises(CorruptFileError, match="is a folder, no raster"):
+        open_raster(tmp_path)
 
 
 def test_a_file_that_points_elsewhere_is_refused(tmp_path: Path) -> None:

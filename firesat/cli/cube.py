@@ -95,7 +95,14 @@ def run(arguments: Namespace) -> int:
         if getattr(arguments, option) and arguments.action not in of:
             raise ConfigError(f"--{option} is of firesat cube {of[0]}, not {arguments.action}")
     if (arguments.out is None) == (arguments.action == "export"):
-        raise ConfigError("a second folder is what export needs, and the others do not")
+        raise ConfigError(
+            f"firesat cube {arguments.action} "
+            + (
+                "needs a second folder: name the new .zarr after the cube"
+                if arguments.out is None
+                else f"takes one folder: leave out {arguments.out}"
+            )
+        )
     actions = {
         "info": _info,
         "hash": _hash,

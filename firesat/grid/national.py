@@ -196,6 +196,11 @@ def _check_region(extent: Bounds, bounds: Bounds) -> None:
     x0, y0, x1, y1 = extent
     if x1 <= x0 or y1 <= y0:
         raise GridError(f"the region {extent} is empty: write it as [x0, y0, x1, y1], x0 < x1")
+    if max(map(abs, extent)) <= 360:
+        raise GridError(
+            f"the region {list(extent)} is in degrees, not metres: write it as grid.bbox, "
+            "[west, south, east, north], instead of grid.region"
+        )
     if any(value % LEVELS[-1] for value in extent):
         snapped = [round(value / LEVELS[-1]) * LEVELS[-1] for value in extent]
         raise GridError(

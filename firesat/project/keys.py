@@ -91,7 +91,9 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
     except (ModuleNotFoundError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not module.startswith(str(error.name)):
             raise  # the module is there; something that it needs is not
-        raise ConfigError(f"there is no class {class_path}: check its spelling") from None
+        raise ConfigError(
+            f"there is no class {class_path}: {_nearest(module, name, allowed)}"
+        ) from None
     if not isinstance(found, type):
         raise ConfigError(f"{class_path} is no class")
     if not f"{found.__module__}.".startswith(tuple(allowed)):
@@ -99,3 +101,13 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
             f"class_path {class_path} is not allowed: it is {found.__module__}.{found.__name__}"
         )
     return found
+
+
+def _nearest(module: str, name: str, allowed: Sequence[str]) -> str:
+    """What a class that does not exist may have been meant to be."""
+    try:
+        near = get_close_matches(name, vars(importlib.import_module(module)), n=1)
+    except ModuleNotFoundError:
+        within = ", ".join(prefix.rstrip(".") for prefix in allowed)
+        return f"no module {module} either; correct it, as those of {within} are spelt"
+    return f"did you mean {module}.{near[0]}?" if near else "check its spelling"

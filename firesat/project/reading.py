@@ -1,5 +1,6 @@
 """A project file read from YAML, with what the command line changes in it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"there is no config at {path}: give --config FILE")
     try:
         content = _plain(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no settings: it should start with grid:, cube: ...")
@@ -85,6 +86,19 @@ def _set(content: dict[str, Any], override: str) -> None:
     for parent in parents:
         content = content.setdefault(parent, {})
     content[last] = _plain(text)
+
+
+# The parser's words for types, and a person's.
+_PLAIN = (
+    (r"Problem with given class_path '[^']*': ", ""),
+    (r"Expected an? <class 'int'>\. Got value: ", "expected is a whole number, found "),
+    (r"Expected an? <class 'float'>\. Got value: ", "expected is a number, found "),
+    (r"Expected an? <class 'bool'>\. Got value: ", "expected is true or false, found "),
+    (
+        r"Expected an? typing\.Literal\[([^]]*)\]\. Got value: (.*)",
+        r"there is no \2: give one of \1",
+    ),
+)
 
 
 class _DatesAsText(yaml.SafeLoader):
@@ -109,4 +123,6 @@ def _in_one_line(error: BaseException, where: str) -> ConfigError:
             return ConfigError(f"{where}: {cause}")
         cause = cause.__cause__ or cause.__context__
     words = " ".join(str(error).split()).replace("Parser key ", "")
-    return ConfigError(f"{where}: {words[:300]}")
+    for pattern, plain in _PLAIN:
+        words = re.sub(pattern, plain, words)
+    return ConfigError(f"{where}: {words[:400]}")

@@ -20,9 +20,7 @@ from firesat.grid import crs_of, geobox
 from firesat.sources._drawing import reproject
 from firesat.sources._layers import bounds_in
 from firesat.sources._vector_places import check_units, one_layer
-from firesat.sources._vectors import unpacked
-
-VECTORS = (".shp", ".gpkg", ".geojson", ".json", ".zip")
+from firesat.sources._vectors import VECTORS, unpacked
 
 
 def is_vector(href: str) -> bool:

@@ -14,9 +14,9 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from firesat.errors import ConfigError, CorruptFileError
 from firesat.sources._fire_columns import recognise
-from firesat.sources._tables import is_table, read_table
+from firesat.sources._tables import TABLES, is_table, read_table
 from firesat.sources._vector_places import check_units, one_layer, with_crs
-from firesat.sources._vectors import unpacked
+from firesat.sources._vectors import VECTORS, unpacked
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,8 @@ def read_listed(path: Path) -> Listed:
     """
     if not path.is_file():
         raise ConfigError(f"there is no file {path}: give a list of fires")
+    if path.suffix.lower() not in (*TABLES, *VECTORS):
+        raise CorruptFileError(f"{path} is no list of fires: give {', '.join((*TABLES, *VECTORS))}")
     frame, shapes, notes = _table(path) if is_table(path) else _features(path)
     if frame.empty:
         raise CorruptFileError(f"{path} is empty: give a list of fires")

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _SUFFIXES = (".shp", ".gpkg", ".geojson", ".json")
+VECTORS = (*_SUFFIXES, ".zip")
+"""Endings of vector files, and of archives of one."""
 _DECORATION = "__MACOSX/"  # what macOS adds to an archive
 _PLACES = {"x": ("x", "lon", "longitude"), "y": ("y", "lat", "latitude")}
 

@@ -16,6 +16,9 @@ _ADVICE = {
     errno.EMFILE: "raise the limit with ulimit -n, or take fewer ingest.workers",
     errno.ENFILE: "raise the machine's limit of open files, or take fewer ingest.workers",
     errno.EIO: "check the disk and its log before you trust it again",
+    errno.ENOENT: "set cube.path to a folder that can be made",
+    errno.ENOTDIR: "a part of the path is a file; set cube.path elsewhere",
+    errno.EEXIST: "a file has that name; set cube.path elsewhere",
     errno.EXDEV: "keep the .zarr and the .ledger folder on one disk",
 }
 
