@@ -12,7 +12,7 @@ Each block is its own shard, hence its own file: two tasks never write into one.
 """
 
 from firesat.cube.arrays import differences
-from firesat.cube.create import create_cube
+from firesat.cube.create import check_place, create_cube
 from firesat.cube.read import (
     cells_of,
     cube_hash,
@@ -28,6 +28,7 @@ __all__ = [
     "Cube",
     "Written",
     "cells_of",
+    "check_place",
     "create_cube",
     "cube_hash",
     "cube_info",

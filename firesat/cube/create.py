@@ -37,22 +37,42 @@ def create_cube(path: Path, grid: Grid) -> Cube:
     if path.suffix != ".zarr":
         raise CubeError(f"{path} should end in .zarr: write {path.with_suffix('.zarr')}")
     cube = Cube(path, grid)
-    wanted: dict[str, Any] = {
-        "crs": grid.crs,
-        "extent": list(grid.extent),
-        "bounds": list(grid.bounds),
-    }
+    if exists(path, NODE):
+        check_place(path, grid)
+    else:
+        write_root(cube, _place(grid))
+    return cube
+
+
+def check_place(path: Path, grid: Grid) -> None:
+    """Refuse a cube of another region or CRS; one that is not there yet has none.
+
+    Parameters
+    ----------
+    path : Path
+        Of a cube.
+    grid : Grid
+        Grid and region.
+
+    Raises
+    ------
+    CubeError
+        If it lies elsewhere.
+    """
     if not exists(path, NODE):
-        write_root(cube, wanted)
-        return cube
-    found = dict(root_of(path).attrs).get("firesat_grid")
+        return
+    wanted, found = _place(grid), dict(root_of(path).attrs).get("firesat_grid")
     if found != wanted:
         changed = differences(found if isinstance(found, dict) else {}, wanted)
         raise CubeError(
             f"{address(path)} lies elsewhere than the config says ({changed}): take another "
             "cube.path, or put the grid section back"
         )
-    return cube
+
+
+def _place(grid: Grid) -> dict[str, Any]:
+    """What a cube's root says of its grid."""
+    return {"crs": grid.crs, "extent": list(grid.extent), "bounds": list(grid.bounds)}
 
 
 def write_root(cube: Cube, grid: dict[str, Any]) -> None:

@@ -111,7 +111,9 @@ class Verifier:
     def __init__(self, path: Path) -> None:
         ledger = path.with_suffix(".ledger")
         if not exists(ledger, "groups/cube.sums"):
-            raise CubeError(f"{address(path)} has no ledger beside it: nobody can say what it was")
+            raise CubeError(
+                f"{address(path)} has no ledger beside it: nobody can say what it was: give a cube that firesat ingest made"
+            )
         self.path = path
         self.store = store_of(path)
         self.manifest = Manifest(ledger)

@@ -91,9 +91,7 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
     except (ModuleNotFoundError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not module.startswith(str(error.name)):
             raise  # the module is there; something that it needs is not
-        raise ConfigError(
-            f"there is no class {class_path}: {_nearest(module, name, allowed)}"
-        ) from None
+        raise ConfigError(f"there is no class {class_path}: {_nearest(module, name)}") from None
     if not isinstance(found, type):
         raise ConfigError(f"{class_path} is no class")
     if not f"{found.__module__}.".startswith(tuple(allowed)):
@@ -103,11 +101,13 @@ def import_class(class_path: str, allowed: Sequence[str]) -> type:
     return found
 
 
-def _nearest(module: str, name: str, allowed: Sequence[str]) -> str:
+def _nearest(module: str, name: str) -> str:
     """What a class that does not exist may have been meant to be."""
     try:
         near = get_close_matches(name, vars(importlib.import_module(module)), n=1)
     except ModuleNotFoundError:
-        within = ", ".join(prefix.rstrip(".") for prefix in allowed)
-        return f"no module {module} either; correct it, as those of {within} are spelt"
+        return (
+            f"no module {module} is there; configs/sources, configs/model and configs/product name "
+            "those there are"
+        )
     return f"did you mean {module}.{near[0]}?" if near else "check its spelling"

@@ -98,6 +98,15 @@ def test_no_change_that_shapes_blocks_is_mixed_in(
         plan(project(path, replace(source, **change)))
 
 
+def test_a_plan_for_another_region_than_the_cube_s_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    make(path, [Made()])
+    x0, y0, x1, y1 = GRID.extent
+    moved = replace(project(path, Made()), grid=Grid(region=(x0, y0, x1 + 10_000, y1)))
+    with pytest.raises(CubeError, match=r"a\.zarr lies elsewhere than the config says \(extent"):
+        plan(moved)
+
+
 def test_blocks_of_an_older_processing_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout, count, cut, key_of, keys
-from firesat.cube import Cube, differences
+from firesat.cube import Cube, check_place, differences
 from firesat.errors import CubeError
 from firesat.grid import Grid
 from firesat.jobs.ingest.identity import config_hash, settings_of
@@ -159,8 +159,9 @@ def plan(project: Project, now: datetime | None = None) -> list[GroupPlan]:
     Raises
     ------
     CubeError
-        If the cube on disk was made with other settings.
+        If the cube on disk was made with other settings, or for another region.
     """
+    check_place(project.cube.path, project.grid)
     days = all_days(project.cube.periods)
     moment = np.datetime64((now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None), "s")
     if now is None and project.ingest.moment is not None:
