@@ -112,7 +112,8 @@ class Verifier:
         ledger = path.with_suffix(".ledger")
         if not exists(ledger, "groups/cube.sums"):
             raise CubeError(
-                f"{address(path)} has no ledger beside it: nobody can say what it was: give a cube that firesat ingest made"
+                f"{address(path)} has no ledger beside it, so nobody can say what it was: give a "
+                "cube that firesat ingest made"
             )
         self.path = path
         self.store = store_of(path)

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from firesat.errors import CorruptFileError, SourceError
+from firesat.sources._datamart import choose_files
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
 from tests.sources.gribs import LATITUDES, LONGITUDES, PARAMETERS, grib_message
@@ -202,3 +203,24 @@ def test_one_quantity_twice_at_one_time_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.grib").write_bytes(b"".join(both))
     with pytest.raises(SourceError, match=r"a\.grib holds tp \(Total Precipitation\) in two kinds"):
         Era5Land().read(tmp_path / "a.grib")
+
+
+@pytest.mark.parametrize(
+    ("stem", "level"),
+    [
+        ("20260602T00Z_MSC_GDPS_{}_{}_LatLon0.15_PT003H.grib2", ("AGL-2m", "AGL-10m")),
+        ("CMC_glb_{}_{}_latlon.15x.15_2026060200_P003.grib2", ("TGL_2", "TGL_10")),
+        ("CMC_geps-raw_{}_{}_latlon0p5x0p5_2026060200_P003_allmbrs.grib2", ("TGL_2m", "TGL_10m")),
+    ],
+)  # fmt: skip
+def test_files_of_the_canadian_models_are_known_by_their_names_of_all_years(
+    stem: str, level: tuple[str, str]
+) -> None:
+    now = stem.startswith("2026")
+    words = ("AirTemp", "DewPoint", "WindSpeed") if now else ("TMP", "DPT", "WIND")
+    rain = ("Precip-Accum", "Sfc") if now else ("APCP", "SFC_0")
+    high = (level[0], level[0], level[1])
+    names = [stem.format(*pair) for pair in (*zip(words, high, strict=True), rain)]
+    others = [stem.format("UGRD", "ISBL_0850"), stem.format("TMP", "ISBL_0850")]
+    urls = [f"https://dd.weather.gc.ca/x/{name}" for name in (*others, *names)]
+    assert list(choose_files(urls, "2026060200", 3)) == urls[2:]
