@@ -95,14 +95,9 @@ def run(arguments: Namespace) -> int:
         if getattr(arguments, option) and arguments.action not in of:
             raise ConfigError(f"--{option} is of firesat cube {of[0]}, not {arguments.action}")
     if (arguments.out is None) == (arguments.action == "export"):
-        raise ConfigError(
-            f"firesat cube {arguments.action} "
-            + (
-                "needs a second folder: name the new .zarr after the cube"
-                if arguments.out is None
-                else f"takes one folder: leave out {arguments.out}"
-            )
-        )
+        need = "needs a second folder: name the new .zarr after the cube"
+        said = need if arguments.out is None else f"takes one folder: leave out {arguments.out}"
+        raise ConfigError(f"firesat cube {arguments.action} {said}")
     actions = {
         "info": _info,
         "hash": _hash,
