@@ -89,8 +89,7 @@ def fire_table(
     # by structure: a ring that overlaps itself keeps its ground; by linework it gets a hole
     mended = shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False)
     shapes[broken] = mended
-    names = text_of(sound, columns.fire)
-    names = names.str.replace(r"^(\d+)\.0$", r"\1", regex=True)  # NBAC numbers fires by reals
+    names = _names(sound, columns.fire)
     prescribed = is_prescribed(text_of(sound, columns.prescribed))
     table = pd.DataFrame({"shape": shapes, "name": names, "prescribed": prescribed})
     unread = 0
@@ -117,6 +116,11 @@ def fire_table(
             "left_out": str(refused),
         },
     )
+
+
+def _names(frame: gpd.GeoDataFrame, column: str) -> "pd.Series[str]":
+    """Names of fires, which NBAC writes as real numbers."""
+    return text_of(frame, column).str.replace(r"^(\d+)\.0$", r"\1", regex=True)
 
 
 def text_of(frame: gpd.GeoDataFrame, column: str) -> "pd.Series[str]":
