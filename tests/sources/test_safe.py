@@ -341,7 +341,7 @@ def test_the_largest_number_of_15_bits_is_saturation(tmp_path: Path) -> None:
     for bits, mean, share in ((15, np.nan, 0.0), (16, 32_767.0, 1.0)):
         with rasterio.open(tmp_path / f"{bits}.jp2", "w", **profile, NBITS=bits) as raster:
             raster.write(numbers, 1)
-        found = average_band(tmp_path / f"{bits}.jp2", PLACING, 60, SPECIAL)
+        found = averaged(tmp_path / f"{bits}.jp2", PLACING, 60)
         np.testing.assert_equal([found[0][0, 0], found[1][0, 0]], [mean, share])
         assert found[0][3, 3] == 1000
 
