@@ -12,11 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.sources._era5_names import AT_NOON, MEANS
-from firesat.sources._hours import HourTable, Moments, later
+from firesat.sources._hours import Moments, later
 from firesat.sources._netcdf import PRELIMINARY as EARLY
+from firesat.sources._rain import OfTheHour, Rain, SinceMidnight
 from firesat.sources._weather import Field
 
-_DAY = np.timedelta64(1, "D")
 _HOUR = np.timedelta64(1, "h")
 
 
@@ -63,6 +63,8 @@ class DayTable:
         Hour UTC of local standard noon.
     final : bool
         Leave out hours that say they are preliminary.
+    hourly_rain : bool
+        Whether ``tp`` is of the hour that ends at its stamp, and not since 00 UTC.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class DayTable:
         noon: int,
         *,
         final: bool = False,
+        hourly_rain: bool = False,
     ) -> None:
         self._final = final
+        self._rain = OfTheHour if hourly_rain else SinceMidnight
         self._days = days.astype("datetime64[D]")
         self._shape = (len(days), shape[0], shape[1])
         self._wanted = {(hour - start) % 24 for hour in hours}
@@ -83,7 +87,6 @@ class DayTable:
         self._rank = {day: number for number, day in enumerate(self._days.tolist())}
         self._open: dict[int, _Open] = {}
         self._done: set[int] = set()
-        self._rain = _slots(self._days, {0, start, noon})
         self.arrays: dict[str, Field] = {}
 
     def take(self, scenes: Iterable[xr.Dataset]) -> dict[str, Field]:
@@ -105,7 +108,7 @@ class DayTable:
         names.append("preliminary")
         self.arrays = {name: np.full(self._shape, np.nan, dtype="float32") for name in names}
         # All that is kept is asked for at once: between what comes and goes it would pin the heap.
-        rain = np.full((len(self._rain), *self._shape[1:]), np.nan, dtype="float32")
+        rain: Rain = self._rain(self._days, self._shape[1:], self._start, self._noon)
         for scene in scenes:
             moments = scene["time"].values.astype("datetime64[h]")
             versions = scene.attrs.get("versions") or (0,) * len(moments)
@@ -114,15 +117,9 @@ class DayTable:
                     continue
                 fields = {str(n): v.values[step] for n, v in scene.data_vars.items()}
                 self._add(moment, fields, version)
-                slot = self._rain.get(moment.item())
-                if slot is not None and "tp" in fields and np.isnan(rain[slot]).all():
-                    rain[slot] = fields["tp"]
-        slots = np.array(list(self._rain), dtype="datetime64[h]")
-        kept = xr.Dataset({"tp": (("time", "y", "x"), rain)}, coords={"time": slots})
-        table = HourTable.join([kept], self._shape[1:])
-        self.arrays["tp"] = table.rain(later(self._days, 24), self._start)
-        self.arrays["tp_noon"] = table.rain(self._days, self._noon)
-        return self.arrays
+                if "tp" in fields:
+                    rain.take(moment, fields["tp"])
+        return self.arrays | rain.of_days()
 
     def _add(self, moment: np.datetime64, fields: dict[str, Field], version: int) -> None:
         """Take one hour in."""
@@ -156,10 +153,3 @@ class DayTable:
             self.arrays[name][number] = opened.sums[name] / len(self._wanted)
         if "t2m" in whole and opened.high is not None and opened.low is not None:
             self.arrays["t2m_max"][number], self.arrays["t2m_min"][number] = opened.high, opened.low
-
-
-def _slots(days: Moments, hours: set[int]) -> dict[object, int]:
-    """Moments whose rain is needed, and where it is kept: from the day before to the one after."""
-    dates = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
-    moments = [later(dates, hour) for hour in sorted(hours)]
-    return {moment.item(): slot for slot, moment in enumerate(np.concatenate(moments))}

@@ -1,8 +1,8 @@
-"""What is asked of ERA5-Land, and what becomes of it."""
+"""What reanalyses are asked for, and what becomes of it."""
 
 from firesat.layout import Variable
 
-REQUESTED = (
+_SHARED = (
     "2m_temperature",
     "2m_dewpoint_temperature",
     "skin_temperature",
@@ -10,8 +10,10 @@ REQUESTED = (
     "10m_v_component_of_wind",
     "total_precipitation",
     "volumetric_soil_water_layer_1",
-    "snow_depth_water_equivalent",
 )
+LAND = (*_SHARED, "snow_depth_water_equivalent")
+# The same quantity, metres of water: the depth of the snow itself is what ERA5-Land calls so.
+SINGLE_LEVELS = (*_SHARED, "snow_depth")
 MEANS = ("t2m", "skt", "rh", "vp", "ws", "swvl1", "sd")
 AT_NOON = ("t2m", "rh", "ws")
 BANDS = (
@@ -26,7 +28,3 @@ VARIABLES = (
 )
 UNITS = {"t2m": "K", "skt": "K", "rh": "%", "vp": "hPa", "ws": "m s-1", "tp": "mm",
           "swvl1": "m3 m-3", "sd": "m"}  # fmt: skip
-BASIS = (
-    "fields: variables x days x hours, as the store counts; bytes: 16 bits a value of the "
-    "0.1 degree grid, sea included"
-)

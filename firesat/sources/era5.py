@@ -12,28 +12,24 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from firesat.blocks import Block, Layout, beside
-from firesat.errors import ConfigError
-from firesat.sources._cads import DataStore, cost_of, find_key
-from firesat.sources._daily import DayTable
-from firesat.sources._era5_names import BASIS, REQUESTED, VARIABLES
-from firesat.sources._hours import noon_hour, read_hours, read_parts
-from firesat.sources._layers import (
-    NEVER,
-    by_job,
-    degrees_around,
-    end_of_fire_day,
-    hours,
-    latest,
-    layer,
-    published,
-)
+from firesat.blocks import Block, Layout
+from firesat.sources._cads import DataStore, find_key
+from firesat.sources._era5_names import LAND
+from firesat.sources._hours import read_hours, read_parts
+from firesat.sources._reanalysis import DataSet, Reanalysis
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
 
-_DAY = np.timedelta64(1, "D")
-_MARGIN = 0.2  # degrees: two cells
+_DATA_SET = DataSet(
+    group="era5_land",
+    title="ERA5-Land hourly",
+    degrees=0.1,
+    requested=LAND,
+    hourly_rain=False,
+    basis="fields: variables x days x hours, as the store counts; bytes: 16 bits a value of the "
+    "0.1 degree grid, sea included",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +73,21 @@ class Era5Land:
 
     def __post_init__(self) -> None:
         """Refuse hours from which no rain of a day can be told."""
-        noon = DAY_START if self.noon_hour is None else self.noon_hour
-        lacking = {0, self.day_start, noon} - set(self.hours)
-        if lacking or self.noon_hour == 0:
-            raise ConfigError(
-                f"era5.hours is {list(self.hours)} and lacks {lacking or 'a noon hour after 0'}: "
-                f"add 0 and {self.day_start}, where days of rain are counted, and the noon hour"
-            )
+        self._reanalysis.check_hours()
+
+    @property
+    def _reanalysis(self) -> Reanalysis:
+        """The data set under these settings."""
+        return Reanalysis(
+            of=_DATA_SET,
+            name=self.dataset,
+            hours=self.hours,
+            noon=self.noon_hour,
+            data_format=self.data_format,
+            stream=self.stream,
+            latency_hours=self.latency_hours,
+            day_start=self.day_start,
+        )
 
     @property
     def layout(self) -> Layout:
@@ -94,24 +98,7 @@ class Era5Land:
         Layout
             Group ``era5_land``, ``era5_land_final`` beside it: 15 daily variables.
         """
-        layout = Layout(
-            group="era5_land",
-            level=10_000,
-            variables=VARIABLES,
-            steps=32,
-            whole_box=True,
-            attrs={
-                "source": "ERA5-Land hourly, daily values of days of "
-                f"{self.day_start} to {self.day_start} UTC",
-                "day_start": self.day_start,
-                "provider": self.provider,
-                "licence": "Copernicus licence; contains modified Copernicus Climate Change "
-                "Service information",
-                "stream": "nrt",
-                "latency_hours": self.latency_hours,
-            },
-        )
-        return layout if self.stream == "nrt" else beside(layout, self.stream)
+        return self._reanalysis.layout(self.provider)
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Choose its time axis.
@@ -151,8 +138,7 @@ class Era5Land:
         Cost
             Expected values.
         """
-        scenes = (scene for block in blocks for scene in self.search(block))
-        return cost_of(scenes, 0.1, BASIS)
+        return self._reanalysis.cost(blocks)
 
     def search(self, block: Block) -> list[Scene]:
         """List the requests that a block needs: of one calendar month and its days each.
@@ -168,41 +154,7 @@ class Era5Land:
             The days of the block, the one before (rain) and the one after (a fire day ends at
             12 UTC).
         """
-        days = np.array(block.times, dtype="datetime64[D]")
-        around = np.unique(np.concatenate([days - _DAY, days, days + _DAY]))
-        needed = published(around, self.latency_hours)
-        box = degrees_around(block.region, margin=_MARGIN, step=0.1)
-        fields = len(REQUESTED) * len(self.hours)
-        return [self._scene(some, box, block) for some in by_job(needed, fields)]
-
-    def _scene(
-        self, days: list[np.datetime64], box: tuple[float, float, float, float], block: Block
-    ) -> Scene:
-        """One request."""
-        year, number, first = str(days[0]).split("-")
-        numbers = [str(day)[8:] for day in days]
-        west, south, east, north = box
-        end = min(
-            days[-1] + _DAY, latest(end_of_fire_day(day, self.day_start) for day in block.times)
-        )
-        return Scene(
-            id=f"{self.dataset}-{year}-{number}-{first}-{numbers[-1]}"
-            f"-n{north:g}w{west:g}s{south:g}e{east:g}-{len(numbers)}x{len(self.hours)}"
-            f".{self.data_format}",
-            source="era5_land",
-            observed=end,
-            available=end + hours(self.latency_hours),
-            request={
-                "variable": list(REQUESTED),
-                "year": year,
-                "month": number,
-                "day": numbers,
-                "time": [f"{hour:02d}:00" for hour in self.hours],
-                "data_format": self.data_format,
-                "download_format": "unarchived",
-                "area": [north, west, south, east],
-            },
-        )
+        return self._reanalysis.search(block)
 
     def fetch(self, scene: Scene, cache: Path) -> Path:
         """Bring a month into the cache, once.
@@ -287,14 +239,4 @@ class Era5Land:
         xr.Dataset
             The 15 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
         """
-        days = np.array(block.times, dtype="datetime64[D]")
-        noon = self.noon_hour or noon_hour(block.region, self.hours)
-        when = self.hours, self.day_start, noon
-        table = DayTable(days, block.geobox.shape, *when, final=self.stream == "final")
-        arrays = table.take(dataset for _, dataset in scenes)
-        whole = np.isfinite(arrays["t2m"]).any(axis=(1, 2))
-        available = [
-            end_of_fire_day(day, self.day_start) + hours(self.latency_hours) if there else NEVER
-            for day, there in zip(days, whole, strict=True)
-        ]
-        return layer(arrays, block, np.array(available))
+        return self._reanalysis.compose(scenes, block)

@@ -6,8 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+from firesat.sources._daily import DayTable
 from firesat.sources._weather import open_weather, relative_humidity
 from firesat.sources.era5 import Era5Land
+from firesat.sources.era5_single_levels import Era5SingleLevels
 
 CELL = "era5/tas_pr_20180101-20180108.nc"
 BASIN = "era5/tas_pr_LSJ_20140520-20180615.nc"
@@ -70,3 +72,19 @@ def test_wind_speed_is_the_length_of_its_components(real_data: Path) -> None:
     dataset = Era5Land().read(real_data / CITIES)
     raw = open_weather(real_data / CITIES)
     np.testing.assert_allclose(dataset["ws"].values, raw["ws"].values, atol=1e-3)
+
+
+def test_a_basin_s_days_of_rain_are_its_single_hours_added_up(real_data: Path) -> None:
+    with h5py.File(real_data / BASIN) as raw:
+        hours = np.datetime64("1900-01-01T00", "h") + raw["time"][:].astype("int64")
+        rain = 1000 * unpacked(raw["pr"])
+    read = Era5SingleLevels().read(real_data / BASIN)
+    days = np.arange(np.datetime64("2014-06-01"), np.datetime64("2018-06-01"))
+    table = DayTable(days, (1, 1), range(24), 12, 17, hourly_rain=True)
+    found = table.take([read.expand_dims(("y", "x"), axis=(1, 2))])
+    for name, end in (("tp", 36), ("tp_noon", 17)):
+        ends = np.searchsorted(hours, days.astype("datetime64[h]") + np.timedelta64(end, "h"))
+        wanted = [rain[last - 23 : last + 1].sum() for last in ends]
+        np.testing.assert_allclose(found[name][:, 0, 0], wanted, rtol=1e-4, atol=1e-3)
+    # About a metre falls there in a year; sums since midnight would come to a dozen times as much.
+    assert 700 < found["tp"].sum() / 4 < 1300

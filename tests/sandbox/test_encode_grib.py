@@ -57,6 +57,26 @@ def test_midnight_belongs_to_the_run_of_the_day_before(tmp_path: Path) -> None:
     assert {message["stepType"] for message in found} == {"accum"}
 
 
+def test_era5_s_rain_is_of_the_hour_from_the_runs_of_06_and_18_utc(tmp_path: Path) -> None:
+    path, times = tmp_path / "x", hours("2023-07-01T00", 24, step=1)
+    versions = np.where(np.arange(24) < 20, 1, 5)
+    body = encode_grib(fields(["tp", "t2m"], 24), times, GRID, forecast=False, versions=versions)
+    messages(body, path)
+    keys = ("shortName", "dataTime", "stepRange", "validityTime", "expver")
+    found = []
+    with path.open("rb") as file:
+        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
+            found.append([eccodes.codes_get(handle, key) for key in keys])
+            eccodes.codes_release(handle)
+    rain, air = found[:24], found[24:]
+    assert rain[0] == ["tp", 1800, "5-6", 0, "0001"]
+    assert rain[6] == ["tp", 1800, "11-12", 600, "0001"]
+    assert rain[7] == ["tp", 600, "0-1", 700, "0001"]
+    assert rain[23] == ["tp", 1800, "4-5", 2300, "0005"]
+    assert air[7] == ["2t", 700, "0", 700, "0001"]
+    assert [each[4] for each in air] == 20 * ["0001"] + 4 * ["0005"]
+
+
 @pytest.mark.parametrize("parameter", [*ERA5_LAND, *CEMS_FIRE], ids=lambda each: each.name)
 def test_parameters_are_the_ones_of_the_database(parameter: Parameter, tmp_path: Path) -> None:
     sent = {parameter: np.zeros((1, 10, 16), "float32")}

@@ -8,6 +8,7 @@ from firesat import fwi
 from firesat.errors import ConfigError
 from firesat.sandbox.law import clock
 from firesat.sandbox.observe import era5, fire_weather
+from firesat.sandbox.observe.points import Points
 from firesat.sandbox.world import World
 
 LATITUDES = np.array([55.0, 54.9, 54.8])
@@ -22,7 +23,7 @@ def get(world: World, *names: str, times: np.ndarray = JULY) -> list[np.ndarray]
 
 
 def test_values_are_physical_and_of_the_asked_shape(small_world: World) -> None:
-    t2m, d2m, skt, u10, v10, tp, swvl1, sp, sd = get(small_world, *era5._DRAW)
+    t2m, d2m, skt, u10, v10, tp, swvl1, sp, sd = get(small_world, *era5._LAND)
     for field in (t2m, d2m, skt, u10, v10, tp, swvl1, sp, sd):
         assert field.shape == (len(JULY), 3, 4)
         assert field.dtype == np.float32
@@ -48,6 +49,18 @@ def test_rain_accumulates_from_00_utc_and_the_stamp_of_midnight_closes_the_day(
     wet = tp[24::24] > 1e-3
     assert wet.any()
     assert (tp[25::24][wet] < tp[24::24][wet]).all()  # 01 UTC begins anew
+
+
+def test_the_hours_of_single_levels_add_up_to_the_sums_since_midnight(small_world: World) -> None:
+    points = Points(small_world, LATITUDES, LONGITUDES, era5.COARSE)
+    since = era5._drawn(era5._LAND, small_world, ["tp"], JULY, points)["tp"]
+    single = era5.single_levels(small_world, ["tp", "t2m"], JULY, LATITUDES, LONGITUDES)
+    of_hour = single["tp"].reshape(-1, 24, 3, 4)
+    by_23 = since.reshape(-1, 24, 3, 4)[:, 23]
+    np.testing.assert_allclose(of_hour[:, 1:].sum(axis=1), by_23, rtol=1e-5, atol=1e-8)
+    assert by_23.max() > 1e-3
+    (fine,) = get(small_world, "t2m")  # 31 km see less than 9 km
+    assert np.ptp(single["t2m"], axis=(1, 2)).mean() < 0.9 * np.ptp(fine, axis=(1, 2)).mean()
 
 
 def test_rain_of_a_day_is_what_fell_smoothed_and_biased(small_world: World) -> None:
@@ -77,7 +90,7 @@ def test_temperature_follows_the_hidden_one_and_is_smoother(small_world: World) 
 
 def test_winds_are_turned_to_true_north(small_world: World) -> None:
     # far from the central meridian the grid's axes lean
-    points = era5.Points(small_world, np.array([55.0]), np.array([-115.0, -95.0, -75.0]))
+    points = Points(small_world, np.array([55.0]), np.array([-115.0, -95.0, -75.0]), era5.WIDTH)
     west, middle, east = np.degrees(points.turn[0])
     assert west < -10 < abs(middle) < 10 < east
 

@@ -18,6 +18,7 @@ from firesat.sandbox.encode.parameters import CEMS_FIRE, ERA5_LAND
 from firesat.sandbox.observe import era5, fire_weather
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
+from firesat.sources._weather import open_weather
 from tests.sandbox.servers_tools import Serve, bounds_in, read_grib
 
 pytest_plugins = ["tests.sandbox.servers_fixtures"]
@@ -133,6 +134,44 @@ def test_a_zip_is_a_zip(url: str, land: dict[str, Any], tmp_path: Path) -> None:
     client(url).retrieve("reanalysis-era5-land", {**land, "download_format": "zip"}, str(target))
     with zipfile.ZipFile(target) as archive:
         assert archive.read("data.grib")[:4] == b"GRIB"
+
+
+@pytest.mark.parametrize("form", ["grib", "netcdf"])
+def test_single_levels_come_by_the_hour_on_a_quarter_of_a_degree_with_versions(
+    url: str, small_world: World, land: dict[str, Any], tmp_path: Path, form: str
+) -> None:
+    wanted = ["total_precipitation", "snow_depth"]
+    asked = {**land, "variable": wanted, "product_type": "reanalysis", "month": "06", "day": "30",
+             "time": [f"{hour:02d}:00" for hour in range(24)], "data_format": form}  # fmt: skip
+    target = tmp_path / "x"
+    client(url).retrieve("reanalysis-era5-single-levels", asked, str(target))
+    found = open_weather(target)
+    latitudes, longitudes = found["y"].values, found["x"].values
+    np.testing.assert_allclose(latitudes * 4, np.rint(latitudes * 4), atol=1e-6)
+    day = np.datetime64("2023-06-30T00", "h") + np.arange(24) * np.timedelta64(1, "h")
+    seen = era5.single_levels(small_world, ["tp", "sd"], day, latitudes, longitudes)
+    for name, values in seen.items():
+        np.testing.assert_allclose(found[name], values, atol=np.ptp(values) / 2**16 + 1e-7)
+    # The season ends on 30 September: 92 days before the end of that, hours are consolidated.
+    assert found["expver"].values.tolist() == [1] * 24
+    target.unlink()
+    client(url).retrieve(
+        "reanalysis-era5-single-levels", {**asked, "month": "07", "day": "01"}, str(target)
+    )
+    assert open_weather(target)["expver"].values.tolist() == [5] * 24
+
+
+def test_single_levels_must_be_told_which_product_and_know_snow_by_their_own_name(
+    url: str, land: dict[str, Any], tmp_path: Path
+) -> None:
+    for change, reason in (
+        ({"variable": "snow_depth"}, "product_type"),
+        ({"variable": "snow_depth_water_equivalent", "product_type": "reanalysis"}, "variable"),
+    ):
+        with pytest.raises(requests.HTTPError, match=reason):
+            client(url).retrieve(
+                "reanalysis-era5-single-levels", {**land, **change}, str(tmp_path / "x")
+            )
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def made_scenes(source: Source, block: Block) -> list[tuple[Scene, xr.Dataset]]:
     if group.startswith("modis"):
         names = {each.name: 0.5 for each in source.layout.variables}
         return [(scene(block, source_end(source, block), latency), _fields(block, names))]
-    if group == "era5_land":
-        moments = np.arange(day - ONE, last + 2 * ONE).astype("datetime64[h]")
-        moments = (moments[:, None] + np.arange(0, 24, 3).astype("timedelta64[h]")).ravel()
+    if group in ("era5_land", "era5"):
+        first = (day - ONE).astype("datetime64[h]")
+        moments = np.arange(first, (last + 2 * ONE).astype("datetime64[h]"), hours(1))
         names = dict.fromkeys(("t2m", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd"), 1.0)
         return [(scene(block, end, latency), _fields(block, names, moments))]
     if group.startswith("nwp_"):

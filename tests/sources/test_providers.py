@@ -10,8 +10,10 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import xarray as xr
+from pyproj import Transformer
 
 from firesat.blocks import Block, cut
+from firesat.cube import create_cube, open_cube
 from firesat.errors import (
     ConfigError,
     CredentialsError,
@@ -29,6 +31,7 @@ from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
 from firesat.sources.disturbance import Disturbance
 from firesat.sources.era5 import Era5Land
+from firesat.sources.era5_single_levels import Era5SingleLevels
 from firesat.sources.fire_weather import CemsFireWeather
 from firesat.sources.fires import Firms, Hotspots, Nbac, Nfdb
 from firesat.sources.modis import Modis
@@ -132,8 +135,6 @@ def test_daily_weather_is_that_of_the_hours_served(
     block = next(iter(cut(source.layout, GRID, source.times(DAYS))))
     layer = filled(source, block, cache)
     x, y = block.region.coordinates["x"].values, block.region.coordinates["y"].values
-    from pyproj import Transformer
-
     lon, lat = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True).transform(x[0], y[0])
     step = np.timedelta64(3, "h")
     hours = np.arange(
@@ -148,6 +149,54 @@ def test_daily_weather_is_that_of_the_hours_served(
     assert found["ws"] == pytest.approx(np.hypot(truth["u10"], truth["v10"]).mean(), abs=0.15)
     assert np.isfinite(region_of(layer, "tp")).all()
     assert layer["available_time"].values[day] == np.datetime64("2023-07-06T12:00:00")
+
+
+@pytest.mark.parametrize("data_format", ["grib", "netcdf"])
+def test_both_reanalyses_come_side_by_side_each_with_the_rain_that_it_served(
+    world: World, urls: dict[str, str], tmp_path: Path, data_format: str
+) -> None:
+    days = np.arange(np.datetime64("2023-06-25"), np.datetime64("2023-07-05"))
+    cube = create_cube(tmp_path / "cube.zarr", GRID)
+    for kind in (Era5Land, Era5SingleLevels):
+        source = at(kind(data_format=data_format), urls)
+        (block,) = cube.add_group(source.layout, days)
+        assert cube.write_block(source.layout, block, filled(source, block, tmp_path))
+    to_degrees = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+    place, hour = to_degrees.transform(25_000.0, 645_000.0), np.timedelta64(1, "h")
+    # GDAL widens its kernel where points are closer than our cells, as the columns of ERA5-Land.
+    for group, seen, step, near in (
+        ("era5_land", land_hours, 0.1, 0.05),
+        ("era5", era5.single_levels, 0.25, 0.02),
+    ):
+        (west, right), (south, up) = ((c // step * step, c / step % 1) for c in place)
+        weights = np.outer([up, 1 - up], [1 - right, right])  # bilinear, rows from the north
+        span = np.arange(np.datetime64("2023-06-24T00"), np.datetime64("2023-07-06T00"), hour)
+        corners = np.array([south + step, south]), np.array([west, west + step])
+        hours = seen(world, ["t2m", "tp"], span, *corners)
+        air, rain = ((values * weights).sum((1, 2)) for values in hours.values())
+        with open_cube(cube.path, group) as opened:
+            found = opened.sel(x=25_000, y=645_000)
+            for number, day in enumerate(days.astype("datetime64[h]")):
+                for name, end in (("tp", 36), ("tp_noon", 18)):
+                    fell = (span > day + (end - 24) * hour) & (span <= day + end * hour)
+                    wanted = pytest.approx(1000 * rain[fell].sum(), rel=near, abs=0.01)
+                    assert float(found[name][number]) == wanted
+                within = (span >= day + 12 * hour) & (span < day + 36 * hour)
+                within &= (span - day).astype(int) % (3 if group == "era5_land" else 1) == 0
+                assert float(found["t2m"][number]) == pytest.approx(air[within].mean(), abs=near)
+            assert found["tp"].sum() > 1
+            told = found["preliminary"].values
+    assert (told == 1).all()  # the world ends on 9 July: all that is left of it is ERA5T
+
+
+def land_hours(world: World, names: list[str], hours: Any, lat: Any, lon: Any) -> Any:
+    """ERA5-Land with its rain hour by hour."""
+    made = era5.hours(world, names, hours, lat, lon)
+    if "tp" in made:
+        before = era5.hours(world, names, hours - np.timedelta64(1, "h"), lat, lon)["tp"]
+        first = (hours.astype("int64") % 24 == 1)[:, None, None]
+        made["tp"] = np.where(first, made["tp"], made["tp"] - before)
+    return made
 
 
 def test_netcdf_and_grib_of_the_store_agree(urls: dict[str, str], cache: Path) -> None:

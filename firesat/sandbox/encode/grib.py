@@ -21,6 +21,7 @@ def encode_grib(
     grid: LatLonGrid,
     *,
     forecast: bool,
+    versions: NDArray[np.int64] | None = None,
 ) -> bytes:
     """Write fields as GRIB messages.
 
@@ -34,7 +35,10 @@ def encode_grib(
         The points.
     forecast : bool
         How times are written. True, as ERA5-Land: steps of 1 to 24 h of the run at 00 UTC, so that
-        00 UTC of a day is step 24 of the day before. False: analyses of step 0.
+        00 UTC of a day is step 24 of the day before. False, as ERA5: analyses of step 0, and what
+        accumulates is of the hour before, from steps 1 to 12 of the runs at 06 and 18 UTC.
+    versions : ndarray of int, shape (T,), optional
+        ``expver`` of each time, 1 consolidated, 5 preliminary; None = messages name none.
 
     Returns
     -------
@@ -45,30 +49,36 @@ def encode_grib(
     # (github.com/bcgov/wps/pull/5138), and import sorting would put it first.
     import eccodes
 
-    runs, steps = _runs(valid_times) if forecast else (valid_times, np.zeros(len(valid_times), int))
     with _LOCK:
-        template = _template(grid, forecast=forecast)
+        template = _template(grid, forecast=forecast, versioned=versions is not None)
+        told = np.zeros(len(valid_times), int) if versions is None else versions
         try:
             parts = [
                 message
                 for parameter, values in fields.items()
-                for message in _messages(template, parameter, values, (runs, steps))
+                for times in [_times(valid_times, parameter, forecast=forecast)]
+                for message in _messages(template, parameter, values, (*times, told))
             ]
         finally:
             eccodes.codes_release(template)
     return b"".join(parts)
 
 
-def _runs(
-    valid_times: NDArray[np.datetime64],
-) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
-    """Midnights that runs start from, and steps of 1 to 24 hours."""
+def _times(
+    valid_times: NDArray[np.datetime64], parameter: Parameter, *, forecast: bool
+) -> tuple[NDArray[np.datetime64], NDArray[np.int64], NDArray[np.int64]]:
+    """Starts of runs, and the first and the last step of what a message is of."""
     hours = valid_times.astype("datetime64[h]")
-    runs = (hours - np.timedelta64(1, "h")).astype("datetime64[D]")
-    return runs, (hours - runs.astype("datetime64[h]")).astype(np.int64)
+    if not (forecast or parameter.accumulated):
+        none = np.zeros(len(hours), int)
+        return hours, none, none
+    first, every = (0, 24) if forecast else (6, 12)  # hour of a run, and hours between runs
+    since = (hours - np.timedelta64(first + 1, "h")).astype(np.int64) % every
+    runs = hours - (since + 1) * np.timedelta64(1, "h")
+    return runs, np.zeros(len(hours), int) if forecast else since, since + 1
 
 
-def _template(grid: LatLonGrid, *, forecast: bool) -> int:
+def _template(grid: LatLonGrid, *, forecast: bool, versioned: bool) -> int:
     """A message of the grid, without parameter, time and values."""
     import eccodes
 
@@ -76,6 +86,7 @@ def _template(grid: LatLonGrid, *, forecast: bool) -> int:
     east = grid.longitudes[-1]
     settings: dict[str, str | int | float] = {
         "centre": "ecmf",
+        **({"setLocalDefinition": 1, "localDefinitionNumber": 1} if versioned else {}),
         "typeOfProcessedData": "fc" if forecast else "an",
         "Ni": grid.columns,
         "Nj": grid.rows,
@@ -97,7 +108,7 @@ def _messages(
     template: int,
     parameter: Parameter,
     values: NDArray[np.floating],
-    times: tuple[NDArray[np.datetime64], NDArray[np.int64]],
+    times: tuple[NDArray[np.datetime64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> Iterator[bytes]:
     """All messages of one parameter; keys are set only when they change, which is what costs."""
     import eccodes
@@ -109,12 +120,14 @@ def _messages(
         eccodes.codes_set(handle, "bitmapPresent", int(bool(np.isnan(values).any())))
         filled = np.nan_to_num(values.reshape(len(values), -1).astype(np.float64), nan=_MISSING)
         before = None
-        for run, step, field in zip(*times, filled, strict=True):
-            if run != before:
+        for run, first, step, version, field in zip(*times, filled, strict=True):
+            if (run, version) != before:
                 _set_run(handle, run)
-                before = run
+                if version:
+                    eccodes.codes_set(handle, "expver", f"{version:04d}")
+                before = run, version
             if interval:
-                eccodes.codes_set(handle, "stepRange", f"0-{step}")
+                eccodes.codes_set(handle, "stepRange", f"{first}-{step}")
             else:
                 eccodes.codes_set(handle, "forecastTime", int(step))
             eccodes.codes_set_values(handle, field)

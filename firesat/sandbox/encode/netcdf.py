@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from firesat.sandbox.encode.latlon import LatLonGrid
 from firesat.sandbox.encode.parameters import Parameter
 
-CONSOLIDATED = "0001"  # ``expver`` of final data; 0005 is near-real-time
+CONSOLIDATED = 1  # ``expver`` of final data; 5 is near-real-time
 _LOCK = threading.Lock()  # the HDF5 library is not safe between threads
 
 
@@ -19,6 +19,7 @@ def encode_netcdf(
     fields: Mapping[Parameter, NDArray[np.floating]],
     valid_times: NDArray[np.datetime64],
     grid: LatLonGrid,
+    versions: NDArray[np.int64] | None = None,
 ) -> bytes:
     """Write fields as one NetCDF-4 file.
 
@@ -30,6 +31,8 @@ def encode_netcdf(
         UTC.
     grid : LatLonGrid
         The points.
+    versions : ndarray of int, shape (T,), optional
+        ``expver`` of each time, 1 consolidated, 5 preliminary; None = all are consolidated.
 
     Returns
     -------
@@ -39,7 +42,8 @@ def encode_netcdf(
     """
     with _LOCK:
         file = netCDF4.Dataset("cds.nc", "w", format="NETCDF4", memory=1 << 16)
-        _add_coordinates(file, valid_times, grid)
+        consolidated = np.full(len(valid_times), CONSOLIDATED)
+        _add_coordinates(file, valid_times, grid, consolidated if versions is None else versions)
         for parameter, values in fields.items():
             _add_variable(file, parameter, values)
         file.setncatts(
@@ -56,7 +60,10 @@ def encode_netcdf(
 
 
 def _add_coordinates(
-    file: netCDF4.Dataset, valid_times: NDArray[np.datetime64], grid: LatLonGrid
+    file: netCDF4.Dataset,
+    valid_times: NDArray[np.datetime64],
+    grid: LatLonGrid,
+    versions: NDArray[np.int64],
 ) -> None:
     """Write dimensions, coordinates and the two companions ``number`` and ``expver``."""
     seconds = valid_times.astype("datetime64[s]").astype(np.int64)
@@ -84,7 +91,7 @@ def _add_coordinates(
     number.setncatts({"long_name": "ensemble member numerical id", "units": "1"})
     number[...] = 0
     expver = file.createVariable("expver", str, ("valid_time",))
-    expver[:] = np.full(len(seconds), CONSOLIDATED, dtype=object)
+    expver[:] = np.array([f"{version:04d}" for version in versions], dtype=object)
 
 
 def _add_variable(

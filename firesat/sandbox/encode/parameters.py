@@ -25,7 +25,7 @@ class Parameter:
     long_name : str
         Plain words.
     accumulated : bool
-        Whether it is a sum since 00 UTC rather than the value at an instant.
+        Whether it is a sum over an interval rather than the value at an instant.
     """
 
     request: str
@@ -66,6 +66,12 @@ ERA5_LAND = _table(
     ("snow_depth_water_equivalent", "sd", 141, "sd", "m of water equivalent",
      "Snow depth water equivalent"),
 )  # fmt: skip
+
+ERA5 = (
+    *(each for each in ERA5_LAND if each.name != "sd"),
+    *_table(("snow_depth", "sd", 141, "sd", "m of water equivalent", "Snow depth")),
+)
+"""Those of ERA5 on single levels, which names the water in the snow otherwise."""
 
 CEMS_FIRE = _table(
     ("fire_weather_index", "fwinx", 260540, "fwinx", "Numeric", "Fire weather index"),

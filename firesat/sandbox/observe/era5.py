@@ -1,14 +1,15 @@
-"""ERA5-Land as it would be: the hidden weather smoothed to 9 km and slightly biased.
+"""ERA5-Land and ERA5 as they would be: the hidden weather smoothed and slightly biased.
+
+ERA5-Land is smoothed to 9 km, ERA5 to 31 km, and the two accumulate rain over different spans.
 
 Hours outside the simulated months (31 March 12 UTC to 1 November 12 UTC) repeat the nearest
 simulated day without rain; years that the world lacks repeat its nearest season.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Proj, Transformer
 from scipy.ndimage import gaussian_filter1d
 
 from firesat.errors import ConfigError
@@ -17,68 +18,17 @@ from firesat.sandbox.law.moisture import DEEP, DUFF
 from firesat.sandbox.law.noise import Floats
 from firesat.sandbox.law.place import KILOMETRE, WEATHER_CELL
 from firesat.sandbox.law.season import Season
+from firesat.sandbox.observe.points import Points
 from firesat.sandbox.world import World
 
 KELVIN = 273.15
 WIDTH = 4000.0  # metres, standard deviation of the smoothing: 9 km at half height
+COARSE = 13_000.0  # of ERA5's: 31 km
 WARM, MOIST, CALM, DRIZZLE = 0.4, -0.3, 0.88, 1.06  # biases: K, K, and factors on wind and rain
 STEP = np.timedelta64(1, "h")
 
 Times = NDArray[np.datetime64]
-
-
-class Points:
-    """Where a reanalysis is wanted, as seen from the world's weather.
-
-    Parameters
-    ----------
-    world : World
-        The sandbox.
-    latitudes, longitudes : ndarray
-        Degrees; every pair of them is a point. Two-dimensional ones of one shape are the points.
-    """
-
-    def __init__(
-        self, world: World, latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]
-    ) -> None:
-        whole = latitudes.ndim == 2
-        lon, lat = (longitudes, latitudes) if whole else np.meshgrid(longitudes, latitudes)
-        to_metres = Transformer.from_crs("EPSG:4326", world.config.crs, always_xy=True)
-        x, y = to_metres.transform(lon, lat)
-        self.shape = lon.shape
-        self.longitude, self.latitude = lon, lat
-        self._x, self._y = x, y
-        turn = Proj(world.config.crs).get_factors(lon, lat).meridian_convergence
-        self.turn = np.radians(turn)
-
-    def on(self, field: Floats, cell: float, corner: tuple[float, float]) -> Floats:
-        """Interpolate bilinearly from a regular grid; edges are held.
-
-        Parameters
-        ----------
-        field : ndarray
-            float32 (time, y, x), rows to the south.
-        cell : float
-            Metres.
-        corner : tuple of float
-            x and y of the centre of the upper left cell.
-
-        Returns
-        -------
-        ndarray
-            float32 (time, latitude, longitude).
-        """
-        rows, columns = field.shape[1:]
-        row = np.clip((corner[1] - self._y) / cell, 0, rows - 1)
-        column = np.clip((self._x - corner[0]) / cell, 0, columns - 1)
-        top, left = (
-            np.minimum(row.astype(int), rows - 2),
-            np.minimum(column.astype(int), columns - 2),
-        )
-        down, right = (row - top).astype(np.float32), (column - left).astype(np.float32)
-        upper = field[:, top, left] * (1 - right) + field[:, top, left + 1] * right
-        lower = field[:, top + 1, left] * (1 - right) + field[:, top + 1, left + 1] * right
-        return np.asarray(upper * (1 - down) + lower * down, dtype=np.float32)
+Draw = Callable[[Season, NDArray[np.int64], Points], Floats]
 
 
 def hours(
@@ -88,7 +38,7 @@ def hours(
     latitudes: NDArray[np.float64],
     longitudes: NDArray[np.float64],
 ) -> dict[str, Floats]:
-    """Give the reanalysis at some hours and points.
+    """Give ERA5-Land at some hours and points.
 
     Parameters
     ----------
@@ -113,10 +63,50 @@ def hours(
     ConfigError
         If a variable is unknown.
     """
-    unknown = [name for name in variables if name not in _DRAW]
+    return _drawn(_LAND, world, variables, times, Points(world, latitudes, longitudes, WIDTH))
+
+
+def single_levels(
+    world: World,
+    variables: list[str],
+    times: Times,
+    latitudes: NDArray[np.float64],
+    longitudes: NDArray[np.float64],
+) -> dict[str, Floats]:
+    """Give ERA5 on single levels at some hours and points.
+
+    Parameters
+    ----------
+    world : World
+        The sandbox.
+    variables : list of str
+        As for :func:`hours`, but for tp: m of water of the hour that ends at the stamp.
+    times : ndarray of datetime64
+        UTC, whole hours.
+    latitudes, longitudes : ndarray
+        Degrees; points outside the weather's cells get the nearest one's.
+
+    Returns
+    -------
+    dict of ndarray
+        float32 (time, latitude, longitude) by name.
+
+    Raises
+    ------
+    ConfigError
+        If a variable is unknown.
+    """
+    points = Points(world, latitudes, longitudes, COARSE)
+    return _drawn(_SINGLE_LEVELS, world, variables, times, points)
+
+
+def _drawn(
+    draw: Mapping[str, Draw], world: World, variables: list[str], times: Times, points: Points
+) -> dict[str, Floats]:
+    """Variables at hours and points, season by season."""
+    unknown = [name for name in variables if name not in draw]
     if unknown:
-        raise ConfigError(f"the sandbox's reanalysis has no {unknown[0]!r}: it has {list(_DRAW)}")
-    points = Points(world, latitudes, longitudes)
+        raise ConfigError(f"the sandbox's reanalysis has no {unknown[0]!r}: it has {list(draw)}")
     stamps = times.astype("datetime64[h]")
     years = stamps.astype("datetime64[Y]").astype(int) + 1970
     out = {name: np.empty((len(stamps), *points.shape), dtype=np.float32) for name in variables}
@@ -124,7 +114,7 @@ def hours(
         season = world.nearest_season(int(year))
         index = _index(stamps[years == year], int(year))
         for name in variables:
-            out[name][years == year] = _DRAW[name](season, index, points)
+            out[name][years == year] = draw[name](season, index, points)
     return out
 
 
@@ -146,7 +136,7 @@ def _field(season: Season, name: str, index: NDArray[np.int64], points: Points) 
     used, back = np.unique(_held(index), return_inverse=True)
     field = season.weather[name][used].astype(np.float32)
     for axis in (1, 2):
-        field = gaussian_filter1d(field, WIDTH / WEATHER_CELL, axis=axis, mode="nearest")
+        field = gaussian_filter1d(field, points.width / WEATHER_CELL, axis=axis, mode="nearest")
     corner = float(place.weather_x[0]), float(place.weather_y[0])
     return points.on(field, WEATHER_CELL, corner)[back]
 
@@ -189,16 +179,27 @@ def _v10(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     return _winds(season, index, points)[1]
 
 
+def _rain(season: Season, hours: NDArray[np.int64], points: Points) -> Floats:
+    """Rain of hours, mm; none outside the simulated days."""
+    rain = np.maximum(_field(season, "rain", hours, points), 0.0) * np.float32(DRIZZLE)
+    rain[(hours < 0) | (hours >= 24 * clock.DAYS)] = 0.0
+    return np.asarray(rain, dtype=np.float32)
+
+
 def _tp(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     """Rain since 00 UTC, m; the stamp of 00 UTC closes the day before it."""
     # the kept hours begin at 12 UTC
     midnight = (index - 12 - 1) // 24 * 24 + 12
     span = np.arange(int(midnight.min()), int(index.max()) + 1)
-    rain = np.maximum(_field(season, "rain", span, points), 0.0) * DRIZZLE
-    rain[(span < 0) | (span >= 24 * clock.DAYS)] = 0.0
+    rain = _rain(season, span, points)
     total = np.concatenate([np.zeros((1, *points.shape)), np.cumsum(rain, 0, dtype=np.float64)])
     since = total[index - span[0]] - total[midnight - span[0]]
     return np.asarray(np.maximum(since, 0.0) / 1000.0, dtype=np.float32)
+
+
+def _tp_of_hour(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
+    """Rain of the hour that ends at the stamp, m."""
+    return np.asarray(_rain(season, index - 1, points) / np.float32(1000.0), dtype=np.float32)
 
 
 def _swvl1(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
@@ -208,7 +209,7 @@ def _swvl1(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     middle = season.moisture[used][:, :, 1]
     water = 0.10 + 0.20 * middle[:, DUFF] + 0.17 * middle[:, DEEP]
     for axis in (1, 2):
-        water = gaussian_filter1d(water, WIDTH / KILOMETRE, axis=axis, mode="nearest")
+        water = gaussian_filter1d(water, points.width / KILOMETRE, axis=axis, mode="nearest")
     x0, _, _, y1 = season.setting.place.region
     return points.on(water, KILOMETRE, (x0 + KILOMETRE / 2, y1 - KILOMETRE / 2))[back]
 
@@ -229,7 +230,7 @@ def _sd(season: Season, index: NDArray[np.int64], points: Points) -> Floats:
     return np.asarray(np.maximum(depth, 0.0), dtype=np.float32)
 
 
-_DRAW: dict[str, Callable[[Season, NDArray[np.int64], Points], Floats]] = {
+_LAND: Mapping[str, Draw] = {
     "t2m": _t2m,
     "d2m": _d2m,
     "skt": _skt,
@@ -240,3 +241,4 @@ _DRAW: dict[str, Callable[[Season, NDArray[np.int64], Points], Floats]] = {
     "sp": _sp,
     "sd": _sd,
 }
+_SINGLE_LEVELS: Mapping[str, Draw] = {**_LAND, "tp": _tp_of_hour}

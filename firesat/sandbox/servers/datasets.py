@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firesat.sandbox.encode.latlon import LatLonGrid, snapped
-from firesat.sandbox.encode.parameters import CEMS_FIRE, ERA5_LAND, Parameter
+from firesat.sandbox.encode.parameters import CEMS_FIRE, ERA5, ERA5_LAND, Parameter
 from firesat.sandbox.observe import era5, fire_weather
 from firesat.sandbox.servers.messages import RefusalError
 from firesat.sandbox.world import World
@@ -19,6 +19,7 @@ Hours = NDArray[np.datetime64]
 Observe = Callable[[World, list[str], Hours, LatLonGrid], dict[str, NDArray[np.float32]]]
 
 LAST_YEAR = 2026
+FINAL, PRELIMINARY = 1, 5  # ECMWF's expver of reanalyses
 _GLOBE = (90.0, -180.0, -90.0, 180.0)
 
 
@@ -48,6 +49,8 @@ class DataSet:
         Whether longitudes run from 0 to 360.
     limit : int
         Largest number of fields in one request.
+    preliminary : int
+        Days before the world's last one that are as first published; 0 = it has no versions.
     observe : callable
         Gets world, variable names, hours and grid; gives float32 (time, latitude, longitude).
     """
@@ -62,6 +65,7 @@ class DataSet:
     forecast: bool
     longitude_0_360: bool
     limit: int
+    preliminary: int = 0
     observe: Observe
 
     @property
@@ -157,6 +161,27 @@ class DataSet:
         times: Hours = (dates[:, None] + np.array(hours, dtype="timedelta64[h]")).ravel()
         return times
 
+    def versions(self, world: World, times: Hours) -> NDArray[np.int64] | None:
+        """Tell preliminary hours from consolidated ones.
+
+        Parameters
+        ----------
+        world : World
+            Its last day is the present.
+        times : ndarray of datetime64[h]
+            UTC.
+
+        Returns
+        -------
+        ndarray of int
+            ECMWF's ``expver`` of each; None where the data set has no versions.
+        """
+        if not self.preliminary:
+            return None
+        last = np.datetime64(world.config.last_date(world.config.seasons[-1]), "D")
+        early = times >= last + np.timedelta64(1 - self.preliminary, "D")
+        return np.where(early, PRELIMINARY, FINAL).astype(np.int64)
+
     def grid(self, request: Json) -> LatLonGrid:
         """Give the points of a request.
 
@@ -206,11 +231,11 @@ def _area(value: object) -> list[float]:
     return numbers
 
 
-def _era5(
-    world: World, names: list[str], hours: Hours, grid: LatLonGrid
-) -> dict[str, NDArray[np.float32]]:
-    """ERA5-Land."""
-    return era5.hours(world, names, hours, grid.latitudes, grid.longitudes)
+def _at_points(see: Callable[..., dict[str, NDArray[np.float32]]]) -> Observe:
+    """Observe by rows and columns."""
+    return lambda world, names, hours, grid: see(
+        world, names, hours, grid.latitudes, grid.longitudes
+    )
 
 
 def _cems(
@@ -235,7 +260,21 @@ LAND = DataSet(
     forecast=True,
     longitude_0_360=False,
     limit=12_000,
-    observe=_era5,
+    observe=_at_points(era5.hours),
+)
+SINGLE_LEVELS = DataSet(
+    name="reanalysis-era5-single-levels",
+    parameters=ERA5,
+    step=0.25,
+    first_year=1940,
+    choices={"product_type": ("reanalysis",), **_FORMATS},
+    required=("product_type", "variable", "year", "month", "day", "time"),
+    hours=LAND.hours,
+    forecast=False,
+    longitude_0_360=False,
+    limit=60_000,
+    preliminary=92,  # ERA5T is replaced after two to three months
+    observe=_at_points(era5.single_levels),
 )
 FIRE = DataSet(
     name="cems-fire-historical-v1",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from firesat.sandbox.servers.addresses import CREDENTIAL
 from firesat.sandbox.servers.cads import DataStore
 from firesat.sandbox.servers.data_space import Eodata, StacCatalogue
-from firesat.sandbox.servers.datasets import FIRE, LAND
+from firesat.sandbox.servers.datasets import FIRE, LAND, SINGLE_LEVELS
 from firesat.sandbox.servers.ecmwf import OpenData
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.servers.firms import Detections
@@ -43,7 +43,7 @@ def services(world: World, faults: Faults, runs: Runs | None = None) -> Sequence
         SentinelHub(world, CREDENTIAL),
         StacCatalogue(products),
         Eodata(products, CREDENTIAL),
-        DataStore(world, "/cds", [LAND], key=CREDENTIAL, faults=faults),
+        DataStore(world, "/cds", [LAND, SINGLE_LEVELS], key=CREDENTIAL, faults=faults),
         DataStore(world, "/ewds", [FIRE], key=CREDENTIAL, faults=faults),
         Cmr(archive),
         LandArchive(archive, CREDENTIAL),

@@ -54,7 +54,8 @@ def make(world: World, data_set: DataSet, request: Json) -> Asset:
     parameters = data_set.chosen(request)
     observed = data_set.observe(world, [each.name for each in parameters], times, grid)
     fields = {each: observed[each.name] for each in parameters}
-    members = _members(data_set, request, fields, (times, grid))
+    versions = data_set.versions(world, times)
+    members = _members(data_set, request, fields, (times, grid, versions))
     text = json.dumps([data_set.name, request], sort_keys=True)
     stem = hashlib.sha256(text.encode()).hexdigest()[:32]
     if len(members) > 1 or request["download_format"] == ["zip"]:
@@ -67,11 +68,13 @@ def _members(
     data_set: DataSet,
     request: Json,
     fields: Fields,
-    where: tuple[NDArray[np.datetime64], LatLonGrid],
+    where: tuple[NDArray[np.datetime64], LatLonGrid, NDArray[np.int64] | None],
 ) -> dict[str, bytes]:
     """The files of an answer, by name."""
     if request["data_format"] == ["grib"]:
-        return {"data.grib": encode_grib(fields, *where, forecast=data_set.forecast)}
+        times, grid, versions = where
+        body = encode_grib(fields, times, grid, forecast=data_set.forecast, versions=versions)
+        return {"data.grib": body}
     kinds: dict[str, Fields] = {"instant": {}, "accum": {}}
     for parameter, values in fields.items():
         kinds["accum" if parameter.accumulated else "instant"][parameter] = values
