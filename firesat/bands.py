@@ -147,6 +147,12 @@ _WEATHER = [
     _band("ws_noon", "m s-1", (0.0, 120.0), "10 m wind speed at local standard noon", "wind_speed"),
     _band("tp_noon", "mm", (0.0, 2000.0), "precipitation of the 24 h to local standard noon",
           "precipitation_amount"),
+    _band("t2m_spread", "K", (0.0, 100.0), "2 m temperature, day mean, spread of an ensemble",
+          "air_temperature"),
+    _band("ws_spread", "m s-1", (0.0, 100.0), "10 m wind speed, day mean, spread of an ensemble",
+          "wind_speed"),
+    _band("tp_spread", "mm", (0.0, 2000.0), "precipitation of the day, spread of an ensemble",
+          "precipitation_amount"),
 ]  # fmt: skip
 
 _FIRE_WEATHER = [

@@ -1,21 +1,13 @@
-"""Forecast cycles: from the hours of one run of a weather model to its fire days.
+"""Forecast cycles: when a weather model is run, which of its hours are taken, how they are kept."""
 
-Nonlinear quantities are computed hour by hour before anything is averaged or resampled, as for
-reanalyses. Rain comes accumulated since the start of the run.
-"""
-
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from firesat.blocks import Block, Layout, Variable
-from firesat.errors import ConfigError, SourceError
-from firesat.sources._hours import HourTable, noon_hour
-from firesat.sources._layers import NEVER, hours, layer
-from firesat.sources._weather import Field
-from firesat.sources.base import Scene
+from firesat.errors import ConfigError
+from firesat.sources._layers import hours
+from firesat.sources._spread import SPREADS
 from firesat.sources.commons import commons
 
 VARIABLES = (
@@ -175,7 +167,9 @@ def check_run(cycle: Cycle, words: str) -> None:
         )
 
 
-def layout_of(group: str, cycle: Cycle, attrs: dict[str, str | float]) -> Layout:
+def layout_of(
+    group: str, cycle: Cycle, attrs: dict[str, str | float], *, ensemble: bool = False
+) -> Layout:
     """Give the layout of a model's group: one block is one run over the whole box.
 
     Parameters
@@ -186,16 +180,23 @@ def layout_of(group: str, cycle: Cycle, attrs: dict[str, str | float]) -> Layout
         Which runs, hours and days.
     attrs : dict
         Source, provider and licence.
+    ensemble : bool
+        Whether the spread of its members is kept, too.
 
     Returns
     -------
     Layout
         Daily variables, ``(time, lead_time, y, x)``, ``time`` being the date of the run.
     """
+    over = {"cell_methods": "realization: standard_deviation"}
+    spreads = [f"{name}_spread" for name in SPREADS if ensemble]
     return Layout(
         group=group,
         level=10_000,
-        variables=tuple(Variable(name=name, leads=cycle.leads) for name in VARIABLES),
+        variables=(
+            *(Variable(name=name, leads=cycle.leads) for name in VARIABLES),
+            *(Variable(name=name, leads=cycle.leads, attrs=dict(over)) for name in spreads),
+        ),
         steps=1,
         whole_box=True,
         attrs={
@@ -205,91 +206,3 @@ def layout_of(group: str, cycle: Cycle, attrs: dict[str, str | float]) -> Layout
             "latency_hours": cycle.latency_hours,
         },
     )
-
-
-def compose_run(
-    cycle: Cycle,
-    noon: int | None,
-    scenes: Sequence[tuple[Scene, xr.Dataset]],
-    block: Block,
-) -> xr.Dataset:
-    """Turn the hours of a run into its fire days.
-
-    Parameters
-    ----------
-    cycle : Cycle
-        Which run, hours and days.
-    noon : int, optional
-        Hour UTC of local standard noon; None = from the middle of the region.
-    scenes : sequence of (Scene, xr.Dataset)
-        Its hours, aligned to the block's cells.
-    block : Block
-        The run.
-
-    Returns
-    -------
-    xr.Dataset
-        The variables, ``(time, lead_time, y, x)``; a fire day that lacks an hour is NaN, and a run
-        without any whole fire day never available. Rain of the 24 h to noon is NaN where it began
-        before the run.
-
-    Raises
-    ------
-    SourceError
-        If a file holds another hour than its name says.
-    """
-    date = block.times[0]
-    start = cycle.reference_time(date)
-    for scene, dataset in scenes:
-        _check_hour(scene, dataset)
-    table = HourTable.join([dataset for _, dataset in scenes], block.geobox.shape)
-    of_day = tuple((cycle.hour + lead) % 24 for lead in cycle.within(0))
-    at_noon = noon_hour(block.region, of_day) if noon is None else noon
-    arrays = {
-        name: np.full((1, cycle.days, *block.geobox.shape), np.nan, "float32") for name in VARIABLES
-    }
-    for day in range(cycle.days):
-        for name, values in _day(cycle, day, at_noon, (table, start)):
-            arrays[name][0, day] = values
-    there = bool(np.isfinite(arrays["t2m"]).any())
-    available = np.array([cycle.available_time(date) if there else NEVER])
-    return layer(arrays, block, available, inner="lead_time")
-
-
-def _check_hour(scene: Scene, dataset: xr.Dataset) -> None:
-    """Refuse a file that holds another hour than its name says."""
-    found = dataset["time"].values.astype("datetime64[s]")
-    if found.size != 1 or found[0] != scene.observed:
-        raise SourceError(
-            f"{scene.id} should be valid at {scene.observed}, but is at "
-            f"{', '.join(map(str, found))}: delete it and run the command again later"
-        )
-
-
-def _day(
-    cycle: Cycle, day: int, noon: int, run: tuple[HourTable, np.datetime64]
-) -> Iterator[tuple[str, Field]]:
-    """Values of one fire day."""
-    table, start = run
-    within, end = cycle.within(day), cycle.leads[day]
-
-    def at(name: str, lead: int) -> Field:
-        """A field at a lead; no rain has fallen when the run starts."""
-        if name == "tp" and lead == 0:
-            return np.zeros(table.shape, dtype="float32")
-        field: Field = table.at(name, np.array([start + hours(lead)]))[0]
-        return field
-
-    for name in ("t2m", "rh", "vp", "ws"):
-        stack = np.stack([at(name, lead) for lead in within])
-        yield name, stack.mean(axis=0, dtype="float64").astype("float32")
-        if name == "t2m":
-            yield "t2m_max", stack.max(axis=0)
-            yield "t2m_min", stack.min(axis=0)
-    yield "tp", np.maximum(at("tp", end) - at("tp", end - 24), 0)
-    wanted = end - 24 + (noon - cycle.day_start) % 24
-    midday = min(within, key=lambda lead: abs(lead - wanted))
-    for name in ("t2m", "rh", "ws"):
-        yield f"{name}_noon", at(name, midday)
-    if midday >= 24:
-        yield "tp_noon", np.maximum(at("tp", midday) - at("tp", midday - 24), 0)

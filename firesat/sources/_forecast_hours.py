@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from firesat.errors import SourceError
 from firesat.sources._layers import georeferenced
+from firesat.sources._spread import SPREADS, members_of
 from firesat.sources._weather import (
     Field,
     dims_of,
@@ -34,7 +35,8 @@ def read_forecast(path: Path) -> xr.Dataset:
     xr.Dataset
         Dims ``(time, y, x)``: t2m in K, rh in % and vp in hPa (over water), ws in m s-1, tp in mm
         since the start of the run; what the file lacks is left out. Of an ensemble the mean of its
-        members' values.
+        members' values, and of those in `SPREADS` the values themselves as ``t2m_members (time,
+        number, y, x)`` and so on.
 
     Raises
     ------
@@ -51,48 +53,47 @@ def read_forecast(path: Path) -> xr.Dataset:
             f"{path} holds {', '.join(map(str, raw.data_vars)) or 'nothing'}, none of a forecast's "
             f"{', '.join(UNITS)}: delete it and run the command again"
         )
-    variables = {
-        name: xr.DataArray(
-            values,
-            dims=("time", "y", "x"),
-            coords={"time": raw["time"]},
-            attrs={"units": UNITS[name], "resampling": "bilinear"},
-        )
-        for name, values in found.items()
-    }
+    variables = dict(_dressed(raw, found))
     cells: GeoBox | None = raw.odc.geobox
     return xr.Dataset(variables) if cells is None else georeferenced(variables, cells)
+
+
+def _dressed(raw: xr.Dataset, found: dict[str, Field]) -> Iterator[tuple[str, xr.DataArray]]:
+    """Fields with their dims and units: means over members, and the members of some."""
+    for name, values in found.items():
+        many = "number" in raw.dims
+        attrs = {"units": UNITS[name], "resampling": "bilinear"}
+        whole = np.asarray(values.mean(axis=1) if many else values, dtype="float32")
+        times = {"time": raw["time"]}
+        yield name, xr.DataArray(whole, dims=("time", "y", "x"), coords=times, attrs=attrs)
+        if many and name in SPREADS:
+            dims = ("time", "number", "y", "x")
+            yield members_of(name), xr.DataArray(values, dims=dims, coords=times, attrs=attrs)
 
 
 def _fields(raw: xr.Dataset) -> Iterator[tuple[str, Field]]:
     """Quantities wanted, in our units."""
     there = set(raw.data_vars)
     if "t2m" in there:
-        yield "t2m", _mean(raw, raw["t2m"].values)
+        yield "t2m", raw["t2m"].values
     yield from _moisture(raw, there)
     if "si10" in there:
-        yield "ws", _mean(raw, raw["si10"].values)
+        yield "ws", raw["si10"].values
     elif {"u10", "v10"} <= there:  # along the grid's own axes perhaps: the speed is the same
-        yield "ws", _mean(raw, np.hypot(raw["u10"].values, raw["v10"].values))
+        yield "ws", np.hypot(raw["u10"].values, raw["v10"].values)
     for name in _RAIN:
         if name in there:
             millimetres = 1000 if raw[name].attrs["units"] == "m" else 1  # kg m-2 are mm
-            yield "tp", _mean(raw, millimetres * raw[name].values)
+            yield "tp", millimetres * raw[name].values
 
 
 def _moisture(raw: xr.Dataset, there: set[object]) -> Iterator[tuple[str, Field]]:
     """Humidity over water; models' own is over ice in frost, so that the dew point goes first."""
     if {"t2m", "d2m"} <= there:
-        yield "rh", _mean(raw, relative_humidity(raw["t2m"].values, raw["d2m"].values))
-        yield "vp", _mean(raw, vapour_pressure(raw["d2m"].values))
+        yield "rh", relative_humidity(raw["t2m"].values, raw["d2m"].values)
+        yield "vp", vapour_pressure(raw["d2m"].values)
     elif "r2" in there:
         humidity = np.clip(raw["r2"].values, 0, 100)  # packed, saturation exceeds 100
-        yield "rh", _mean(raw, humidity)
+        yield "rh", humidity
         if "t2m" in there:
-            yield "vp", _mean(raw, humidity / 100 * vapour_pressure(raw["t2m"].values))
-
-
-def _mean(raw: xr.Dataset, values: Field) -> Field:
-    """The mean of members, where there are any."""
-    whole = values if "number" not in raw.dims else values.mean(axis=1)
-    return np.asarray(whole, dtype="float32")
+            yield "vp", humidity / 100 * vapour_pressure(raw["t2m"].values)

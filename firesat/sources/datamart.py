@@ -1,6 +1,6 @@
 """Forecast weather of the Meteorological Service of Canada, run by run."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,12 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
-from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of
+from firesat.sources._cycles import Cycle, check_run, layout_of
 from firesat.sources._datamart import MODELS, choose_files
 from firesat.sources._download import download
 from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import hours
+from firesat.sources._run_days import compose_run
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 from firesat.window import DAY_START
@@ -78,7 +79,8 @@ class Datamart:
         Returns
         -------
         Layout
-            Group ``nwp_<model>``: 11 daily variables by lead time, float32.
+            Group ``nwp_<model>``: 11 daily variables by lead time, float32; of GEPS also the
+            standard deviation over its members of the day's temperature, wind and rain.
         """
         attrs: dict[str, str | float] = {
             "source": f"MSC {MODELS[self.model].name}: days of {self.day_start} to "
@@ -86,7 +88,12 @@ class Datamart:
             "provider": self.provider,
             "licence": "Environment and Climate Change Canada Data Servers End-use Licence",
         }
-        return layout_of(f"nwp_{self.model}", self._cycle, attrs)
+        return layout_of(f"nwp_{self.model}", self._cycle, attrs, ensemble=self._ensemble)
+
+    @property
+    def _ensemble(self) -> bool:
+        """Whether its files hold members."""
+        return self.model == "geps"
 
     def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
         """Choose its time axis.
@@ -208,7 +215,9 @@ class Datamart:
         -------
         xr.Dataset
             Dims ``(time, y, x)`` on the model's grid: t2m in K, rh in % and vp in hPa (over water),
-            ws in m s-1, tp in mm since the start of the run; what the file lacks is left out.
+            ws in m s-1, tp in mm since the start of the run; what the file lacks is left out. Of
+            GEPS means over its members, and ``t2m_members (time, number, y, x)`` and those of ws
+            and tp.
 
         Raises
         ------
@@ -219,24 +228,39 @@ class Datamart:
         """
         return read_forecast(path)
 
+    def parts(self, path: Path) -> Iterator[xr.Dataset]:
+        """Read a lead as the one part that it is: all members of a run do not fit into memory.
+
+        Parameters
+        ----------
+        path : Path
+            As for :meth:`read`.
+
+        Yields
+        ------
+        xr.Dataset
+            What :meth:`read` gives.
+        """
+        yield self.read(path)
+
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
         """Turn the hours of a run into its fire days.
 
         Parameters
         ----------
         scenes : sequence of (Scene, xr.Dataset)
-            Leads, aligned to the block's cells.
+            Leads, aligned to the block's cells; walked over once.
         block : Block
             One run.
 
         Returns
         -------
         xr.Dataset
-            The 11 variables, ``(time, lead_time, y, x)``; a fire day that lacks an hour is NaN.
+            The variables, ``(time, lead_time, y, x)``; a fire day that lacks an hour is NaN.
 
         Raises
         ------
         SourceError
             If a file holds another hour than its name says.
         """
-        return compose_run(self._cycle, self.noon_hour, scenes, block)
+        return compose_run(self._cycle, self.noon_hour, scenes, block, ensemble=self._ensemble)

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import ProviderError
-from firesat.sources._cycles import Cycle, check_run, compose_run, layout_of
+from firesat.sources._cycles import Cycle, check_run, layout_of
 from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import get_text
 from firesat.sources._layers import hours
 from firesat.sources._ranges import download_ranges, index_ranges
+from firesat.sources._run_days import compose_run
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
 from firesat.window import DAY_START

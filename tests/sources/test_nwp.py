@@ -15,6 +15,7 @@ from firesat.blocks import Block, cut
 from firesat.cube import create_cube, open_cube
 from firesat.errors import ConfigError, ProviderError, SourceError
 from firesat.grid import Grid
+from firesat.jobs.ingest import Workplace, ingest_block
 from firesat.manifest import Receipt
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
@@ -283,6 +284,95 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         read_forecast(path)
 
 
+GEPS = Datamart(model="geps", days=2)
+
+
+def members_at(block: Block, leads: Any, **fields: Any) -> list[tuple[Scene, xr.Dataset]]:
+    """Leads whose members are functions of the lead that give one value for each."""
+    made = hours_of(block, leads)
+    for found, dataset in made:
+        lead = int((found.observed - RUN) / HOUR)
+        for name, values in fields.items():
+            if name != "tp" or lead:
+                stack = np.asarray(values(lead), "float32")[None, :, None, None]
+                dims = ("time", "number", "y", "x")
+                shape = (1, stack.shape[1], *block.geobox.shape)
+                dataset[f"{name}_members"] = (dims, np.broadcast_to(stack, shape))
+    return made
+
+
+def test_the_spread_of_a_day_is_that_of_the_members_own_days() -> None:
+    block = first_block(GEPS, DAY)
+    rng = np.random.default_rng(2)
+    hourly = {lead: rng.normal(280, 5, 4) for lead in range(0, 61, 3)}
+    speeds = {lead: rng.gamma(2, 2, 4) for lead in range(0, 61, 3)}
+    sums = {lead: lead * np.array([0.1, 0.2, 0.0, 0.5]) for lead in range(0, 61, 3)}
+    fields = {"t2m": hourly.get, "ws": speeds.get, "tp": sums.get}
+    leads = np.random.default_rng(3).permutation(range(12, 61, 3))  # in disorder
+    layer = GEPS.compose(members_at(block, leads, **fields), block)
+    for name, series in (("t2m", hourly), ("ws", speeds)):
+        for day in range(2):
+            within = [series[12 + 24 * day + step] for step in range(0, 24, 3)]
+            wanted = np.std(np.mean(within, axis=0), ddof=1)
+            assert cell(layer, f"{name}_spread")[day] == pytest.approx(wanted, rel=1e-4)
+    rain = np.std(24 * np.array([0.1, 0.2, 0.0, 0.5]), ddof=1)
+    np.testing.assert_allclose(cell(layer, "tp_spread"), [rain, rain], rtol=1e-4)
+    attrs = {v.name: v.attrs for v in GEPS.layout.variables}
+    assert attrs["tp_spread"] == {"cell_methods": "realization: standard_deviation"}
+    assert not any("spread" in variable.name for variable in GDPS.layout.variables)
+
+
+def test_a_day_that_lacks_a_lead_has_no_spread_and_other_ensembles_are_refused() -> None:
+    block = first_block(GEPS, DAY)
+    three = {name: lambda lead: lead * np.array([1.0, 2.0, 4.0]) for name in ("t2m", "ws", "tp")}
+    leads = [lead for lead in range(12, 61, 3) if lead != 45]
+    layer = GEPS.compose(members_at(block, leads, **three), block)
+    assert np.isnan(cell(layer, "t2m_spread")).tolist() == [False, True]
+    assert np.isfinite(cell(layer, "tp_spread")).all()  # whose sums at both ends are there
+    two = members_at(block, [15], t2m=lambda lead: np.ones(2))
+    with pytest.raises(SourceError, match=r"lead 15 h has \[2\] members, those before 3"):
+        GEPS.compose([*members_at(block, [12], **three), *two], block)
+
+
+def test_a_run_of_12_utc_has_a_spread_of_rain_from_its_start() -> None:
+    source = Datamart(model="geps", cycle=12, days=1)
+    block = first_block(source, DAY)
+    made = [
+        (replace(s, observed=s.observed + 12 * HOUR), d.assign_coords(time=d["time"] + 12 * HOUR))
+        for s, d in members_at(block, range(0, 25, 3), tp=lambda lead: lead * np.array([1.0, 3.0]))
+    ]
+    layer = source.compose(made, block)
+    np.testing.assert_allclose(cell(layer, "tp_spread"), [24 * np.sqrt(2)], rtol=1e-5)
+
+
+def test_the_spread_in_a_cube_is_that_of_the_members_served(
+    urls: dict[str, str], world: World, tmp_path: Path
+) -> None:
+    source = replace(Datamart(model="geps", days=1), base_url=urls["eccc"])
+    cube = create_cube(tmp_path / "cube.zarr", Grid(region=REGION))
+    (block,) = cube.add_group(source.layout, source.times(DAY))
+    place = Workplace(cube=cube, cache=tmp_path)
+    assert ingest_block(source, block, place).receipt.status == "done"
+    runs, name = Runs(world), "2023070100"
+    # A kelvin apart, whatever the hour; wind and rain by fifths of the middle member's.
+    speed = np.mean([runs.field("geps", name, lead, "ws") for lead in range(12, 36, 3)], axis=0)
+    rain = runs.field("geps", name, 36, "tp") - runs.field("geps", name, 12, "tp")
+    with open_cube(cube.path, "nwp_geps") as opened:
+        assert opened["t2m_spread"].attrs["cell_methods"] == "realization: standard_deviation"
+        assert opened["t2m_spread"].attrs["units"] == "K"
+        inside = opened.sel(x=[25_000, 35_000], y=[645_000, 635_000]).isel(time=0, lead_time=0)
+        found = {n: inside[f"{n}_spread"].values for n in ("t2m", "ws", "tp")}
+    to_degrees = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(*np.meshgrid([25_000, 35_000], [645_000, 635_000]))
+    grid = runs.grid("geps")
+    np.testing.assert_allclose(found["t2m"], np.std(MEMBERS, ddof=1), atol=2e-3)
+    for quantity, middle in (("ws", speed), ("tp", rain)):
+        apart = 0.2 * np.std(MEMBERS, ddof=1) * middle
+        wanted = interpn((-grid.latitudes, grid.longitudes), apart, np.stack([-lat, lon], -1))
+        np.testing.assert_allclose(found[quantity], wanted, rtol=0.02, atol=2e-3)
+        assert wanted.max() > 0.1
+
+
 def test_an_ensemble_s_day_is_the_mean_of_its_members_and_not_of_its_mean(
     urls: dict[str, str], world: World, tmp_path: Path
 ) -> None:
@@ -296,6 +386,7 @@ def test_an_ensemble_s_day_is_the_mean_of_its_members_and_not_of_its_mean(
         np.stack(runs.members(*hour, name)) for name in ("t2m", "d2m", "u10", "v10", "tp")
     )
     read = {name: values.values[0] for name, values in source.read(path).data_vars.items()}
+    np.testing.assert_allclose(read["ws_members"], np.hypot(u10, v10), atol=2e-3)
     np.testing.assert_allclose(read["t2m"], t2m.mean(0), atol=2e-3)
     np.testing.assert_allclose(read["rh"], relative_humidity(t2m, d2m).mean(0), atol=0.05)
     np.testing.assert_allclose(read["ws"], np.hypot(u10, v10).mean(0), atol=2e-3)
