@@ -3,6 +3,8 @@
 Fault matrix T1 and T2: the ordinary run takes a hundred calendars, `exhaustive` 5 000.
 """
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from firesat.blocks import cut
 from firesat.cube import create_cube, open_cube
@@ -23,7 +27,6 @@ from firesat.sources.era5 import Era5Land
 from tests.sources.small import GRID
 from tests.sources.small import scene as scene_made
 
-HOURS = (0, 3, 6, 9, 12, 15, 18, 21)
 HOUR = np.timedelta64(1, "h")
 DAY = np.timedelta64(1, "D")
 STARTS = ("2024-02-26", "2023-02-26", "2023-12-29", "2100-02-26", "2023-03-10", "2023-11-03")
@@ -35,66 +38,105 @@ def value(moment: np.datetime64) -> float:
     return 250.0 + float((moment - np.datetime64("2020-01-01T00", "h")) / HOUR) % 997 / 10
 
 
-def fallen(moment: np.datetime64) -> float:
-    """Rain since 00 UTC, a millimetre an hour; the stamp of 00 UTC closes the day before."""
-    return float((moment - (moment - HOUR).astype("datetime64[D]")) / HOUR)
+def fell(moment: np.datetime64) -> float:
+    """Rain of the hour that ends at a moment, mm."""
+    return 0.1 + float((moment - np.datetime64("2020-01-01T00", "h")) / HOUR) % 7
 
 
-def scene(moments: np.ndarray) -> xr.Dataset:
-    fields = {"t2m": [value(m) for m in moments], "tp": [fallen(m) for m in moments]}
+def fallen(moment: np.datetime64, *, hourly: bool) -> float:
+    """Rain of that hour, or since 00 UTC; the stamp of 00 UTC closes the day before."""
+    midnight = moment if hourly else (moment - HOUR).astype("datetime64[D]") + 1 * HOUR
+    return sum(fell(end) for end in np.arange(midnight, moment + HOUR, HOUR))
+
+
+def scene(moments: np.ndarray, *, hourly: bool = False) -> xr.Dataset:
+    fields = {"t2m": [value(m) for m in moments], "tp": [fallen(m, hourly=hourly) for m in moments]}
     return xr.Dataset(
         {n: (("time", "y", "x"), np.array(v, "float32")[:, None, None]) for n, v in fields.items()},
         coords={"time": moments.astype("datetime64[ns]")},
     )
 
 
-def calendar(rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray], set[np.datetime64]]:
-    """Days, files of hours in disorder and with repetitions, and the hours that are there."""
-    days = np.datetime64(str(rng.choice(STARTS))) + np.arange(rng.integers(1, 8)) * DAY
-    around = np.arange(days[0] - DAY, days[-1] + 2 * DAY).astype("datetime64[h]")
-    every = (around[:, None] + np.array(HOURS) * HOUR).ravel()
-    kept = every[rng.random(len(every)) > rng.choice([0.0, 0.02, 0.2])]
-    again = rng.choice(kept, size=rng.integers(0, 6)) if len(kept) else kept
-    hours = np.concatenate([kept, again])
-    if rng.random() < 0.7:
-        rng.shuffle(hours)
-    return days, np.array_split(hours, rng.integers(1, 5)), set(kept.tolist())
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """Fire days, and hours about them as they come, file by file."""
+
+    days: np.ndarray
+    start: int  # hour UTC at which days begin
+    hourly: bool  # all hours, each with its own rain; else every third, with the rain since 00 UTC
+    files: list[np.ndarray]
+
+    @property
+    def hours(self) -> range:
+        return range(0, 24, 1 if self.hourly else 3)
+
+    def has(self, moments: np.ndarray) -> bool:
+        return set(moments.tolist()) <= {moment for file in self.files for moment in file.tolist()}
 
 
-def expected(days: np.ndarray, there: set[Any], start: int) -> dict[str, list[float]]:
+@st.composite
+def calendars(draw: st.DrawFn) -> Calendar:
+    days = np.datetime64(draw(st.sampled_from(STARTS))) + np.arange(draw(st.integers(1, 7))) * DAY
+    hourly = draw(st.booleans())
+    step = HOUR if hourly else 3 * HOUR
+    every = np.arange((days[0] - DAY).astype("datetime64[h]"), days[-1] + 2 * DAY, step)
+    places = st.integers(0, len(every) - 1)
+    kept = np.delete(every, draw(st.lists(places, max_size=len(every), unique=True)))
+    again = every[draw(st.lists(places, max_size=5))]
+    hours = np.concatenate([kept, np.intersect1d(again, kept)])
+    if draw(st.booleans()):
+        hours = hours[np.array(draw(st.randoms()).sample(range(len(hours)), len(hours)), dtype=int)]
+    cuts = sorted(draw(st.lists(st.integers(0, len(hours)), max_size=4)))
+    start = draw(st.sampled_from([0, 12]))
+    return Calendar(days=days, start=start, hourly=hourly, files=np.split(hours, cuts))
+
+
+def expected(calendar: Calendar) -> dict[str, list[float]]:
     """What each day's values are, by the definitions alone."""
-    found: dict[str, list[float]] = {name: [] for name in ("t2m", "t2m_max", "t2m_noon", "tp")}
-    for day in days.astype("datetime64[h]"):
-        hours = [day + (start + step) * HOUR for step in range(0, 24, 3)]
-        whole = all(hour.item() in there for hour in hours)
-        values = [value(hour) for hour in hours]
-        found["t2m"].append(float(np.mean(values)) if whole else np.nan)
-        found["t2m_max"].append(max(values) if whole else np.nan)
+    names = ("t2m", "t2m_max", "t2m_min", "t2m_noon", "tp", "tp_noon")
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for day in calendar.days.astype("datetime64[h]"):
+        hours = day + (calendar.start + np.array(calendar.hours)) * HOUR
+        values = [value(hour) for hour in hours] if calendar.has(hours) else [np.nan]
+        found["t2m"].append(float(np.mean(values)))
+        found["t2m_max"].append(max(values))
+        found["t2m_min"].append(min(values))
         noon = day + 18 * HOUR
-        found["t2m_noon"].append(value(noon) if noon.item() in there else np.nan)
-        ends = [day + (24 + start) * HOUR, day + 24 * HOUR, day + start * HOUR]
-        ends = ends if start else [day + 24 * HOUR]
-        found["tp"].append(24.0 if all(end.item() in there for end in ends) else np.nan)
+        found["t2m_noon"].append(value(noon) if calendar.has(noon[None]) else np.nan)
+        for name, end in (("tp", day + (24 + calendar.start) * HOUR), ("tp_noon", noon)):
+            within = end - np.arange(24) * HOUR
+            needed = within if calendar.hourly else stamps_of(end)
+            rain = sum(fell(hour) for hour in within)
+            found[name].append(rain if calendar.has(needed) else np.nan)
     return found
+
+
+def stamps_of(end: np.datetime64) -> np.ndarray:
+    """Moments whose rain since 00 UTC gives that of the 24 h before an end."""
+    midnight = end.astype("datetime64[D]").astype("datetime64[h]")
+    return np.array([end] if end == midnight else [end, midnight, end - 24 * HOUR])
 
 
 @pytest.mark.parametrize(
     "count", [pytest.param(100, id="T1-100"), pytest.param(5000, id="T1-5000", marks=FULL)]
 )
 def test_gaps_are_missing_repetitions_count_once_and_order_does_not_matter(count: int) -> None:
-    rng = np.random.default_rng(count)
-    gaps = 0
-    for number in range(count):
-        days, files, there = calendar(rng)
-        start = int(rng.choice([0, 12]))
-        table = DayTable(days, (1, 1), HOURS, start, 18)
-        found = table.take(scene(hours) for hours in files)
-        for name, wanted in expected(days, there, start).items():
-            np.testing.assert_allclose(
-                found[name][:, 0, 0], wanted, rtol=1e-6, err_msg=f"{number}: {name} {days}"
-            )
-            gaps += int(np.isnan(wanted).sum())
-    assert gaps > count / 2  # there was something to find
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(calendar=calendars())
+    def holds(calendar: Calendar) -> None:
+        table = DayTable(
+            calendar.days, (1, 1), calendar.hours, calendar.start, 18, hourly_rain=calendar.hourly
+        )
+        found = table.take(scene(hours, hourly=calendar.hourly) for hours in calendar.files)
+        for name, wanted in expected(calendar).items():
+            np.testing.assert_allclose(found[name][:, 0, 0], wanted, rtol=1e-5, err_msg=name)
+            seen["gaps"] += int(np.isnan(wanted).sum())
+            seen["values"] += int(np.isfinite(wanted).sum())
+
+    holds()
+    assert min(seen["gaps"], seen["values"]) > count  # there was something to find, of both
 
 
 def written(path: Path, dataset: xr.Dataset, **encoding: Any) -> Path:
