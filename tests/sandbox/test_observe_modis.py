@@ -70,8 +70,26 @@ def test_single_days_have_gaps_that_eight_days_fill(small_world: World) -> None:
     assert eight < np.mean(gaps[:8])
 
 
+def test_burned_area_is_dated_by_the_first_clear_look_after_the_fire(small_world: World) -> None:
+    hours = small_world.season(2023).burn_hour.reshape(40, 5, 40, 5)
+    share = np.isfinite(hours).mean((1, 3))
+    months = [modis.composite(small_world, "MCD64A1", date(2023, m, 1)) for m in range(5, 10)]
+    dated = np.stack([month["burn_date"] for month in months])
+    burned = (dated > 0).any(axis=0)
+    assert ((dated > 0).sum(axis=0) <= 1).all()  # a cell burns in one month
+    assert (share[burned] >= 0.5).all()
+    assert burned.sum() > 0.7 * (share >= 0.5).sum() > 10  # a few are lost to clouds
+    counted = np.isfinite(hours).sum((1, 3))[burned]
+    day = 121 + np.nansum(hours, (1, 3))[burned] / counted / 24  # since 1 May, 00 UTC
+    found = dated.max(axis=0)[burned]
+    error = np.stack([month["uncertainty"] for month in months]).max(axis=0)[burned]
+    assert (day <= found + 0.71).all()  # Terra passes there at 16.8 UTC
+    assert (day >= found - error + 0.69).all()
+    assert (months[2]["quality"] == 1).any()  # water
+
+
 def test_what_is_not_served_is_refused(small_world: World) -> None:
-    with pytest.raises(ConfigError, match="no MODIS product 'MCD64A1'"):
-        modis.composite(small_world, "MCD64A1", JULY)
+    with pytest.raises(ConfigError, match="no MODIS product 'MCD45A1'"):
+        modis.composite(small_world, "MCD45A1", JULY)
     with pytest.raises(ConfigError, match="no 1999"):
         modis.composite(small_world, "MOD13A1", date(1999, 7, 12))

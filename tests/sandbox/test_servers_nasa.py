@@ -11,10 +11,15 @@ import pytest
 import requests
 from pyhdf.SD import SD
 
+from firesat.blocks import cut
+from firesat.grid import Grid
+from firesat.raster import align
 from firesat.sandbox.observe import modis
+from firesat.sandbox.servers.addresses import base_urls, environment
 from firesat.sandbox.servers.faults import Faults
-from firesat.sandbox.servers.granules import PRODUCTS
+from firesat.sandbox.servers.modis_products import PRODUCTS
 from firesat.sandbox.world import World
+from firesat.sources.modis import Modis
 from tests.sandbox.servers_tools import Serve, bounds_in, world_cell
 
 pytest_plugins = ["tests.sandbox.servers_fixtures"]
@@ -346,3 +351,31 @@ def test_a_full_granule_takes_less_than_a_second(url: str, small_world: World) -
     answer = requests.get(other["RelatedUrls"][0]["URL"], headers=TOKEN, timeout=30)
     assert answer.status_code == 200
     assert time.process_time() - begin < 2.5  # 0.4 s on an idle core
+
+
+def test_burned_area_arrives_in_the_cube_s_cells_where_it_burned(
+    url: str, small_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    source = Modis(product="MCD64A1", base_url=base_urls(url)["nasa"])
+    region = small_world.config.region
+    days = np.arange(np.datetime64("2023-05-01"), np.datetime64("2023-10-01"))
+    layers = []
+    for block in cut(source.layout, Grid(region=region), source.times(days)):
+        (found,) = source.search(block)
+        read = align(source.read(source.fetch(found, tmp_path)), block.geobox)
+        x0, y0, x1, y1 = region
+        layer = source.compose([(found, read)], block)
+        layers.append(layer.sel(x=slice(x0, x1), y=slice(y1, y0)).isel(time=0))
+    assert len(layers) == 5
+    burned = np.max([layer["fraction"].values for layer in layers], axis=0) == 1
+    hours = small_world.season(2023).burn_hour.reshape(40, 5, 40, 5)
+    share = np.isfinite(hours).mean((1, 3))
+    assert burned.sum() == pytest.approx((share >= 0.5).sum(), rel=0.3)
+    assert share[burned].mean() > 0.6  # to the sinusoidal grid and back by the nearest pixel
+    dates = [np.where(burned, layer["burn_day"].values, np.nan) for layer in layers]
+    for month, dated in enumerate(dates):
+        found_days = dated[np.isfinite(dated)].astype("datetime64[D]").astype("datetime64[M]")
+        assert set(found_days.astype(str)) <= {f"2023-{month + 5:02d}"}
+    assert np.isfinite(dates).sum() == burned.sum()

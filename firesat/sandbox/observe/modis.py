@@ -4,6 +4,7 @@ Terra passes at 10:30 and 22:30 local solar time. Fields come on the region's ow
 1 km; a server resamples them to the sinusoidal grid.
 """
 
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -25,6 +26,7 @@ from firesat.sandbox.world import World
 DAY_PASS, NIGHT_PASS = 10.5, 22.5  # local solar hours
 CLEAR, PARTLY = 0.06, 0.45  # opacity below which a look is clear, or marginal
 LOOKS = (3, 8, 13)  # days of a 16-day composite whose surface is taken
+LOOK_BACK, LOOK_ON = 8, 8  # days before and after a month in which clear looks date its fires
 KELVIN = 273.15
 BLUE, RED, NIR = (BANDS.index(name) for name in ("B02", "B04", "B08"))
 
@@ -38,7 +40,8 @@ def composite(world: World, product: str, day: date) -> dict[str, Floats]:
         The sandbox.
     product : str
         MOD13A1 (16 days, 500 m: ndvi, evi), MOD11A2 and MOD11A1 (8 days and 1, 1 km: lst_day,
-        lst_night in K) or MOD15A2H (8 days, 500 m: lai, fpar).
+        lst_night in K), MOD15A2H (8 days, 500 m: lai, fpar) or MCD64A1 (a calendar month, 500 m:
+        burn_date, day of the year, 0 = none; uncertainty, days).
     day : date
         Its first day, in a season of the world.
 
@@ -46,7 +49,7 @@ def composite(world: World, product: str, day: date) -> dict[str, Floats]:
     -------
     dict of ndarray
         float32 (y, x) by name, NaN where nothing was seen, and "quality": 0 good, 1 marginal,
-        2 not produced (for temperatures by day).
+        2 not produced (for temperatures by day; of burned area 1 is water).
 
     Raises
     ------
@@ -178,9 +181,44 @@ def _look(season: Season, moment: datetime, heat: Floats | None) -> Floats:
     return np.where(clear, surface, np.nan).astype(np.float32)
 
 
+def _mcd64a1(season: Season, first: date) -> dict[str, Floats]:
+    """Burned area of a month: dated by the first clear look after the fire, half a cell or more."""
+    days = np.arange(LOOK_BACK + monthrange(first.year, first.month)[1] + LOOK_ON)
+    moments = [
+        _overpass(season, first + timedelta(days=int(day) - LOOK_BACK), DAY_PASS) for day in days
+    ]
+    clear = np.stack([cloud_opacity(season, moment, 500.0) < PARTLY for moment in moments])
+    clear[0] = clear[-1] = True  # beyond these, looks are not waited for
+    burnt, hour = _burnt(season)
+    passes = np.array([clock.to_hours(moment) for moment in moments])[:, None, None]
+    after = np.argmax(clear & (passes >= hour), axis=0)
+    before = len(days) - 1 - np.argmax((clear & (passes < hour))[::-1], axis=0)
+    day_of_year = first.timetuple().tm_yday + after - LOOK_BACK
+    inside = burnt & (after >= LOOK_BACK) & (after < len(days) - LOOK_ON)
+    place = season.setting.place
+    rows, columns = (2 * size for size in place.km_shape)
+    water = season.setting.landscape.cover == Cover.WATER
+    lake = water.reshape(rows, 5, columns, 5).mean((1, 3)) > 0.5
+    return {
+        "burn_date": np.where(inside, day_of_year, 0).astype(np.float32),
+        "uncertainty": np.where(inside, np.clip(after - before, 1, 40), 0).astype(np.float32),
+        "quality": lake.astype(np.float32),
+    }
+
+
+def _burnt(season: Season) -> tuple[NDArray[np.bool_], Floats]:
+    """Cells of 500 m of which at least half burned, and the mean hour, since 1 May 00 UTC."""
+    rows, columns = (size // 5 for size in season.burn_hour.shape)
+    hours = season.burn_hour.reshape(rows, 5, columns, 5)
+    count = np.isfinite(hours).sum((1, 3))
+    mean = np.nansum(hours, (1, 3)) / np.maximum(count, 1)
+    return count >= 13, mean.astype(np.float32)
+
+
 _MAKE: dict[str, Callable[[Season, date], dict[str, Floats]]] = {
     "MOD13A1": _mod13a1,
     "MOD11A2": _mod11a2,
     "MOD11A1": _mod11a1,
     "MOD15A2H": _mod15a2h,
+    "MCD64A1": _mcd64a1,
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from firesat.sandbox.encode.hdf4 import EosGrid, ScienceDataSet, encode_hdf4
 from firesat.sandbox.observe import modis
-from firesat.sandbox.servers.modis_layers import LEAF_AREA, VEGETATION, Layer, temperature
+from firesat.sandbox.servers.modis_products import PRODUCTS, Product
 from firesat.sandbox.servers.sinusoidal import SinusoidalTile, on_tile, tiles
 from firesat.sandbox.servers.span import lived
 from firesat.sandbox.world import World
@@ -21,56 +21,6 @@ COLLECTION = "061"
 REPROCESSED_DAY = 177
 _EARLY_ERROR = 0.97  # factor on everything in the older production
 _KEPT = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """One MODIS land product.
-
-    Parameters
-    ----------
-    name : str
-        Short name.
-    days : int
-        Length of a composite.
-    size : int
-        Pixels of a tile's side.
-    grid : str
-        Name of the grid in the file.
-    layers : tuple of Layer
-        What it holds.
-    """
-
-    name: str
-    days: int
-    size: int
-    grid: str
-    layers: tuple[Layer, ...]
-
-
-PRODUCTS = {
-    product.name: product
-    for product in (
-        Product(
-            name="MOD13A1", days=16, size=2400, grid="MODIS_Grid_16DAY_500m_VI", layers=VEGETATION
-        ),
-        Product(
-            name="MOD11A2",
-            days=8,
-            size=1200,
-            grid="MODIS_Grid_8Day_1km_LST",
-            layers=temperature(0),
-        ),
-        Product(
-            name="MOD11A1",
-            days=1,
-            size=1200,
-            grid="MODIS_Grid_Daily_1km_LST",
-            layers=temperature(3),
-        ),
-        Product(name="MOD15A2H", days=8, size=2400, grid="MOD_Grid_MOD15A2H", layers=LEAF_AREA),
-    )
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +76,8 @@ class Granule:
             UTC.
         """
         last = min(
-            self.start + timedelta(days=self.product.days - 1), date(self.start.year, 12, 31)
+            self.start + timedelta(days=self.product.length(self.start) - 1),
+            date(self.start.year, 12, 31),
         )
         begin = datetime.combine(self.start, time(), UTC)
         return begin, datetime.combine(last, time(23, 59, 59), UTC)
@@ -186,17 +137,19 @@ class Archive:
             return self._files[name]
 
     def _list(self, product: Product) -> Iterator[Granule]:
-        """The granules of a product; composites begin anew on each 1 January."""
+        """The granules of a product."""
         for year in self._world.config.seasons:
-            for day in range(1, 366, product.days):
-                start = date(year, 1, 1) + timedelta(days=day - 1)
-                ends = np.array([start, start + timedelta(days=product.days)], "datetime64[h]")
+            for start in product.starts(year):
+                end = start + timedelta(days=product.length(start))
+                ends = np.array([start, end], "datetime64[h]")
                 if lived(self._world, ends).all():
                     yield from self._productions(product, start)
 
     def _productions(self, product: Product, start: date) -> Iterator[Granule]:
         """The granules of one composite."""
-        after = datetime.combine(start, time(0, 15, 33), UTC) + timedelta(days=product.days + 1)
+        after = datetime.combine(start, time(0, 15, 33), UTC) + timedelta(
+            days=product.length(start) + 1
+        )
         twice = start.timetuple().tm_yday == REPROCESSED_DAY
         for tile in self._tiles:
             yield Granule(product=product, start=start, tile=tile, produced=after, early=twice)

@@ -1,8 +1,8 @@
-"""The layers of four MODIS products: names, types, fills, scales and quality bits.
+"""The layers of five MODIS products: names, types, fills, scales and quality bits.
 
-Source: the products' user guides (MOD13 C6.1, MOD11 C6.1, MOD15 C6.1, lpdaac.usgs.gov). A field is
-``quality`` (0 good, 1 marginal, 2 not retrieved, NaN outside) or a physical one with NaN where
-there is no value.
+Source: the products' user guides (MOD13, MOD11, MOD15 and MCD64 of collection 6.1,
+lpdaac.usgs.gov). A field is ``quality`` (0 good, 1 marginal, 2 not retrieved, NaN outside) or a
+physical one with NaN where there is no value.
 """
 
 from collections.abc import Callable, Mapping
@@ -235,5 +235,52 @@ LEAF_AREA = (
         fill=255,
         attributes=_described("MOD15A2H MODIS/Terra QC for FPAR and LAI", "class-flag", [0, 254]),
         draw=_flags(_LAI_QC, 255, "uint8"),
+    ),
+)
+
+_WATER = -2  # instead of a day
+
+
+def _burn_date(fields: Fields, start: int) -> NDArray[Any]:
+    """Day of the year; 0 unburned, -1 unmapped, -2 water."""
+    quality = fields["quality"]
+    mapped = np.where(quality == 1, _WATER, fields["burn_date"])
+    return np.where(np.isnan(quality), -1, mapped).astype("int16")
+
+
+def _uncertainty(fields: Fields, start: int) -> NDArray[Any]:
+    """Days, of burned pixels."""
+    return np.nan_to_num(np.where(fields["burn_date"] > 0, fields["uncertainty"], 0)).astype(
+        "uint8"
+    )
+
+
+def _burn_quality(fields: Fields, start: int) -> NDArray[Any]:
+    """Land (bit 0) with enough valid data (bit 1)."""
+    quality = fields["quality"]
+    return np.select([quality == 0, quality == 1], [0b11, 0b10], 0).astype("uint8")
+
+
+BURNED_AREA = (
+    Layer(
+        name="Burn Date",
+        dtype="int16",
+        fill=-1,
+        attributes=_described("ordinal day of burn", "day of year", [0, 366]),
+        draw=_burn_date,
+    ),
+    Layer(
+        name="Burn Date Uncertainty",
+        dtype="uint8",
+        fill=0,
+        attributes=_described("uncertainty in day of burn", "days", [0, 100]),
+        draw=_uncertainty,
+    ),
+    Layer(
+        name="QA",
+        dtype="uint8",
+        fill=0,
+        attributes=_described("quality assurance indicators", "bit field", [0, 255]),
+        draw=_burn_quality,
     ),
 )
