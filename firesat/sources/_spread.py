@@ -56,12 +56,13 @@ class Spread:
         self._rain: dict[int, Field] = {}
         self._open = set(range(len(days)))  # days whose rain is not known yet
         self._members = 0
+        self._seen: set[int] = set()
         self.arrays: dict[str, Field] = {
             f"{name}_spread": np.full((len(days), *shape), np.nan, "float32") for name in SPREADS
         }
 
     def take(self, lead: int, dataset: xr.Dataset) -> xr.Dataset:
-        """Take the members of a lead, in any order of leads; least memory in order of time.
+        """Take the members of a lead, once, in any order; least memory in order of time.
 
         Parameters
         ----------
@@ -81,6 +82,10 @@ class Spread:
             If it has another number of members than the leads before.
         """
         found = {n: dataset[members_of(n)].values[0] for n in SPREADS if members_of(n) in dataset}
+        rest = dataset.drop_vars([members_of(name) for name in found])
+        if lead in self._seen:
+            return rest
+        self._seen.add(lead)
         self._check({len(values) for values in found.values()}, lead)
         for day, within in enumerate(self._days):
             if lead in within:
@@ -92,7 +97,7 @@ class Spread:
         for day, end in enumerate(self._ends):
             if lead in (end, end - 24):
                 self._rain_of(day)
-        return dataset.drop_vars([members_of(name) for name in found])
+        return rest
 
     def _check(self, counts: set[int], lead: int) -> None:
         """Refuse leads of other ensembles."""

@@ -309,7 +309,8 @@ def test_the_spread_of_a_day_is_that_of_the_members_own_days() -> None:
     sums = {lead: lead * np.array([0.1, 0.2, 0.0, 0.5]) for lead in range(0, 61, 3)}
     fields = {"t2m": hourly.get, "ws": speeds.get, "tp": sums.get}
     leads = np.random.default_rng(3).permutation(range(12, 61, 3))  # in disorder
-    layer = GEPS.compose(members_at(block, leads, **fields), block)
+    made = members_at(block, leads, **fields)
+    layer = GEPS.compose([*made, made[0]], block)  # what comes again counts once
     for name, series in (("t2m", hourly), ("ws", speeds)):
         for day in range(2):
             within = [series[12 + 24 * day + step] for step in range(0, 24, 3)]
