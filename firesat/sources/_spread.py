@@ -87,17 +87,21 @@ class Spread:
             return rest
         self._seen.add(lead)
         self._check({len(values) for values in found.values()}, lead)
-        for day, within in enumerate(self._days):
-            if lead in within:
-                for name in ("t2m", "ws"):
-                    if name in found:
-                        self._add((name, day), found[name])
-        if "tp" in found and lead in {*self._ends, self._ends[0] - 24}:
-            self._rain[lead] = found["tp"]
-        for day, end in enumerate(self._ends):
-            if lead in (end, end - 24):
-                self._rain_of(day)
+        inside = [day for day, within in enumerate(self._days) if lead in within]
+        for name in {"t2m", "ws"} & set(found):
+            for day in inside:
+                self._add((name, day), found[name])
+        if "tp" in found:
+            self._fall(lead, found["tp"])
         return rest
+
+    def _fall(self, lead: int, rain: Field) -> None:
+        """Keep a sum of rain that a day begins or ends with."""
+        needed = [day for day, end in enumerate(self._ends) if lead in (end, end - 24)]
+        if needed:
+            self._rain[lead] = rain
+        for day in needed:
+            self._rain_of(day)
 
     def _check(self, counts: set[int], lead: int) -> None:
         """Refuse leads of other ensembles."""
