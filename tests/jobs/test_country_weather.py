@@ -59,6 +59,7 @@ def day(number: int, hour: int) -> Any:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(3600)  # seven minutes of one core
 def test_a_month_of_canada_fits_a_worker_of_2_gib(tmp_path: Path) -> None:
     built = month_of(tmp_path, 31, CANADA)
     assert built["cells"] == 570 * 490
