@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.sources._cycles import Cycle, check_run, layout_of
 from firesat.sources._datamart import MODELS, choose_files
 from firesat.sources._download import download
+from firesat.sources._every_day import EveryDay
 from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import hours
@@ -25,7 +25,7 @@ _QUANTITIES = 4  # temperature, dew point, wind, rain
 
 
 @dataclass(frozen=True, kw_only=True)
-class Datamart:
+class Datamart(EveryDay):
     """HRDPS, RDPS, GDPS or GEPS as daily weather, 10 km, the whole box, one run a block.
 
     Parameters
@@ -94,21 +94,6 @@ class Datamart:
     def _ensemble(self) -> bool:
         """Whether its files hold members."""
         return self.model == "geps"
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same: one run a day.
-        """
-        return days
 
     def check(self) -> None:
         """Check nothing: the server is open to everybody."""

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from firesat.blocks import Block, Layout
 from firesat.errors import ProviderError
 from firesat.sources._cycles import Cycle, check_run, layout_of
+from firesat.sources._every_day import EveryDay
 from firesat.sources._forecast_hours import read_forecast
 from firesat.sources._http import get_text
 from firesat.sources._layers import hours
@@ -29,7 +29,7 @@ _TREES = ("ifs/0p25/", "0p25/", "0p4-beta/")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EcmwfOpen:
+class EcmwfOpen(EveryDay):
     """ECMWF's high-resolution forecast as daily weather, 10 km, the whole box, one run a block.
 
     Parameters
@@ -90,21 +90,6 @@ class EcmwfOpen:
             "licence": "CC-BY-4.0; contains modified ECMWF open data",
         }
         return layout_of("nwp_ecmwf", self._cycle, attrs)
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same: one run a day.
-        """
-        return days
 
     def check(self) -> None:
         """Check nothing: the server is open to everybody."""

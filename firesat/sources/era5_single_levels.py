@@ -4,41 +4,17 @@ It is read and reduced by the same code as ERA5-Land, and is another data set al
 with its own land surface and its own way to accumulate rain. The two are never mixed under a name.
 """
 
-from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
-
-from firesat.blocks import Block, Layout
 from firesat.errors import ConfigError
-from firesat.sources._cads import DataStore, find_key
 from firesat.sources._era5_names import SINGLE_LEVELS
-from firesat.sources._hours import read_hours, read_parts
-from firesat.sources._reanalysis import DataSet, Reanalysis
-from firesat.sources.base import Scene, cached
-from firesat.sources.quotas import Cost
-from firesat.window import DAY_START
-
-_HOURS = tuple(range(24))
-_DATA_SET = DataSet(
-    group="era5",
-    title="ERA5 hourly on single levels",
-    degrees=0.25,
-    requested=SINGLE_LEVELS,
-    hourly_rain=True,
-    further={"product_type": ["reanalysis"]},
-    basis="fields: variables x days x 24 hours, as the store counts, at most 60 000 a job (July "
-    "2025, github.com/daniloceano/ATMOS-BUD/issues/7); bytes: 16 bits a value of the 0.25 degree "
-    "grid",
-)
+from firesat.sources._reanalysed import Reanalysed
+from firesat.sources._reanalysis import DataSet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Era5SingleLevels:
+class Era5SingleLevels(Reanalysed):
     """Daily weather from ERA5, 0.25 degrees, the whole box, 32 days a block.
 
     All 24 hours are fetched, because its rain is of single hours; means are of all of them. Over
@@ -63,189 +39,25 @@ class Era5SingleLevels:
         Attempts after a failed call, and the longest wait in seconds between two calls.
     """
 
-    provider: ClassVar[str] = "cds"
+    data_set: ClassVar[DataSet] = DataSet(
+        group="era5",
+        title="ERA5 hourly on single levels",
+        degrees=0.25,
+        requested=SINGLE_LEVELS,
+        hourly_rain=True,
+        further={"product_type": ["reanalysis"]},
+        basis="fields: variables x days x 24 hours, as the store counts, at most 60 000 a job "
+        "(July 2025, github.com/daniloceano/ATMOS-BUD/issues/7); bytes: 16 bits a value of the "
+        "0.25 degree grid",
+    )
 
-    base_url: str = "https://cds.climate.copernicus.eu/api"
     dataset: str = "reanalysis-era5-single-levels"
-    noon_hour: int | None = None
-    data_format: Literal["grib", "netcdf"] = "grib"
-    stream: Literal["nrt", "final"] = "nrt"
-    latency_hours: float = 120.0  # ERA5T is about 5 days behind real time
-    day_start: int = DAY_START
-    retries: int = 5
-    pause: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse hours that are none."""
         noon = 1 if self.noon_hour is None else self.noon_hour
-        if self.day_start not in _HOURS or noon not in _HOURS[1:]:
+        if self.day_start not in self.hours_of_day or noon not in self.hours_of_day[1:]:
             raise ConfigError(
                 f"era5.day_start is {self.day_start} and era5.noon_hour {self.noon_hour}: give "
                 "hours UTC up to 23, noon from 1"
             )
-
-    @property
-    def _reanalysis(self) -> Reanalysis:
-        """The data set under these settings."""
-        return Reanalysis(
-            of=_DATA_SET,
-            name=self.dataset,
-            hours=_HOURS,
-            noon=self.noon_hour,
-            data_format=self.data_format,
-            stream=self.stream,
-            latency_hours=self.latency_hours,
-            day_start=self.day_start,
-        )
-
-    @property
-    def layout(self) -> Layout:
-        """How its group is stored.
-
-        Returns
-        -------
-        Layout
-            Group ``era5``, ``era5_final`` beside it: 15 daily variables.
-        """
-        return self._reanalysis.layout(self.provider)
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days.
-        """
-        return days
-
-    def check(self) -> None:
-        """Check that there is a key.
-
-        Raises
-        ------
-        CredentialsError
-            If there is none.
-        """
-        find_key()
-
-    def cost(self, blocks: Collection[Block]) -> Cost:
-        """Estimate what blocks take.
-
-        Parameters
-        ----------
-        blocks : collection of Block
-            Some times 32 days of the box.
-
-        Returns
-        -------
-        Cost
-            Expected values.
-        """
-        return self._reanalysis.cost(blocks)
-
-    def search(self, block: Block) -> list[Scene]:
-        """List the requests that a block needs: of one calendar month and its days each.
-
-        Parameters
-        ----------
-        block : Block
-            32 days of the box.
-
-        Returns
-        -------
-        list of Scene
-            The days of the block, the one before (rain) and the one after (a fire day ends at
-            12 UTC).
-        """
-        return self._reanalysis.search(block)
-
-    def fetch(self, scene: Scene, cache: Path) -> Path:
-        """Bring a month into the cache, once.
-
-        Parameters
-        ----------
-        scene : Scene
-            One result of `search`.
-        cache : Path
-            Folder shared by all workers.
-
-        Returns
-        -------
-        Path
-            GRIB, NetCDF or zip, as the store answered.
-
-        Raises
-        ------
-        CredentialsError
-            If no key is found, or the store refuses it.
-        LicenceError
-            If the licence was not accepted.
-        ProviderError
-            If the store fails.
-        """
-        store = DataStore(url=self.base_url, retries=self.retries, pause=self.pause)
-        return cached(
-            cache, scene.id, lambda path: store.retrieve(self.dataset, scene.request, path)
-        )
-
-    def read(self, path: Path) -> xr.Dataset:
-        """Read the hours of a month.
-
-        Parameters
-        ----------
-        path : Path
-            GRIB, NetCDF or a zip of these.
-
-        Returns
-        -------
-        xr.Dataset
-            Dims ``(time, y, x)`` in degrees, hours UTC: t2m and skt in K, rh in % and vp in hPa
-            (over water), ws in m s-1, tp in mm of the hour before, swvl1 in m3 m-3, sd in m of
-            water; what the file lacks is left out.
-
-        Raises
-        ------
-        CorruptFileError
-            If the file is damaged.
-        SourceError
-            If it holds none of these quantities.
-        """
-        return read_hours(path)
-
-    def parts(self, path: Path) -> Iterator[xr.Dataset]:
-        """Read the hours of a month part by part, so that a country's fit into memory.
-
-        Parameters
-        ----------
-        path : Path
-            As for :meth:`read`.
-
-        Yields
-        ------
-        xr.Dataset
-            What :meth:`read` would give, six hours after the other where it is GRIB.
-        """
-        return read_parts(path)
-
-    def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Turn hours into the daily values of fire days.
-
-        Parameters
-        ----------
-        scenes : sequence of (Scene, xr.Dataset)
-            Hours, aligned to the block's cells; walked over once.
-        block : Block
-            32 days of the box.
-
-        Returns
-        -------
-        xr.Dataset
-            The 15 variables, ``(time, y, x)``; a day that lacks an hour is NaN and never available.
-        """
-        return self._reanalysis.compose(scenes, block)

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Block, Layout, Variable
 from firesat.errors import SourceError
 from firesat.sources._cads import DataStore, cost_of, find_key
+from firesat.sources._every_day import EveryDay
 from firesat.sources._layers import (
     NEVER,
     by_job,
@@ -53,7 +53,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CemsFireWeather:
+class CemsFireWeather(EveryDay):
     """The FWI system as published by CEMS, 0.25 degrees, the whole box, 32 days a block.
 
     Parameters
@@ -116,21 +116,6 @@ class CemsFireWeather:
                 "latency_hours": self.latency_hours,
             },
         )
-
-    def times(self, days: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-        """Choose its time axis.
-
-        Parameters
-        ----------
-        days : ndarray of datetime64[D]
-            Fire days of the project.
-
-        Returns
-        -------
-        ndarray of datetime64[D]
-            The same days: noon lies in the fire day of its date.
-        """
-        return days
 
     def check(self) -> None:
         """Check that there is a key.
