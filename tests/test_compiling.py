@@ -44,6 +44,21 @@ def test_a_short_job_is_not_worth_it(network: Small, batch: dict[str, Tensor]) -
     assert network._compiled_call_impl is None
 
 
+def test_what_fills_batches_up_counts_against_it(
+    network: Small,
+    batch: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(compiling, "WORTH", 0.0)
+    monkeypatch.setattr(compiling, "_quickest_of", lambda run: (next(seconds), run()))
+    caplog.set_level("INFO")
+    for wanted, kept in ((0.25, False), (1.0, True)):  # 2 s whole; 1 s compiled
+        seconds = iter([2.0, 1.0, 1.0])
+        assert compile_if_quicker(network, batch, "float32", runs=10, wanted=wanted) is kept
+    assert "1.000 s a batch, 0.500 s before" in caplog.text
+
+
 _WITHOUT = """
 import logging, torch
 from firesat import compiling

@@ -16,7 +16,7 @@ from firesat.boosting import Boosting
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
 from firesat.grid import chip_origins
-from firesat.jobs.predict.machine import chip_side
+from firesat.jobs.predict.machine import chip_side, chip_step
 from firesat.ladder.rungs import Rung
 from firesat.ladder.settings import UNSEEING
 from firesat.model_folder import load_forecaster
@@ -230,7 +230,7 @@ def day_maps(models: Models, cube: Path, cells: GeoBox, day: str) -> dict[str, M
     shape = (int(cells.shape[0]), int(cells.shape[1]))
     maps: dict[str, Map] = {}
     for (chip, halo), names in models.by_chip(shape).items():
-        places = list(chip_origins(*shape, chip, (chip - 2 * halo) // 10 * 10))
+        places = list(chip_origins(*shape, chip, chip_step(None, chip, halo)))
         size = max(1, _CELLS // chip**2)
         canvases: dict[str, Canvas] = {}
         for first in range(0, len(places), size):

@@ -24,7 +24,8 @@ from firesat.jobs.predict import conditions as conditions_module
 from firesat.jobs.predict import machine, plan, predict, run
 from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
-from firesat.jobs.predict.pieces import pieces
+from firesat.jobs.predict.machine import chip_side, chip_step
+from firesat.jobs.predict.pieces import Load, pieces
 from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
@@ -227,18 +228,53 @@ def test_chips_make_the_same_map_as_the_whole_region_at_once(
 def test_a_compiled_network_makes_the_same_map_and_is_compiled_once(
     cube: Path, smooth: Forecaster, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    five = replace(settings, batch_size=5)  # 16 chips: the last batch has one
-    (plain,) = predict(replace(five, compile="never"), cube, quiet)
+    three = replace(settings, batch_size=3)  # 16 chips: the last batch has one
+    (plain,) = predict(replace(three, compile="never"), cube, quiet)
     assert smooth.network._compiled_call_impl is None
     monkeypatch.setattr(machine, "MANY", 1)
     monkeypatch.setattr(compiling, "WORTH", 0.0)
     monkeypatch.setattr(compiling, "_GAIN", 1e9)
     graphs = torch._dynamo.utils.counters["stats"]
     graphs.clear()
-    (made,) = predict(replace(five, output=settings.output.with_name("made")), cube, quiet)
+    (made,) = predict(replace(three, output=settings.output.with_name("made")), cube, quiet)
     assert smooth.network._compiled_call_impl is not None
     assert graphs["unique_graphs"] == 1  # the last batch was filled up
     np.testing.assert_allclose(read(made), read(plain), rtol=2**-10)
+
+
+def test_batches_are_no_larger_than_pieces_and_evenly_filled() -> None:
+    small = Load.of([4], 16, days=100)  # a region of four chips
+    assert (small.size, small.batches, small.chips, small.wanted) == (4, 100, 400, 1.0)
+    large = Load.of([49, 49, 7], 16, days=2)  # 13 + 13 + 13 + 10, twice, and 7
+    assert (large.size, large.batches, large.chips) == (13, 18, 210)
+    assert large.wanted == pytest.approx(210 / (18 * 13))
+
+
+@pytest.mark.parametrize(
+    ("halo", "reach", "region", "side"),
+    [
+        (40, 40, (600, 400), 240),
+        (40, 40, (200, 300), 200),  # as large as the region has room for
+        (16, 40, (600, 400), 80),  # reaches farther than its halo
+        (16, None, (600, 400), 80),
+    ],
+)
+def test_chips_are_as_large_as_changes_nothing(
+    halo: int, reach: int | None, region: tuple[int, int], side: int
+) -> None:
+    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
+    network.halo, network.reach = halo, reach
+    assert chip_side(None, network, region) == side
+    assert chip_side(120, network, region) == 120
+    del network.reach  # networks of others need not say
+    assert chip_side(None, network, region) == 80
+
+
+def test_chips_that_are_all_halo_are_refused_with_what_to_do() -> None:
+    assert chip_step(None, 240, 40) == 160
+    for wanted in (None, 10):
+        with pytest.raises(ConfigError, match=r"nothing is left .*a smaller predict\.halo"):
+            chip_step(wanted, 80, 40)
 
 
 def test_the_cnn_s_own_map_does_not_depend_on_its_chips(
@@ -426,7 +462,7 @@ def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
 ) -> None:
     with pytest.raises(ConfigError, match="multiple of 10 up to 70"):
         predict(replace(settings, stride=80), cube, quiet)
-    with pytest.raises(ConfigError, match=r"a smaller predict\.halo"):
+    with pytest.raises(ConfigError, match=r"of chips of 80 cells nothing is left .* of 40"):
         predict(replace(settings, halo=40), cube, quiet)
     with pytest.raises(ConfigError, match="takes multiples of 10 cells"):
         predict(replace(settings, chip=84), cube, quiet)

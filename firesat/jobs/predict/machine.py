@@ -18,7 +18,7 @@ from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict.conditions import NEEDED, Snow
 from firesat.jobs.predict.days import check_days
-from firesat.jobs.predict.pieces import Piece
+from firesat.jobs.predict.pieces import Load, Piece
 from firesat.jobs.predict.plan import checkpoint_of
 from firesat.jobs.predict.refusals import (
     leads_of,
@@ -130,7 +130,7 @@ class Machine:
         """One scaled chip."""
         return self.scaler.apply(self.reader.chip(fields, row, column, self.chip))
 
-    def hurry(self, chips: list[Batch], settings: PredictSettings, total: int) -> int:
+    def hurry(self, chips: list[Batch], settings: PredictSettings, load: Load) -> int:
         """Choose the precision of the network, and whether it is worth compiling.
 
         Parameters
@@ -139,23 +139,24 @@ class Machine:
             Scaled, the first of many.
         settings : PredictSettings
             What was asked for.
-        total : int
-            Chips to come. For few, measuring would cost more than it saves.
+        load : Load
+            What is to come. For little, measuring would cost more than it saves.
 
         Returns
         -------
         int
             Chips that each batch must have, for which alone the network is compiled; 0 = any.
         """
-        size, network = settings.batch_size, self.forecaster.network
-        batch, runs = self._batch(chips, size), total // size
+        network, batch = self.forecaster.network, self._batch(chips, load.size)
         precision: str = settings.precision
-        if precision == "auto" and runs >= MANY:
+        if precision == "auto" and load.batches >= MANY:
             precision = quickest(network, batch, learn=False)
         self.forecaster.precision = "float32" if precision == "auto" else precision
-        if settings.compile == "never" or runs < MANY:
+        if settings.compile == "never" or load.batches < MANY:
             return 0
-        return size * compile_if_quicker(network, batch, self.forecaster.precision, runs)
+        return load.size * compile_if_quicker(
+            network, batch, self.forecaster.precision, load.batches, wanted=load.wanted
+        )
 
     def ask(self, chips: list[Batch], whole: int = 0) -> NDArray[np.float32]:
         """Ask the network.
@@ -249,7 +250,7 @@ def machine_of(settings: PredictSettings, cube_path: Path, days: list[str]) -> M
         snow=Snow(cube_path, inputs),
         chip=chip,
         halo=halo,
-        stride=_stride(settings.stride, chip, halo),
+        stride=chip_step(settings.stride, chip, halo),
         leads=leads_of(forecaster, by_day=settings.by_day),
     )
 
@@ -294,14 +295,38 @@ def chip_side(
     return chip
 
 
-def _stride(wanted: int | None, chip: int, halo: int) -> int:
-    """Step between chips: as asked for, or the widest that leaves no gap."""
+def chip_step(wanted: int | None, chip: int, halo: int) -> int:
+    """Choose the cells between chips.
+
+    Parameters
+    ----------
+    wanted : int, optional
+        What the project says.
+    chip, halo : int
+        Cells of a chip's side, and dropped along it.
+
+    Returns
+    -------
+    int
+        As asked for, or the widest step that leaves no gap.
+
+    Raises
+    ------
+    ConfigError
+        If it would leave gaps, or of a chip no cell is kept.
+    """
     widest = (chip - 2 * halo) // STEP * STEP
+    if widest <= 0:
+        raise ConfigError(
+            f"of chips of {chip} cells nothing is left without a halo of {halo} on each side: "
+            "leave predict.chip out, give a larger one, or where the region has no room for that a "
+            "smaller predict.halo"
+        )
     stride = widest if wanted is None else wanted
     if not 0 < stride <= widest or stride % STEP:
         raise ConfigError(
             f"predict.stride is {wanted} with chips of {chip} cells and a halo of {halo}: give a "
-            f"multiple of {STEP} up to {max(widest, 0)}, or a smaller predict.halo"
+            f"multiple of {STEP} up to {widest}, or a smaller predict.halo"
         )
     return stride
 

@@ -1,5 +1,6 @@
 """Pieces of a map whose fields fit into memory at once, each with its chips."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -43,6 +44,57 @@ class Piece:
             Rows and columns.
         """
         return _within(self.own_rows, self.rows), _within(self.own_columns, self.columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a network is asked for in a run.
+
+    Parameters
+    ----------
+    size : int
+        Chips of a batch; the last ones of a piece may have fewer.
+    batches, chips : int
+        In all.
+    """
+
+    size: int
+    batches: int
+    chips: int
+
+    @classmethod
+    def of(cls, counts: Sequence[int], most: int, days: int) -> "Load":
+        """Share the chips of pieces evenly among as few batches as can be.
+
+        Parameters
+        ----------
+        counts : sequence of int
+            Chips of each piece of a map.
+        most : int
+            Chips that a batch may have.
+        days : int
+            Maps.
+
+        Returns
+        -------
+        Load
+            No batch is larger than the largest piece.
+        """
+        largest = max(counts)
+        size = math.ceil(largest / math.ceil(largest / most))
+        batches = sum(math.ceil(count / size) for count in counts)
+        return cls(size=size, batches=days * batches, chips=days * sum(counts))
+
+    @property
+    def wanted(self) -> float:
+        """Share of the chips that are asked for where every batch is filled up.
+
+        Returns
+        -------
+        float
+            Above 0, 1 = no batch has to be.
+        """
+        return self.chips / (self.batches * self.size)
 
 
 def pieces(

@@ -11,10 +11,9 @@ from odc.geo.geobox import GeoBox
 
 from firesat import __version__
 from firesat.cube import grid_of
-from firesat.grid import chip_origins
 from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
-from firesat.jobs.predict.pieces import Piece, pieces
+from firesat.jobs.predict.pieces import Load, Piece, pieces
 from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
 from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.base import Issue, local_offset
@@ -25,6 +24,8 @@ from firesat.samples import DayFields
 from firesat.stitch import Canvas
 
 log = logging.getLogger(__name__)
+
+_MARGIN = SCAR - 1  # cells around the chips, for what is judged of a cell's neighbourhood
 
 Progress = Callable[[int, int, str], None]
 
@@ -77,27 +78,29 @@ def _work(
     """Everything that the days share."""
     machine = machine_of(settings, cube_path, days)
     cells = grid_of(cube_path).region_geobox(100)
-    height, width = cells.shape
-    chips = list(chip_origins(height, width, machine.chip, machine.stride))
+    shape = (int(cells.shape[0]), int(cells.shape[1]))
+    parts = list(pieces(shape, machine.chip, machine.stride, margin=_MARGIN))
     return _Work(
         settings=settings,
         machine=machine,
         cells=cells,
         checkpoint=checkpoint_hash(checkpoint_of(settings)),
-        total=len(days) * len(chips),
+        parts=parts,
+        load=Load.of([len(part.chips) for part in parts], settings.batch_size, len(days)),
         progress=progress,
     )
 
 
 @dataclass(kw_only=True)
 class _Work:
-    """A run: its settings, its machine, its map, and the chips done so far."""
+    """A run: its settings, its machine, its map in pieces, and the chips done so far."""
 
     settings: PredictSettings
     machine: Machine
     cells: GeoBox
     checkpoint: str
-    total: int
+    parts: list[Piece]
+    load: Load
     progress: Progress
     done: int = 0
     whole: int = 0
@@ -138,21 +141,21 @@ class _Work:
         machine = self.machine
         canvas = Canvas(*spool.shape, bands=2 + machine.leads, halo=machine.halo)
         line = 0
-        for piece in pieces(spool.shape, machine.chip, machine.stride, margin=SCAR - 1):
+        for piece in self.parts:
             if piece.line > line:
                 _hand_over(canvas, spool)
                 line = piece.line
             fields = machine.reader.day(day, self.cells[piece.rows, piece.columns])
             self._judge(spool, fields, piece)
-            for batch in machine.batches(fields, piece, self.settings.batch_size):
+            for batch in machine.batches(fields, piece, self.load.size):
                 given = [chip for chip, _, _ in batch]
                 if not self.done:
-                    self.whole = machine.hurry(given, self.settings, self.total)
+                    self.whole = machine.hurry(given, self.settings, self.load)
                 answer = machine.ask(given, self.whole)
                 for values, (_, row, column) in zip(answer, batch, strict=True):
                     canvas.add(values, row, column)
                 self.done += len(batch)
-                self.progress(self.done, self.total, day)
+                self.progress(self.done, self.load.chips, day)
         _hand_over(canvas, spool, everything=True)
 
     def _judge(self, spool: Spool, fields: DayFields, piece: Piece) -> None:
