@@ -5,7 +5,8 @@ then what shares them among its days (`firesat.hazard`). It is a plain module th
 constructor's arguments under their own names and declares ``halo``, the cells at a chip's edge that
 are dropped since it knows too little about them, ``reach``, the cells beyond which nothing in a
 chip changes a forecast (None: all of the chip may; no more than the halo: a map is the same from
-chips of any size), and ``stride``, of which a chip's side must be a multiple.
+chips of any size that begin on multiples of the stride), and ``stride``, of which a chip's side
+must be a multiple.
 """
 
 from functools import partial

@@ -24,21 +24,21 @@ class PredictSettings:
         A trained forecaster.
     chip : int, optional
         Cells of a chip's side; default that of the training, or six halos where the network reaches
-        no farther than its halo: its map is then the same from chips of any size, and large ones
-        waste less. To be tried out for attention.
+        no farther than its halo: its map is then the same from chips of any size (but for the last
+        of a line, see docs/adr/0025), and large ones waste less. To be tried out for attention.
     stride : int, optional
         Cells between chips, a multiple of 10; default the chip without its halo. Smaller is slower
         and smoother.
     halo : int, optional
         Cells dropped along a chip's side; default what the network declares.
     batch_size : int
-        Chips at once.
+        Chips at once, at most.
     precision : {"auto", "float32", "bfloat16"}
         How the network computes; auto: what the first chips show to be quicker on this machine, if
         there are enough to come. Forecasts differ by at most 5 % of the odds.
     compile : {"auto", "never"}
-        auto: hours of forecasting are worth compiling the network, which takes a minute or two and
-        a C++ compiler; kept where it is quicker and forecasts differ as little.
+        auto: ten minutes of forecasting or more are worth compiling the network, which takes a
+        minute or two and a C++ compiler; kept where it is quicker and forecasts differ as little.
     min_looks : int
         Clear Sentinel-2 looks under which the forecaster abstains from a cell; 0 = never.
     products : list of Product

@@ -74,6 +74,7 @@ def _whole(response: requests.Response) -> bytes:
     try:
         return b"".join(pieces(response))
     except (BrokenOffError, requests.RequestException, OSError) as error:
+        response.close()  # or the rest of the body would be read as the next answer's
         raise requests.ConnectionError(str(error)) from error
 
 

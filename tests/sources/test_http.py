@@ -13,7 +13,7 @@ import pytest
 from firesat.errors import CorruptFileError, CredentialsError, ProviderError
 from firesat.sources import _earthdata
 from firesat.sources._cads import DataStore
-from firesat.sources._door import PATIENCE
+from firesat.sources._door import PATIENCE, open_session
 from firesat.sources._download import download
 from firesat.sources._earthdata import download_granule, find_granules
 from firesat.sources._http import get_text, list_links, name_of
@@ -33,6 +33,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.script: Script = lambda path, headers: (200, {}, b"fine")
         self.seen: list[tuple[str, dict[str, str]]] = []
+        self.ports: list[int] = []  # of who asked
+        self.hangs_up = False  # after an answer, without saying so
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
@@ -43,13 +45,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         headers = dict(self.headers)
         self.server.seen.append((self.path, headers))
+        self.server.ports.append(self.client_address[1])
         status, extra, body = self.server.script(self.path, headers)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **extra}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-        if extra.get("Content-Length", str(len(body))) != str(len(body)):
+        short = extra.get("Content-Length", str(len(body))) != str(len(body))
+        if short or self.server.hangs_up:
             self.close_connection = True
 
     do_POST = do_GET  # noqa: N815  the standard library's name
@@ -89,6 +93,22 @@ def test_a_passing_fault_is_ridden_out(server: Server, tmp_path: Path, status: i
     server.script = after([(status, {}, b"oops")], (200, {}, b"content"))
     download(f"{server.url}/a", tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_kept_connections_serve_later_sessions(server: Server, kept: bool) -> None:
+    for _ in range(3):
+        with open_session(server.url, kept=kept) as web:
+            assert web.get(server.url).text == "fine"
+    assert len(set(server.ports)) == (1 if kept else 3)
+
+
+def test_a_kept_connection_that_the_server_closed_is_opened_anew(server: Server) -> None:
+    server.hangs_up = True
+    for _ in range(3):
+        with open_session(server.url, kept=True) as web:
+            assert web.get(server.url).text == "fine"
+    assert len(set(server.ports)) == 3
 
 
 def test_patience_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
