@@ -122,7 +122,7 @@ class _Door(HTTPAdapter):
     ) -> None:
         """Make the pools of checked connections, or take those that are kept."""
         if self._kept:
-            self.poolmanager = _kept_pools(self._reach, PATIENCE.head)
+            self.poolmanager = _kept_pools(self._reach, PATIENCE.head, maxsize)
             return
         self.poolmanager = CheckedPools(
             self._reach, PATIENCE.head, num_pools=connections, maxsize=maxsize, block=block,
@@ -160,9 +160,9 @@ class _Door(HTTPAdapter):
 
 
 @lru_cache(maxsize=8)
-def _kept_pools(reach: Reach, patience: float) -> CheckedPools:
+def _kept_pools(reach: Reach, patience: float, most: int) -> CheckedPools:
     """Connections that the sessions of this process share: to open one takes three round trips."""
-    return CheckedPools(reach, patience)
+    return CheckedPools(reach, patience, maxsize=most)  # urllib3 itself would keep one of a host
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:

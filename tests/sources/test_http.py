@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -101,6 +102,25 @@ def test_kept_connections_serve_later_sessions(server: Server, kept: bool) -> No
         with open_session(server.url, kept=kept) as web:
             assert web.get(server.url).text == "fine"
     assert len(set(server.ports)) == (1 if kept else 3)
+
+
+def test_as_many_connections_are_kept_as_are_used_at_once(server: Server) -> None:
+    together = threading.Barrier(4)
+
+    def answer(path: str, headers: dict[str, str]) -> Answer:
+        together.wait(10)
+        return 200, {}, b"fine"
+
+    def ask(_: int) -> None:
+        with open_session(server.url, kept=True) as web:
+            assert web.get(server.url).text == "fine"
+
+    server.script = answer
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(2):
+            list(pool.map(ask, range(4)))
+    assert len(server.ports) == 8
+    assert len(set(server.ports)) == 4
 
 
 def test_a_kept_connection_that_the_server_closed_is_opened_anew(server: Server) -> None:
