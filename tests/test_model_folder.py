@@ -239,6 +239,9 @@ def test_parts_of_other_forecasters_are_refused_with_the_difference() -> None:
     turned_round = replace(scaler, names=scaled | {"modis": inputs.modis[::-1]})
     with pytest.raises(CheckpointError, match=r"does not fit its own scaler: bands\.modis was"):
         refuse_mixed_parts(forecaster, inputs, turned_round)
+    lacking = replace(scaler, names={name: scaled[name] for name in scaled if name != "weather"})
+    with pytest.raises(CheckpointError, match=r"does not fit its own scaler: bands\.weather was"):
+        refuse_mixed_parts(forecaster, inputs, lacking)
     longer = replace(inputs, window=Window(horizon=5))
     with pytest.raises(CheckpointError, match=r"does not fit its own inputs: leads was 8, is 5"):
         refuse_mixed_parts(forecaster, longer, scaler)

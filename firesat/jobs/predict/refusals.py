@@ -9,7 +9,7 @@ from firesat.cube import grid_of
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.samples import Inputs
-from firesat.scaling import Scaler
+from firesat.scaling import SCALED, Scaler
 from firesat.window import DAY_START
 
 
@@ -81,8 +81,9 @@ def refuse_mixed_parts(forecaster: Forecaster, inputs: Inputs, scaler: Scaler) -
     """
     network: Any = forecaster.network
     names = inputs.names
-    bands = {field: list(names.get(field, ())) for field in scaler.names}
-    scaled = {field: list(channels) for field, channels in scaler.names.items()}
+    scalable = [name for name in SCALED if name in names or name in scaler.names]
+    bands = {field: list(names.get(field, ())) for field in scalable}
+    scaled = {field: list(scaler.names.get(field, ())) for field in scalable}
     refuse_other({"bands": bands}, {"bands": scaled}, "its own scaler")
     built = asdict(network.channels)
     fields = asdict(inputs.channels(built["size"]))
