@@ -274,15 +274,16 @@ def chip_side(
     Returns
     -------
     int
-        Cells of a side: as asked for, or those of the training, or six halos where the network
-        reaches no farther than its halo, and where its map has room for them.
+        Cells of a side: as asked for, or about those of the training, or six halos where the
+        network reaches no farther than its halo, and where its map has room for them.
 
     Raises
     ------
     ConfigError
         If the network cannot take what is asked for.
     """
-    step, trained = math.lcm(STEP, int(network.stride)), int(network.channels.size)
+    step = math.lcm(STEP, int(network.stride))
+    trained = max(step, int(network.channels.size) // step * step)
     reach = getattr(network, "reach", None)
     roomy = min(_ROOMY * int(network.halo), min(region)) // step * step
     default = trained if reach is None or reach > network.halo else max(trained, roomy)
