@@ -53,8 +53,9 @@ def compile_if_quicker(
     -------
     bool
         Whether it is compiled now. It is not where the job is shorter than `WORTH`, this machine
-        has no compiler, the network cannot be compiled, a tenth of the time is not saved, or more
-        than 1 of 100 forecasts moves by more than `precision.APART` in log odds.
+        has no compiler, the network cannot be compiled, its device has no room for a second one,
+        a tenth of the time is not saved, or more than 1 of 100 forecasts moves by more than
+        `precision.APART` in log odds.
     """
     run = _runner(network, batch, precision)
     whole, answer = _quickest_of(run)
@@ -67,7 +68,8 @@ def compile_if_quicker(
     start, trial = time.perf_counter(), copy.deepcopy(network)
     try:
         after, other = _compiled(trial, batch, precision)
-    except TorchDynamoException as error:  # no compiler, or nothing that one could compile
+    # no compiler, nothing that one could compile, or no room for a second network on the device
+    except (TorchDynamoException, torch.OutOfMemoryError) as error:
         log.info("not compiled: %s", " ".join(str(error).split())[:200])
         return False
     apart = (other - answer).abs().flatten().quantile(0.99).item()

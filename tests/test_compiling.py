@@ -81,6 +81,30 @@ def test_without_a_compiler_nothing_is_compiled_and_it_is_said() -> None:
     assert "no-such-compiler" in done.stderr
 
 
+class Second(Small):
+    """Fits on its device once."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Second":
+        other = Second().eval()
+        other.register_forward_pre_hook(Second.fill)
+        return other
+
+    @staticmethod
+    @torch.compiler.disable
+    def fill(*_: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+
+def test_where_a_second_network_has_no_room_the_first_goes_on(
+    batch: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "WORTH", 0.0)
+    network = Second().eval()
+    assert not compile_if_quicker(network, batch, "float32", runs=10)
+    assert network._compiled_call_impl is None
+    assert network(batch).isfinite().all()
+
+
 @pytest.mark.parametrize(("gain", "kept"), [(1e9, True), (0.0, False)])
 def test_it_is_kept_where_it_is_quicker_and_says_the_same(
     network: Small,
