@@ -1,5 +1,6 @@
 """The ladder's parts: what is asked without, what is trained already, scores beside a known law."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from firesat.batch import MASKS
 from firesat.boosting import Boosting, Tabular
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
+from firesat.forecast import Forecaster
 from firesat.ladder.expected import Expected
 from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
@@ -19,6 +21,7 @@ from firesat.ladder.table import blind_verdicts
 from firesat.metrics.bootstrap import Estimate
 from firesat.metrics.case import CaseScores, Difference
 from firesat.sandbox.truth import Chances
+from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
 from tests.tiny_chips import write_tiny_chips
 
@@ -221,6 +224,9 @@ def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path
     junk = batch | {"sentinel2": torch.randn_like(batch["sentinel2"])}
     names = list(models.networks)
     assert models.by_chip((200, 300)) == {(80, 16): [BOOSTING, *names]}
+    wider = models.networks | {"cnn 0": Forecaster(TemporalCNN(CHANNELS))}
+    free = replace(models, chip=None, networks=wider)  # six halos, as the region has room
+    assert free.by_chip((200, 300)) == {(90, 16): [BOOSTING, *names], (200, 40): ["cnn 0"]}
     one, two = dict(models.answers(names, batch)), dict(models.answers(names, junk))
     np.testing.assert_array_equal(*(all_[made[1].name] for all_ in (one, two)))
     assert not np.array_equal(*(all_[made[0].name] for all_ in (one, two)))
