@@ -16,7 +16,7 @@ from firesat.errors import CorruptFileError, SourceError
 from firesat.grid import crs_of
 from firesat.sources._declared import refuse_larger
 from firesat.sources._grib_grid import GribGrid, Keys, grid_of
-from firesat.sources._grib_message import dissect, messages, unpack
+from firesat.sources._grib_message import dissect, unpack
 from firesat.sources._grib_quantity import (
     KIND_KEYS,
     Quantity,
@@ -25,6 +25,7 @@ from firesat.sources._grib_quantity import (
     seconds,
     version_of,
 )
+from firesat.sources._grib_spans import messages
 from firesat.sources._layers import georeferenced
 
 _SLACK = 128 << 20  # bytes: some fields of the largest models

@@ -1,4 +1,4 @@
-"""GRIB messages as bytes: where they lie in a file, and simple packing undone directly.
+"""GRIB messages as bytes: simple packing undone directly.
 
 A month of reanalysis is thousands of small messages that differ in time and values alone. ecCodes
 builds a tree for each (0.3 ms); here the first of each kind goes through ecCodes, and those that
@@ -7,18 +7,12 @@ agree with it in every other byte are unpacked by the two formulas of the WMO Ma
 """
 
 import calendar
-import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from firesat.errors import CorruptFileError
-
 _BITS_ALIGNED = {8: ">u1", 16: ">u2", 32: ">u4"}
-_LARGE = 0x800000  # edition 1 messages above 8 MB write their length in units of 120 bytes
 
 
 @dataclass(frozen=True)
@@ -47,101 +41,6 @@ class Packed:
     bits: int
     numbers: bytes
     bitmap: bytes
-
-
-def messages(path: Path) -> Iterator[bytes]:
-    """Cut a file into its messages; whatever lies between them must be padding.
-
-    Parameters
-    ----------
-    path : Path
-        A GRIB file.
-
-    Yields
-    ------
-    bytes
-        One message.
-
-    Raises
-    ------
-    CorruptFileError
-        If it holds anything else, or ends within a message.
-    """
-    with path.open("rb") as file:
-        for start, end in spans(path):
-            file.seek(start)
-            yield file.read(end - start)
-
-
-def spans(path: Path) -> Iterator[tuple[int, int]]:
-    """Find where the messages of a file lie.
-
-    Parameters
-    ----------
-    path : Path
-        A GRIB file.
-
-    Yields
-    ------
-    tuple of int
-        First byte of a message, and the one after its last.
-
-    Raises
-    ------
-    CorruptFileError
-        If it holds anything else, or ends within a message.
-    """
-    if path.stat().st_size == 0:
-        raise _damaged(path, "it is empty")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        end = 0
-        while (start := data.find(b"GRIB", end)) >= 0:
-            _check_padding(data[end:start], path, end)
-            end = start + _length(data, start, path)
-            if data[end - 4 : end] != b"7777":
-                raise _damaged(path, f"the message at byte {start} has no end")
-            yield start, end
-        _check_padding(data[end:], path, end)
-        if end == 0:
-            raise _damaged(path, "it holds no message")
-
-
-def _check_padding(between: bytes, path: Path, start: int) -> None:
-    """Refuse what would be skipped in silence, such as a message whose start is damaged."""
-    if between.strip(b"\0"):
-        raise _damaged(path, f"from byte {start} on it holds something else")
-
-
-def _damaged(path: Path, reason: str) -> CorruptFileError:
-    """What to raise."""
-    return CorruptFileError(
-        f"{path} is a damaged GRIB file: {reason}; delete it and run the command again"
-    )
-
-
-def _length(data: mmap.mmap, start: int, path: Path) -> int:
-    """Bytes of the message that starts somewhere."""
-    head = data[start : start + 16]
-    if len(head) < 16 or head[7] not in (1, 2):
-        raise _damaged(path, f"the message at byte {start} is of no known edition")
-    if head[7] == 2:
-        length = int.from_bytes(head[8:16])
-    else:
-        length = int.from_bytes(head[4:7])
-        if length & _LARGE:
-            length = (length & _LARGE - 1) * 120 - _short_last_section(data, start)
-    if length < 16 or start + length > len(data):
-        raise _damaged(path, f"the message at byte {start} is cut short")
-    return length
-
-
-def _short_last_section(data: mmap.mmap, start: int) -> int:
-    """How much shorter than a multiple of 120 bytes a large message is, less the end section."""
-    position = start + 8
-    flags = data[position + 7]
-    for there in (0x100, flags & 0x80, flags & 0x40):  # the product section is always there
-        position += int.from_bytes(data[position : position + 3]) if there else 0
-    return int.from_bytes(data[position : position + 3]) - 4
 
 
 def dissect(message: bytes) -> Packed | None:

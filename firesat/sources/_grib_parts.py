@@ -8,8 +8,8 @@ from typing import BinaryIO
 import xarray as xr
 
 from firesat.sources._grib import blaming, read_grib, read_messages
-from firesat.sources._grib_message import spans
 from firesat.sources._grib_quantity import seconds
+from firesat.sources._grib_spans import spans
 
 PART = 1_000_000
 """Bytes of a file read at once: six hours of a country are more, a region's month is less."""

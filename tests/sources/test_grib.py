@@ -9,6 +9,7 @@ from firesat.errors import CorruptFileError, SourceError
 from firesat.sources import _grib
 from firesat.sources._grib import read_grib
 from firesat.sources._grib_message import dissect, unpack
+from firesat.sources._grib_spans import spans
 from tests.sources.gribs import LATITUDES, LONGITUDES, PARAMETERS, grib_message, raw_values
 
 NOON = np.datetime64("2023-07-01T12", "h")
@@ -150,6 +151,29 @@ def test_damage_anywhere_is_found(field: np.ndarray, tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(CorruptFileError, match=rf"{name}\.grib is a damaged GRIB file"):
             read_grib(path)
+
+
+@pytest.mark.parametrize(
+    ("edition", "place", "length"),
+    [
+        (1, 60, b"\xc0\x00\x20"),  # the grid's section would end far beyond the message
+        (1, 60, b"\x00\x00\x00"),
+        (1, 8, b"\x00\x01\x00"),  # the product's section, past the end of all
+        (2, 16, b"\x00\x00\x40\x00"),
+        (2, 37, b"\x00\x00\x00\x00"),
+        (2, 37, b"\x00\x00\x00\x49"),  # one byte too long
+    ],
+)
+def test_sections_that_leave_their_message_are_refused_before_eccodes_sees_them(
+    field: np.ndarray, tmp_path: Path, edition: int, place: int, length: bytes
+) -> None:
+    message = grib_message(field, NOON, edition=edition)
+    path = tmp_path / "a.grib"
+    path.write_bytes(message)
+    assert len(list(spans(path))) == 1
+    path.write_bytes(message[:place] + length + message[place + len(length) :])
+    with pytest.raises(CorruptFileError, match="sections of the message at byte 0 do not fit it"):
+        list(spans(path))
 
 
 def test_two_grids_in_one_file_are_refused(field: np.ndarray, tmp_path: Path) -> None:
