@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from firesat import hazard, regression
 from firesat.batch import HEADS
+from firesat.calibration import Curve
 from firesat.checkpoint import RECORD, record_of
 from firesat.errors import TrainingError
 from firesat.losses import Loss, UsualWeight, cell_weight
@@ -87,6 +88,7 @@ class Forecaster(LightningModule):
             hazard.usual_odds, heads=max(1, len(self.processes)), starts=self.leads > 0
         )
         self.register_buffer("offset", self._usual(prior or _BASE_RATE))
+        self.curves: dict[str, Curve] = {}  # calibration by process; learning has none
         self.usual = UsualWeight()
         self.watch = Watch(self.processes)
 
@@ -138,7 +140,17 @@ class Forecaster(LightningModule):
         # the network learns what departs from the base rate: rare events start out rare;
         # in bfloat16 a sum of -8 would be rounded to steps of 3 to 6 % of the odds
         offset = self.offset[: window.shape[1], None, None]
-        return hazard.Outputs(window.float() + offset, scores)
+        return hazard.Outputs(self._calibrated(window.float() + offset), scores)
+
+    def _calibrated(self, window: Tensor) -> Tensor:
+        """Each process by its curve; what has none stays."""
+        if not self.curves:
+            return window
+        maps = list(window.unbind(dim=1))
+        maps[: len(self.curves)] = [
+            curve(values) for curve, values in zip(self.curves.values(), maps, strict=False)
+        ]
+        return torch.stack(maps, dim=1)
 
     def forecast(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the probabilities of one batch.

@@ -13,6 +13,47 @@ public-safety decisions. It says nothing of intensity, smoke or values at risk, 
 suppression only as in the years that it learned from.
 """
 
+CALIBRATED = "\n## Calibration\n"
+"""Heading of what a calibration adds to a card."""
+
+
+def calibration_card(calibration: Mapping[str, Any]) -> str:
+    """Write what a calibration adds to the card.
+
+    Parameters
+    ----------
+    calibration : mapping
+        As it is kept: ``curves`` and ``rests_on`` by process, ``days``.
+
+    Returns
+    -------
+    str
+        Markdown from `CALIBRATED` on; empty for probabilities as they are.
+    """
+    if "curves" not in calibration:
+        return ""
+    days, seen = calibration["days"], calibration["rests_on"]
+    rows = {
+        head: " | ".join(
+            [
+                f"{each['expected']:.0f} of {each['burned']}",
+                f"{each['slope']:.2f}",
+                f"{each['fires']} in {each['blocks']}",
+            ]
+        )
+        for head, each in seen.items()
+    }
+    said = f"{len(days)} full maps, {days[0]} to {days[-1]}, at natural prevalence."
+    return "\n".join(
+        [
+            f"{CALIBRATED}\nBy rising curves, fitted to {said} Before it:\n",
+            "| process | burned cells expected of seen | slope | fires in blocks |",
+            "|---|---|---|---|",
+            *(f"| {head} | {row} |" for head, row in rows.items()),
+            "",
+        ]
+    )
+
 
 def card(record: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
     """Write the card.

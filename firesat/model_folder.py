@@ -19,11 +19,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from firesat.batch import HEADS
+from firesat.calibration import Curve, curves_from
 from firesat.checkpoint import read_checkpoint, rebuild, refuse_other
 from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
 from firesat.manifest import sync_folder
-from firesat.model_card import card
+from firesat.model_card import CALIBRATED, calibration_card, card
 
 WEIGHTS, CONFIG, SCALER = "weights.safetensors", "config.yaml", "scaler.json"
 CALIBRATION, PROVENANCE, CARD = "calibration.json", "provenance.json", "README.md"
@@ -34,8 +36,11 @@ _CONFIG = ("network_class", "network_args", "channels", "inputs", "precision")
 _KNOWN = ("data_sha256", "config_hash", "git_revision", "firesat_version", "seed")
 """What a provenance must say."""
 
-IDENTITY = {"method": "identity"}
+IDENTITY: dict[str, Any] = {"method": "identity"}
 """Calibration of probabilities as they are: the loss is a proper score at natural prevalence."""
+
+CURVES = "rising curves"
+"""Method of a calibration by `firesat.calibration`, whose ``curves`` stand beside it."""
 
 
 def write_folder(checkpoint: Path, folder: Path) -> None:
@@ -67,6 +72,37 @@ def write_folder(checkpoint: Path, folder: Path) -> None:
     sums = {name: _sha256(part / name) for name in FILES if name != PROVENANCE}
     (part / PROVENANCE).write_text(json.dumps({**known, "files": sums}, indent=1))
     _publish(part, folder)
+
+
+def with_calibration(folder: Path, target: Path, calibration: Mapping[str, Any]) -> None:
+    """Write a folder again with another calibration.
+
+    Parameters
+    ----------
+    folder : Path
+        A whole one.
+    target : Path
+        Where it goes; may be the same, which is replaced at the end.
+    calibration : mapping
+        `IDENTITY`, or with ``method`` `CURVES`, the ``curves`` and what they rest on.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder lacks a part or is damaged, or the calibration is not one of its processes.
+    """
+    record, _ = _read_folder(_restored(folder))
+    _curves(record | {"calibration": calibration}, folder)
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(folder, part)
+    (part / CALIBRATION).write_text(json.dumps(calibration, indent=1), encoding="utf-8")
+    words = (part / CARD).read_text(encoding="utf-8").partition(CALIBRATED)[0]
+    (part / CARD).write_text(words + calibration_card(calibration), encoding="utf-8")
+    known = json.loads((part / PROVENANCE).read_text())
+    known["files"] = {name: _sha256(part / name) for name in FILES if name != PROVENANCE}
+    (part / PROVENANCE).write_text(json.dumps(known, indent=1))
+    _publish(part, _restored(target))
 
 
 def _restored(folder: Path) -> Path:
@@ -150,7 +186,28 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
     except RuntimeError as error:
         words = " ".join(str(error).split())
         raise CheckpointError(f"{path} does not fit its own network: {words[:160]}") from None
+    forecaster.curves = _curves(record, path)
     return forecaster.eval(), forecaster.inputs, forecaster.scaler
+
+
+def _curves(record: Mapping[str, Any], path: Path) -> dict[str, Curve]:
+    """Calibration by process; none where probabilities stay as they are."""
+    calibration = record.get("calibration", IDENTITY)
+    if calibration == IDENTITY:
+        return {}
+    method = calibration.get("method") if isinstance(calibration, Mapping) else calibration
+    if method != CURVES:
+        raise CheckpointError(
+            f"{path} asks for a calibration by {method}, which this firesat does not know: use "
+            "the version that made it"
+        )
+    heads = HEADS if record["channels"].get("heads", len(HEADS)) == len(HEADS) else ()
+    try:
+        return curves_from(calibration["curves"], heads)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"the calibration of {path} is damaged ({error}): run firesat calibrate again"
+        ) from None
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -173,7 +230,8 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{folder} is damaged: copy it again, or run firesat train fit again"
         ) from None
     _check(folder, known, config, parts)
-    return {**known, **config, "scaler": parts[SCALER]}, weights
+    own = {"scaler": parts[SCALER], "calibration": parts[CALIBRATION]}
+    return {**known, **config, **own}, weights
 
 
 def _check(
@@ -184,11 +242,6 @@ def _check(
     lacking += [name for name in _CONFIG if name not in config]
     if lacking:
         raise CheckpointError(f"{folder} does not say {', '.join(lacking)}: train again")
-    if parts[CALIBRATION] != IDENTITY:
-        raise CheckpointError(
-            f"{folder} asks for a calibration by {parts[CALIBRATION].get('method')}, which this "
-            "firesat does not know: use the version that made it"
-        )
     channels = config["channels"]
     wanted = {name: channels[name] for name in ("sentinel2", "modis", "weather", "static")}
     found = {name: len(parts[SCALER].get(name, ())) for name in wanted}

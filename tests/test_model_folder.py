@@ -13,6 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from firesat.calibration import Curve
 from firesat.checkpoint_file import Durable
 from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
@@ -22,12 +23,15 @@ from firesat.model_folder import (
     CALIBRATION,
     CARD,
     CONFIG,
+    CURVES,
     FILES,
+    IDENTITY,
     PROVENANCE,
     SCALER,
     WEIGHTS,
     fingerprint,
     load_forecaster,
+    with_calibration,
     write_folder,
 )
 from firesat.samples import Inputs
@@ -77,6 +81,57 @@ def test_its_card_says_where_it_comes_from_and_how_it_scored(folder: Path) -> No
     words = (folder / CARD).read_text()
     for needed in ("TemporalCNN", ORIGIN["data_sha256"], "val/loss | 0.25", "not an official"):
         assert str(needed) in words
+
+
+GROWTH = Curve(pivot=-6.0, shift=0.4, knots=(-7.0,), slopes=(0.8, 1.3))
+NEW = Curve(shift=-0.2)
+CALIBRATED = {
+    "method": CURVES,
+    "curves": {"growth": GROWTH.record, "new": NEW.record},
+    "rests_on": {
+        head: {"expected": 7.4, "burned": 9, "slope": 1.25, "fires": 5, "blocks": 2}
+        for head in ("growth", "new")
+    },
+    "days": ["2022-08-01", "2022-08-09"],
+}
+
+
+def test_a_calibrated_folder_forecasts_by_its_curves_and_says_so(
+    folder: Path, tmp_path: Path
+) -> None:
+    batch = make_batch(1)
+    plain = load_forecaster(folder)[0]
+    with_calibration(folder, tmp_path / "calibrated", CALIBRATED)
+    mended = load_forecaster(tmp_path / "calibrated")[0]
+    with torch.inference_mode():
+        before, after = plain.outputs(batch), mended.outputs(batch)
+        found = mended.outlook(batch)
+    wanted = torch.stack([GROWTH(before.odds[:, 0]), NEW(before.odds[:, 1])], dim=1)
+    torch.testing.assert_close(after.odds, wanted)
+    assert torch.equal(after.window[:, 2], before.window[:, 2])  # starts are counted, not burned
+    torch.testing.assert_close(found["leads"][:, -1], found["probability"][:, 0])
+    assert "7 of 9 | 1.25 | 5 in 2" in (tmp_path / "calibrated" / CARD).read_text()
+    assert fingerprint(tmp_path / "calibrated") != fingerprint(folder)
+
+
+def test_a_calibration_can_be_replaced_and_taken_away(folder: Path, tmp_path: Path) -> None:
+    words = (folder / CARD).read_text()
+    for _ in range(2):
+        with_calibration(folder, folder, CALIBRATED)
+    assert (folder / CARD).read_text().count("## Calibration") == 1
+    with_calibration(folder, tmp_path / "raw", IDENTITY)
+    assert (tmp_path / "raw" / CARD).read_text() == words
+    assert load_forecaster(tmp_path / "raw")[0].curves == {}
+    with_calibration(folder, folder, IDENTITY)
+    assert fingerprint(folder) == fingerprint(tmp_path / "raw")
+
+
+def test_a_calibration_that_is_none_leaves_the_folder_as_it_was(folder: Path) -> None:
+    was = fingerprint(folder)
+    with pytest.raises(CheckpointError, match="damaged"):
+        with_calibration(folder, folder, FALLING)
+    assert fingerprint(folder) == was
+    assert not list(folder.parent.glob(".*.part"))
 
 
 def test_other_weights_have_another_fingerprint(folder: Path, tmp_path: Path) -> None:
@@ -149,8 +204,15 @@ def break_weights(value: float | None) -> Callable[[Path], None]:
     return change
 
 
-def calibrate(folder: Path) -> None:
-    (folder / CALIBRATION).write_text(json.dumps({"method": "isotonic"}))
+def change_calibration(content: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / CALIBRATION).write_text(json.dumps(content))
+
+    return change
+
+
+FALLING = {"method": CURVES, "curves": {"growth": {"slopes": [-1.0]}, "new": {}}}
+STRAIGHT = {"method": CURVES, "curves": {"growth": Curve().record}}
 
 
 OTHERWISE: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -181,7 +243,11 @@ OTHERWISE: dict[str, tuple[Callable[[Path], None], str]] = {
     "weights of NaN": (break_weights(float("nan")), "not finite"),
     "weights of infinity": (break_weights(float("inf")), "not finite"),
     "a weight less": (break_weights(None), "does not fit its own network"),
-    "another calibration": (calibrate, "calibration by isotonic"),
+    "another calibration": (change_calibration({"method": "isotonic"}), "by isotonic"),
+    "no method of calibration": (change_calibration(["growth"]), "does not know"),
+    "a calibration that falls": (change_calibration(FALLING), "calibration .* is damaged"),
+    "a calibration of one process": (change_calibration(STRAIGHT), "wanted of .*new"),
+    "a calibration without curves": (change_calibration({"method": CURVES}), "firesat calibrate"),
     "no data": (forget(PROVENANCE, "data_sha256"), "does not say data_sha256"),
     "no settings": (forget(PROVENANCE, "config_hash"), "does not say config_hash"),
     "no revision": (forget(PROVENANCE, "git_revision"), "does not say git_revision"),

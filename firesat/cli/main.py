@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "look for anything that the chips could not have known",
     "train": "fit, validate or test a forecaster (the Lightning CLI)",
     "models": "list the networks",
+    "calibrate": "fit a forecaster to what happened on held-out maps",
     "predict": "write probability maps",
     "evaluate": "judge maps against what burned, beside the baselines",
     "ladder": "train every model on the same chips and compare them, from climatology up",

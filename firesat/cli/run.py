@@ -1,4 +1,4 @@
-"""Run a target of the pipeline: ingest, sample, train, forecast, evaluate or demo.
+"""Run a target of the pipeline: ingest, sample, train, calibrate, forecast, evaluate or demo.
 
 Snakemake orders the same commands that can be typed one by one; what is up to date is not done
 again. `demo` is the whole job on a made world.
@@ -19,7 +19,7 @@ from firesat.cli.console import screen
 from firesat.errors import ConfigError
 from firesat.project import Project, load, shipped
 
-TARGETS = ("ingest", "sample", "train", "forecast", "evaluate", "demo")
+TARGETS = ("ingest", "sample", "train", "calibrate", "forecast", "evaluate", "demo")
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from firesat.boosting import Boosting
+from firesat.calibration import Curve
 from firesat.cube import grid_of
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
+from firesat.jobs.evaluate.calibrate import HeadCounts, held_out_days
 from firesat.jobs.evaluate.record import Record, parts
 from firesat.jobs.evaluate.rivals import RANKS, Rivals, fit
 from firesat.ladder.expected import Expected
@@ -86,8 +88,8 @@ def climb(
     CubeError, SampleError
         If the cube lacks labels, fire weather or hotspots, or nothing burned in training.
     """
-    days = _unseen(project)
-    total = len(settings.rungs) + 2 + len(days)
+    days, held_out = _unseen(project), _held_out(project)
+    total = len(settings.rungs) + 2 + len(held_out) + len(days)
     section = project.section("train")
     rungs = []
     for number, (network, seed) in enumerate(settings.rungs):
@@ -97,12 +99,17 @@ def climb(
     progress(len(rungs) + 1, total, "fitted boosting")
     chip = project.section("predict").chip
     models = load_models(rungs, boosting, chip, elsewhere=settings.elsewhere)
-    work = _Work(project, settings, models, Blocks.of(*_blocks(project), _as_days(days)))
+    work = _Work(project, settings, models, Blocks.of(*_blocks(project), _as_days(held_out + days)))
     rivals = work.rivals()
     progress(len(rungs) + 2, total, "fitted the other baselines")
-    for number, day in enumerate(days):
+    done = len(rungs) + 2
+    for day in held_out:
+        work.listen(day)
+        progress(done := done + 1, total, f"calibrated on {day}")
+    work.calibrate()
+    for day in days:
         work.score(day, rivals, world)
-        progress(len(rungs) + 3 + number, total, f"scored {day}")
+        progress(done := done + 1, total, f"scored {day}")
     facts = _facts(project, settings, rungs, days)
     facts |= {"boosting_seconds": seconds, "parameters": models.sizes}
     found = compare(work.scoring, work.expected, facts)
@@ -122,6 +129,12 @@ def _unseen(project: Project) -> list[str]:
     if not predict.days:
         raise ConfigError("no day to score: give predict.days")
     return [str(day) for day in predict.days]
+
+
+def _held_out(project: Project) -> list[str]:
+    """Days on whose maps networks and trees are calibrated, as `firesat calibrate` does."""
+    sample = project.section("sample")
+    return held_out_days(sample.splits, sample.inputs.window, needed=False)
 
 
 def _as_days(days: Sequence[str]) -> list[np.datetime64]:
@@ -165,6 +178,7 @@ def _facts(
         "elsewhere": settings.elsewhere,
         "epochs": settings.epochs,
         "draws": settings.draws,
+        "calibrated_on": _held_out(project),
     }
 
 
@@ -178,6 +192,8 @@ class _Work:
     blocks: Blocks
     expected: Expected = field(default_factory=Expected)
     scoring: Scoring = field(init=False)
+    heard: dict[str, HeadCounts] = field(default_factory=dict)
+    curves: dict[str, dict[str, Curve]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start from nothing."""
@@ -197,6 +213,29 @@ class _Work:
         days = issue_days(train, evaluate.train_step, self.models.inputs.window)
         records = (self._record(cells) for cells in self._parts)
         return fit(self._grid, records, days, evaluate, lambda _: None)
+
+    def listen(self, day: str) -> None:
+        """Count what every model says of a held-out day."""
+        models = replace(self.models, spared=())
+        for cells in self._parts:
+            truth = self._record(cells).truth(day)
+            for name, chances in day_maps(models, self._cube, cells, day).items():
+                counts = self.heard.setdefault(name, HeadCounts(self.blocks))
+                counts.add(day, cells, chances, truth)
+
+    def calibrate(self) -> None:
+        """Fit each model's curves."""
+        for name, counts in self.heard.items():
+            self.curves[name] = {head: each.curve for head, each in counts.fit().items()}
+
+    def _calibrated(self, name: str, chances: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What a model says, by its curves; without an input, by those of the same checkpoint."""
+        curves = self.curves.get(name) or self.curves.get(" ".join(name.split()[:2]))
+        if curves is None:
+            return chances
+        return np.stack(
+            [curve.of_chances(each) for curve, each in zip(curves.values(), chances, strict=True)]
+        )
 
     def score(self, day: str, rivals: Rivals, world: Path | None) -> None:
         """Count one issue day."""
@@ -225,7 +264,7 @@ class _Work:
         self, maps: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.floating[Any]]]:
         """Chance of any fire by every model, and the mean of each network's seeds."""
-        either = {name: _either(each) for name, each in maps.items()}
+        either = {name: _either(self._calibrated(name, each)) for name, each in maps.items()}
         for network in self.settings.kinds:
             names = [f"{network} {seed}" for seed in range(self.settings.seeds)]
             either[network] = np.mean([either[name] for name in names], axis=0)

@@ -55,6 +55,8 @@ def _about(ladder: Ladder) -> str:
     """What the scores must not be read without."""
     facts = ladder.facts
     words = [f"Regime: {facts['regime']}. Negatives: full map."]
+    if days := facts["calibrated_on"]:
+        words.append(f"Networks and trees are calibrated on maps of {len(days)} held-out days.")
     if facts["sandbox"]:
         words.append("Measured on the sandbox.")
     if ladder.best is not None:

@@ -28,9 +28,18 @@ rule run_train:
         "firesat train fit --config {PROJECT} --json > {output}"
 
 
-rule run_forecast:
+rule run_calibrate:
     input:
         rules.run_train.output,
+    output:
+        f"{RECEIPTS}/calibrate.json",
+    shell:
+        "firesat calibrate --config {PROJECT} --if-held-out --json > {output}"
+
+
+rule run_forecast:
+    input:
+        rules.run_calibrate.output,
     output:
         f"{RECEIPTS}/forecast.json",
     shell:

@@ -40,7 +40,7 @@ def test_the_demo_target_is_planned_by_a_dry_run(tmp_path: Path) -> None:
     done = firesat("run", "demo", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     text = done.stdout + done.stderr
-    for stage in ("ingest", "sample", "train", "forecast", "evaluate"):
+    for stage in ("ingest", "sample", "train", "calibrate", "forecast", "evaluate"):
         assert f"run_{stage}" in text
     assert not (tmp_path / "out").exists()
 
@@ -53,6 +53,16 @@ def test_a_forecast_of_another_day_goes_where_it_is_sent(story: Path, workplace:
     )
     assert done.returncode == 0, done.stderr
     assert (workplace / "maps" / "firesat_2022-07-05_p8d.tif").is_file()
+
+
+def test_calibrating_again_starts_from_the_forecaster_as_it_was_trained(
+    story: Path, workplace: Path
+) -> None:
+    before = (story / "model" / "calibration.json").read_bytes()
+    done = firesat("calibrate", "--config", "small.yaml", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert "is calibrated" in done.stderr
+    assert (story / "model" / "calibration.json").read_bytes() == before
 
 
 def test_a_day_beyond_the_cube_is_refused_in_one_line(story: Path, workplace: Path) -> None:

@@ -35,7 +35,7 @@ def test_everything_the_config_asks_for_is_there(story: Path) -> None:
     assert {"sentinel2", "modis_vi", "modis_lst", "era5_land", "labels"} <= set(groups)
     assert all(group["completeness"] == 1.0 for group in groups.values())
     names = {path.relative_to(story).as_posix() for path in story.rglob("*")}
-    wanted = {"chips.zarr", "checkpoints/best.ckpt", "quicklook.png", "report.html", "scores.json"}
+    wanted = {"chips.zarr", "model/README.md", "quicklook.png", "report.html", "scores.json"}
     assert wanted <= names
     for kind in ("tif", "json", "qml"):
         assert f"forecast/firesat_{DAY}_p8d.{kind}" in names
@@ -67,6 +67,16 @@ def test_a_pixel_of_a_scene_is_what_the_satellite_saw(
     )  # the place matters: it is the right one
 
 
+def test_the_forecaster_was_calibrated_on_maps_of_the_held_out_days(story: Path) -> None:
+    kept = json.loads((story / "model" / "calibration.json").read_text())
+    receipt = json.loads((story / "receipts" / "calibrate.json").read_text())
+    assert kept["days"] == receipt["days"] == ["2021-07-21", "2021-07-29"]
+    assert kept["rests_on"] == receipt["rests_on"]
+    assert set(kept["curves"]) == {"growth", "new"}
+    assert kept["rests_on"]["new"]["cells"] > 10_000
+    assert "## Calibration" in (story / "model" / "README.md").read_text()
+
+
 def test_nothing_entered_before_it_was_available(story: Path) -> None:
     for group in ("sentinel2", "modis_vi", "era5_land", "hotspots"):
         opened = open_cube(story / "cube.zarr", group)
@@ -81,7 +91,7 @@ def test_a_pixel_of_the_map_is_the_network_on_that_place_and_time(
     story: Path, project: Project
 ) -> None:
     """Cube -> recent looks -> batch -> scaled -> network -> probability -> the GeoTIFF's pixel."""
-    forecaster, inputs, scaler = load_forecaster(story / "checkpoints" / "best.ckpt")
+    forecaster, inputs, scaler = load_forecaster(story / "model")
     reader = Reader(story / "cube.zarr", Inputs.from_record(inputs))
     cells = project.grid.region_geobox(100)
     chip = reader.chip(reader.day(DAY, cells), 60, 60, 80)

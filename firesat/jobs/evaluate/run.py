@@ -113,9 +113,7 @@ class _Work:
     ) -> None:
         self.settings, self.scored = settings, scored
         self._path, self._grid, self._progress = cube_path, grid, progress
-        self._inputs = Inputs(
-            regime=_regime(scored[0]), forecasts=_forecasts(scored[0]), window=scored[0].window
-        )
+        self._inputs = inputs_of(scored[0])
         self._parts = parts(grid)
         self._done = self._total = 0
 
@@ -163,6 +161,27 @@ class _Work:
                 self._advance(f"scores {made.day}")
         (step, number), _ = burned.most_common(1)[0]
         return _Found(scorings, (self.scored[step], self._parts[number]), spared)
+
+
+def inputs_of(made: Published) -> Inputs:
+    """Say which weather a forecast had, and what its window is.
+
+    Parameters
+    ----------
+    made : Published
+        With its tags.
+
+    Returns
+    -------
+    Inputs
+        For records of the cube.
+
+    Raises
+    ------
+    ConfigError
+        If the tags do not say.
+    """
+    return Inputs(regime=_regime(made), forecasts=_forecasts(made), window=made.window)
 
 
 def _regime(made: Published) -> Regime:

@@ -1,0 +1,116 @@
+"""Fit what a forecaster says to what happened, on full maps of the held-out season.
+
+The days are those of `sample.splits.val`; the curves go into the forecaster's folder, which
+`firesat predict` then forecasts with. An interrupted run goes on where it was.
+
+Example:
+  firesat calibrate --config configs/sandbox.yaml
+"""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from firesat.cli.console import (
+    add_config,
+    add_dry_run,
+    add_json,
+    print_json,
+    print_table,
+    progress_bar,
+    project_of,
+    screen,
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Of the command.
+    """
+    add_config(parser)
+    parser.add_argument("--checkpoint", type=Path, help="folder (default predict.checkpoint)")
+    parser.add_argument(
+        "--if-held-out",
+        action="store_true",
+        help="do nothing where sample.splits.val holds no whole window (the pipeline asks so)",
+    )
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Calibrate.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Parsed options.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    from firesat.jobs.evaluate import calibrate, held_out_days, record_of
+
+    project = project_of(arguments)
+    sample, settings = project.section("sample"), project.section("predict")
+    days = held_out_days(sample.splits, sample.inputs.window, needed=not arguments.if_held_out)
+    if not days:
+        screen.print("nothing is held out: the forecaster stays as it is")
+        if arguments.json:
+            print_json({"days": []})
+        return 0
+    folder = _folder(arguments.checkpoint or settings.checkpoint)
+    work = settings.output.parent / "calibration"
+    if arguments.dry_run:
+        screen.print(f"would fit {folder} to its maps of {', '.join(days)}, written into {work}")
+        return 0
+    from firesat.jobs.predict import predict
+    from firesat.metrics import EvaluateSettings
+    from firesat.model_folder import CURVES, IDENTITY, with_calibration
+    from firesat.products.probability import Probability
+
+    with_calibration(folder, work / "model", IDENTITY)
+    maps = replace(
+        settings,
+        days=tuple(days),
+        checkpoint=work / "model",
+        output=work / "maps",
+        products=[Probability()],
+    )
+    with progress_bar("predict") as advance:
+        predict(maps, project.cube.path, advance)
+    evaluate = project.evaluate or EvaluateSettings()
+    with progress_bar("calibrate") as advance:
+        fitted = calibrate(evaluate, project.cube.path, maps.output, days, advance)
+    with_calibration(folder, folder, {"method": CURVES, **record_of(fitted, days)})
+    if arguments.json:
+        seen = {head: each.record for head, each in fitted.items()}
+        print_json({"checkpoint": folder, "days": days, "rests_on": seen})
+    else:
+        rows = [_row(head, each.record) for head, each in fitted.items()]
+        print_table(f"{folder} is calibrated; its maps had been so", rows)
+    return 0
+
+
+def _row(process: str, seen: dict[str, float]) -> dict[str, str | float]:
+    """One process, as people read it."""
+    whole: dict[str, str | float] = {name: round(v) for name, v in seen.items() if name != "slope"}
+    return {"process": process, **whole, "slope": f"{seen['slope']:.2f}"}
+
+
+def _folder(given: Path | None) -> Path:
+    """The folder to calibrate, which must be one."""
+    from firesat.errors import CheckpointError
+
+    if given is None or not given.is_dir():
+        raise CheckpointError(
+            f"{given} is no folder of a forecaster: firesat train fit leaves one called model "
+            "under trainer.default_root_dir; give it as predict.checkpoint or --checkpoint"
+        )
+    return given
