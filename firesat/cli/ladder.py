@@ -5,9 +5,9 @@ With --blind each network is also trained without Sentinel-2, where Sentinel-2 c
 a made world of `sandbox.s2_blind` as it is, elsewhere with the looks of another place.
 
 Example:
-  firesat ladder --config configs/sandbox.yaml --dry-run
-  firesat ladder --config configs/sandbox.yaml --draws 50
-  firesat ladder --config configs/sandbox.yaml --networks cnn --blind
+  firesat run sample --config configs/ladder.yaml
+  firesat ladder --config configs/ladder.yaml --dry-run
+  firesat ladder --config configs/ladder.yaml --epochs 4 --draws 25
   firesat ladder --config configs/blind.yaml --networks cnn --blind
 """
 

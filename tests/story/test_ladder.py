@@ -1,0 +1,38 @@
+"""The ladder on the small world: trained, calibrated, scored beside the truth, and told."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tests.story.conftest import firesat
+
+LADDER = ("ladder", "--config", "small.yaml", "--networks", "cnn", "--seeds", "1", "--epochs", "1")
+
+
+def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
+    story: Path, workplace: Path
+) -> None:
+    done = firesat(*LADDER, "--draws", "2", cwd=workplace)
+    assert done.returncode == 0, done.stderr[-4000:]
+    words = " ".join(done.stderr.split())
+    for needed in (
+        "Measured on the sandbox",
+        "Negatives: full map",
+        "calibrated on maps of 2 held-out days",
+        "intervals unreliable",
+        "cnn without Sentinel-2",
+    ):
+        assert needed in words
+    found = json.loads((story / "ladder" / "ladder.json").read_text())
+    rows = {row["name"]: row for row in found["rows"]}
+    assert list(rows)[:5] == ["climatology", "persistence", "FWI x fuel", "boosting", "cnn"]
+    # one seed: the mean of all is that seed
+    assert rows["cnn"]["scores"]["ap"] == rows["cnn 0"]["scores"]["ap"]
+    assert all(0 < row["expected"]["ap"] < 1 for row in rows.values())
+    assert found["facts"]["calibrated_on"] == ["2021-07-21", "2021-07-29"]
+    asked = {row["name"] for row in found["missing"]}
+    assert {"cnn 0", "cnn 0 without weather", "cnn 0 weather alone"} <= asked
+    assert np.isfinite([row["slope"] for row in rows.values()]).all()
+    again = firesat(*LADDER, "--dry-run", cwd=workplace)
+    assert "would train nothing" in again.stderr
