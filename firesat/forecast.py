@@ -24,7 +24,7 @@ from firesat.errors import TrainingError
 from firesat.losses import Loss, UsualWeight, cell_weight
 from firesat.mishaps import diverged, refuse_broken, say_random
 from firesat.monitor import probabilities
-from firesat.optimiser import adamw_to_the_end
+from firesat.optimiser import Rates, adamw_to_the_end
 from firesat.precision import PRECISIONS, cast, quickest
 from firesat.watch import Watch
 
@@ -44,18 +44,16 @@ class Forecaster(LightningModule):
         From a batch to logits.
     learning_rate : float
         Highest rate of AdamW, reached at the end of the warm-up; a half cosine leads to 0.
-    weight_decay, warmup, lowest_rate
-        As `firesat.optimiser`: of matrices and kernels; share of all steps; where the rate ends.
+    weight_decay, warmup, lowest_rate, layer_decay
+        As `firesat.optimiser.Rates`; the last: of each layer of the encoder beside the next one.
     loss : Loss
         Default the cross-entropy; with any other the outputs are not calibrated.
     prior : float, optional
         Chance that a cell burns, shared by the heads; default the training chips', else 0.001.
     precision : str
         "auto": whichever the first step shows to be quicker; kept by a training that goes on.
-    inputs : dict, optional
-        What a batch is made of; stored, so that a forecast cannot differ.
-    scaler : dict, optional
-        How it is scaled; stored too.
+    inputs, scaler : dict, optional
+        What a batch is made of and how it is scaled; stored, so that a forecast cannot differ.
     """
 
     offset: Tensor
@@ -67,6 +65,7 @@ class Forecaster(LightningModule):
         weight_decay: float = 0.01,
         warmup: float = 0.1,
         lowest_rate: float = 0.0,
+        layer_decay: float = 1.0,
         loss: Loss = Loss(),  # noqa: B008  frozen
         prior: float | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "float32",
@@ -76,17 +75,21 @@ class Forecaster(LightningModule):
         super().__init__()
         # channels_last: a third faster for the small ResNet on AVX2, no slower for the ViT
         self.network = network.to(memory_format=torch.channels_last)
-        self.learning_rate, self.weight_decay, self.warmup = learning_rate, weight_decay, warmup
-        self.lowest_rate, self.loss, self.prior = lowest_rate, loss, prior
-        self.precision: str = precision
+        self.rates = Rates(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            warmup=warmup,
+            lowest_rate=lowest_rate,
+            layer_decay=layer_decay,
+        )
+        self.loss, self.prior, self.precision = loss, prior, str(precision)
         self.inputs, self.scaler = dict(inputs or {}), dict(scaler or {})
         self.provenance: dict[str, Any] = {}
         channels = getattr(network, "channels", None)
         self.processes = () if channels is not None and channels.heads == 1 else HEADS
         self.leads: int = getattr(channels, "leads", 0)
-        self._usual = partial(
-            hazard.usual_odds, heads=max(1, len(self.processes)), starts=self.leads > 0
-        )
+        heads = max(1, len(self.processes))
+        self._usual = partial(hazard.usual_odds, heads=heads, starts=self.leads > 0)
         self.register_buffer("offset", self._usual(prior or _BASE_RATE))
         self.curves: dict[str, Curve] = {}  # calibration by process; learning has none
         self.usual = UsualWeight()
@@ -132,12 +135,12 @@ class Forecaster(LightningModule):
         Returns
         -------
         Outputs
-            float32; its window is beside the base rate no more.
+            float32; the base rate is counted in.
         """
         with cast(self.device, self.precision):
             values: Tensor = self.network(batch)
         window, scores = hazard.take_apart(values, self.leads)
-        # the network learns what departs from the base rate: rare events start out rare;
+        # the network learns what departs from the base rate, so that rare events start out rare;
         # in bfloat16 a sum of -8 would be rounded to steps of 3 to 6 % of the odds
         offset = self.offset[: window.shape[1], None, None]
         return hazard.Outputs(self._calibrated(window.float() + offset), scores)
@@ -216,9 +219,8 @@ class Forecaster(LightningModule):
             loss = loss + hazard.day_loss(found, batch, cells, total)
         if not loss.isfinite():
             raise TrainingError(diverged(self, batch, number))
-        self.log(
-            "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(cells)
-        )
+        size = len(cells)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
@@ -244,7 +246,10 @@ class Forecaster(LightningModule):
             self.log(name, value, prog_bar=name in ("val/loss", "val/ap"))
 
     test_step = validation_step
-    on_test_epoch_end = on_validation_epoch_end
+
+    def on_test_epoch_end(self) -> None:
+        """Log the same of the test split, under its own name."""
+        self.log_dict({f"test/{k.removeprefix('val/')}": v for k, v in self.watch.finish().items()})
 
     def predict_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
         """Forecast one batch, with the ``row`` and ``col`` of each chip.
@@ -269,14 +274,7 @@ class Forecaster(LightningModule):
         dict
             As Lightning asks for it.
         """
-        return adamw_to_the_end(
-            self.network,
-            self.trainer.estimated_stepping_batches,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            lowest_rate=self.lowest_rate,
-        )
+        return adamw_to_the_end(self.network, self.trainer.estimated_stepping_batches, self.rates)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write down what is needed to forecast with these weights.
@@ -287,9 +285,9 @@ class Forecaster(LightningModule):
             Lightning's, before it is written; never with a weight that is no number.
         """
         refuse_broken(self)
-        own = ("precision", "inputs", "scaler")
-        more = {name: getattr(self, name) for name in own} | {"scores": self.watch.last}
-        checkpoint[RECORD] = record_of(self.network, more | self.provenance)
+        own = {name: getattr(self, name) for name in ("precision", "inputs", "scaler")}
+        more = own | {"scores": self.watch.last} | self.provenance
+        checkpoint[RECORD] = record_of(self.network, more)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on in the precision so far, where none is asked for.

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from firesat.batch import HEADS
+from firesat.errors import ConfigError
 
 SQUARE = 10
 """Cells along the side of the square in which a start is known."""
@@ -259,6 +260,13 @@ def usual_odds(rate: float, heads: int, *, starts: bool) -> Tensor:
     -------
     Tensor
         ``(maps,)``: log odds, then the logarithm of `START_RATE`.
+
+    Raises
+    ------
+    ConfigError
+        If the rate is no chance.
     """
+    if not 0 <= rate < 1:
+        raise ConfigError(f"model.prior={rate} is no chance that a cell burns: 0 to 1")
     odds = torch.logit(torch.full((heads,), rate / heads), eps=1e-7)
     return torch.cat([odds, torch.tensor([START_RATE]).log()]) if starts else odds

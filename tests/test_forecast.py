@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 
 from firesat.batch import HEADS, Channels
 from firesat.checkpoint import RECORD, describe, plain, read_checkpoint
-from firesat.errors import CheckpointError, TrainingError
+from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.forecast import PROBABILITIES, Forecaster
 from firesat.model_folder import load_forecaster
-from firesat.optimiser import adamw, warm_cosine
+from firesat.optimiser import Rates, adamw, encoder_layers, warm_cosine
 from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
 
@@ -97,7 +98,7 @@ def test_a_rate_may_begin_and_end_above_nothing() -> None:
 
 def test_biases_and_norms_do_not_decay() -> None:
     network = TemporalCNN(CHANNELS)
-    decayed, free = adamw(network, 1e-3, 0.1).param_groups
+    decayed, free = adamw(network, Rates(learning_rate=1e-3, weight_decay=0.1)).param_groups
     assert decayed["weight_decay"] == 0.1
     assert free["weight_decay"] == 0.0
     assert all(weight.ndim >= 2 for weight in decayed["params"])
@@ -236,3 +237,36 @@ def test_only_plain_values_go_into_a_checkpoint() -> None:
 
 def test_heads_and_maps_agree() -> None:
     assert ("fire", *HEADS) == PROBABILITIES
+
+
+def test_the_first_layers_of_an_encoder_move_the_least() -> None:
+    network = TemporalCNN(CHANNELS)
+    layers = encoder_layers(name for name, _ in network.named_parameters())
+    assert set(layers.values()) == {0, 1, 2}  # stem and two blocks
+    groups = adamw(network, Rates(learning_rate=1e-3, layer_decay=0.5)).param_groups
+    rate = {weight: group["lr"] for group in groups for weight in group["params"]}
+    assert len(rate) == len(list(network.parameters()))
+    for name, weight in network.named_parameters():
+        steps = 3 - layers[name] if name in layers else 0
+        assert rate[weight] == pytest.approx(1e-3 * 0.5**steps), name
+    assert rate[next(network.frames.parameters())] == pytest.approx(1e-3 / 8)
+    assert rate[network.head.weight] == pytest.approx(1e-3)
+
+
+def test_layers_are_not_asked_of_a_network_without_an_encoder() -> None:
+    network = nn.Linear(2, 2)
+    with pytest.raises(ConfigError, match=r"layer_decay=0\.5: Linear has no encoder"):
+        adamw(network, Rates(learning_rate=1e-3, layer_decay=0.5))
+    assert len(adamw(network, Rates(learning_rate=1e-3)).param_groups) == 2
+
+
+def test_one_kernel_moves_all_weights_and_mixed_precision_clips_their_gradients() -> None:
+    """Lightning refuses to clip what an optimiser would unscale by itself."""
+    network = TemporalCNN(CHANNELS)
+    optimizer = adamw(network, Rates(learning_rate=1e-3))
+    assert optimizer.defaults["fused"]
+    for weight in network.parameters():
+        weight.grad = torch.full_like(weight, 7.0)
+    MixedPrecision("bf16-mixed", "cpu").clip_gradients(optimizer, 1.0)
+    norm = torch.cat([w.grad.flatten() for w in network.parameters() if w.grad is not None]).norm()
+    assert float(norm) == pytest.approx(1.0, abs=1e-4)
