@@ -10,6 +10,8 @@ Example:
   firesat train fit --config configs/sandbox.yaml --config configs/model/vit.yaml
 """
 
+import logging
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import redirect_stdout
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from firesat.project import Project
 
 PASSES_UNKNOWN = True  # --trainer.max_epochs and the like are the Lightning CLI's
+
+_TELLING = ("firesat", "firesat_models")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -63,7 +67,7 @@ def run(arguments: Namespace) -> int:
     int
         0 when the trainer ended well.
     """
-    from firesat.jobs.train import train
+    from firesat.jobs.train import plan, train
     from firesat.project import read_yaml
 
     arguments.config, *over = arguments.config
@@ -72,20 +76,24 @@ def run(arguments: Namespace) -> int:
     plain = "model" in content and "cube" not in content  # a Lightning YAML of its own
     project = None if plain else project_of(arguments)
     section = content if project is None else project.section("train")
-    if arguments.dry_run:
-        screen.print(f"would {arguments.subcommand} with the settings of {arguments.config}")
-        return 0
     words = [*laid, *arguments.unknown]
     if any(word.startswith("--print_config") for word in words):
-        return train(arguments.subcommand, section, words)  # to stdout; no chips are read
+        train(arguments.subcommand, section, words)  # to stdout; no chips are read, and it ends
+    if arguments.dry_run:
+        screen.print(f"would {arguments.subcommand} {plan(section, words)}", soft_wrap=True)
+        return 0
+    for name in _TELLING:  # epochs, and what weights a network starts from: never in silence
+        logging.getLogger(name).setLevel(logging.INFO)
     audit = "none"  # a Lightning YAML names no cube to compare with
-    if project is not None and arguments.subcommand == "fit":
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # where several train, one looks for leaks
+    if project is not None and arguments.subcommand == "fit" and first:
         audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
     with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
-        code = train(arguments.subcommand, section, [*laid, *arguments.unknown], audit=audit)
-    if arguments.json:
-        print_json({"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit})
-    return code
+        scores = train(arguments.subcommand, section, words, audit=audit)
+    if arguments.json and first:
+        report = {"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit}
+        print_json({**report, "scores": scores})
+    return 0
 
 
 def _audit(project: "Project", *, wanted: bool) -> str:

@@ -7,6 +7,7 @@ network learned from; feature maps come as (N, C, y, x) from every family.
 import logging
 import pickle
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,12 @@ def _create(
 ) -> nn.Module:
     """The encoder as timm builds it."""
     if weights is None:
-        log.info("%s: all weights are random, no file was given", name)
-        random: nn.Module = timm.create_model(name, pretrained=False, in_chans=inputs, **arguments)
-        return random
+        made = _timm(name, in_chans=inputs, **arguments)
+        log.info("%s is built with random weights: no file was given", name)
+        return made
     found = _read(weights)
     plain = {key: value for key, value in arguments.items() if key not in _FEATURE_ARGUMENTS}
-    fresh = timm.create_model(name, pretrained=False, num_classes=0, in_chans=inputs, **plain)
+    fresh = _timm(name, num_classes=0, in_chans=inputs, **plain)
     _compare(name, fresh, found, weights)
     # of the model, not of the file: that is sorted by name
     first = _first(fresh.state_dict())
@@ -131,7 +132,7 @@ def _create(
     found = {key: value for key, value in found.items() if key in fresh.state_dict()}
     usual: Any = fresh.pretrained_cfg
     size = usual["input_size"][1:]  # else a table of places would be interpolated
-    trained: nn.Module = timm.create_model(
+    return _timm(
         name,
         pretrained=True,
         # timm would otherwise adapt the first layer from the 3 colours it assumes
@@ -139,7 +140,20 @@ def _create(
         in_chans=inputs,
         **arguments,
     )
-    return trained
+
+
+def _timm(name: str, **arguments: Any) -> nn.Module:  # noqa: ANN401  each family has its own
+    """A model of timm, or one line on why there is none."""
+    if not timm.is_model(name):
+        near = get_close_matches(name, timm.list_models(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "timm.list_models() has all names"
+        raise ValueError(f"timm has no encoder {name}: {hint}")
+    try:
+        made: nn.Module = timm.create_model(name, **arguments)
+    except IndexError:
+        asked = len(arguments.get("out_indices", ()))
+        raise ValueError(f"{name} has fewer than {asked} scales: lower scales") from None
+    return made
 
 
 def _stem(
@@ -162,7 +176,9 @@ def _spread(fresh: Tensor, trained: Tensor, colours: Sequence[int], grey: Sequen
 def _read(path: Path) -> dict[str, Tensor]:
     """Read a state dict without running what a pickle may carry."""
     if not path.is_file():
-        raise ValueError(f"there are no weights at {path}: nothing is ever downloaded, put them")
+        raise ValueError(
+            f"there are no weights at {path}: nothing is ever downloaded, put the file there"
+        )
     if path.suffix == ".safetensors":
         return load_file(path)
     try:

@@ -121,4 +121,4 @@ def test_local_weights_go_to_all_but_the_stem_and_the_log_says_so(
 def test_without_a_file_the_log_says_that_all_is_random(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         build_encoder("resnet10t", inputs=15, features_only=True, **FAMILIES["resnet10t"])
-    assert "resnet10t: all weights are random, no file was given" in caplog.text
+    assert "resnet10t is built with random weights: no file was given" in caplog.text

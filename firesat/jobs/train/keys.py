@@ -52,7 +52,8 @@ def assemble(settings: Mapping[str, Any], overrides: Sequence[str]) -> _Tree:
         The `train` section.
     overrides : sequence of str
         As on the command line: ``--trainer.max_epochs 3``, ``--trainer.max_epochs=3``, or
-        ``--config FILE``, whose content is laid over what stands before it. Values are YAML.
+        ``--config FILE``, whose content is laid over what stands before it. Values are YAML; a key
+        that ends in "+", such as ``trainer.callbacks+``, adds to a list.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def assemble(settings: Mapping[str, Any], overrides: Sequence[str]) -> _Tree:
     ConfigError
         If an override is no setting.
     """
-    content = deepcopy(dict(settings))
+    content = _laid_over({}, deepcopy(dict(settings)))
     for name, text in _pairs(overrides):
         if name in ("config", "c"):
             content = _laid_over(content, read_yaml(Path(text)))
@@ -100,10 +101,13 @@ def _put(content: _Tree, name: str, value: object) -> None:
     """Set one dotted key; inside a class, its arguments are meant."""
     *parents, last = name.split(".")
     for parent in parents:
+        if parent == "init_args":  # as Lightning spells it; they are meant anyway
+            continue
         content = _inside(content).setdefault(parent, {})
         if not isinstance(content, dict):
             raise ConfigError(f"--{name}: {parent} is a value, it has no key of its own")
-    (content if last in ("class_path", "init_args") else _inside(content))[last] = value
+    place = content if last in ("class_path", "init_args") else _inside(content)
+    place.update(_laid_over(place, {last: value}) if last.endswith("+") else {last: value})
 
 
 def _inside(content: _Tree) -> _Tree:
@@ -115,17 +119,27 @@ def _inside(content: _Tree) -> _Tree:
 
 
 def _laid_over(below: _Tree, above: Mapping[str, Any]) -> _Tree:
-    """Merge mappings; another class brings its own arguments."""
+    """Merge mappings; another class brings its own arguments, and "key+" adds to a list."""
     if "class_path" in above and above["class_path"] != below.get("class_path"):
         return dict(above)
     out = dict(below)
     for key, value in above.items():
-        old = out.get(key)
-        if isinstance(old, dict) and isinstance(value, Mapping):
-            out[key] = _laid_over(old, value)
+        name = str(key).removesuffix("+")
+        old = out.get(name)
+        if name != key:
+            out[name] = [*_as_list(old), *_as_list(value)]
+        elif isinstance(value, Mapping):
+            out[key] = _laid_over(old if isinstance(old, dict) else {}, value)
         else:
             out[key] = value
     return out
+
+
+def _as_list(value: object) -> list[Any]:
+    """A list, or one of a single thing; of nothing an empty one."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
 
 
 def check(content: Mapping[str, Any], allowed: Sequence[str] = ALLOWED) -> None:
@@ -144,6 +158,8 @@ def check(content: Mapping[str, Any], allowed: Sequence[str] = ALLOWED) -> None:
         For the first one, with the nearest right key.
     """
     _check_names(content, SECTIONS, "train")
+    if "spawn" in str((content.get("trainer") or {}).get("strategy")):
+        raise ConfigError("trainer.strategy: settings cannot be sent to spawned processes: use ddp")
     for section, kind in SECTIONS.items():
         part = content.get(section)
         if kind is not None and isinstance(part, Mapping):

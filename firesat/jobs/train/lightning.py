@@ -3,24 +3,25 @@
 import logging
 import re
 import sys
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError, set_parsing_settings
-from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningDataModule
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.exceptions import (  # type: ignore[attr-defined]
+    MisconfigurationException,
+)
 
 from firesat.batch import Channels
 from firesat.checkpoint_file import Durable
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
-
-log = logging.getLogger(__name__)
+from firesat.jobs.train.callbacks import EpochLog, Last
+from firesat.jobs.train.pictures import Pictures
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "max_epochs": 10,
@@ -37,6 +38,11 @@ CHECKPOINT_DEFAULTS: dict[str, Any] = {
     "auto_insert_metric_name": False,
     "enable_version_counter": False,
 }
+
+
+MISTAKES = (MisconfigurationException, ModuleNotFoundError)
+"""What Lightning raises for settings that do not go together, or not on this machine: a logger or
+an accelerator may want a package that nothing else does."""
 
 
 class Command(LightningCLI):
@@ -118,28 +124,46 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
             trainer_defaults={
                 **TRAINER_DEFAULTS,
                 "enable_progress_bar": sys.stderr.isatty(),  # rich's, where someone watches
-                "callbacks": [EpochLog(), Last()],
+                "callbacks": [EpochLog(), Pictures(), Last()],  # what is kept knows the curves
             },
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"exit_on_error": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except (ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"train: {_plainly(error)}") from error
+    except (*MISTAKES, ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"train: {_plainly(error, allowed)}") from error
     command.trainer.strategy.checkpoint_io = Durable()
     return command
 
 
-def _plainly(error: Exception) -> str:
+def _plainly(error: Exception, allowed: Sequence[str]) -> str:
     """What jsonargparse found wrong, without the types that it tried in vain."""
     words = " ".join(str(error).split()).replace("Parser key ", "")
+    if refused := re.search(r"Importing '([^']*)' is not allowed", words):
+        names = ", ".join(name.rstrip(".") for name in allowed)
+        return f"class_path {refused[1]} is not allowed: a config may name classes of {names}"
+    if "`tensorboardX` is available" in words:
+        return "TensorBoard is not installed: pip install tensorboard, or leave the logger out"
     tried = re.match(r'("[^"]+": )?Does not validate .*? Errors: - (.*)', words)
     if tried:
-        key, wrong = tried.groups()
+        wrong, _, given = tried[2].partition(" Given value type: ")
         wrong = re.sub(r"^Problem with given class_path '[^']*': ", "", wrong)
-        words = (key or "") + wrong.partition(" - Expected a <class 'NoneType'>")[0]
+        found = given.partition(" Given value: ")[2]
+        words = (tried[1] or "") + (_expected(wrong, found) or wrong.partition(_EXPECTED)[0])
     return words[:300]
+
+
+_EXPECTED = " - Expected a <class"
+
+
+def _expected(wrong: str, found: str) -> str:
+    """Say which values a plain setting takes, and which it was given; empty of any other."""
+    kinds = [re.fullmatch(r"Expected a (.*)", each) for each in wrong.split(" - ")]
+    names = [re.sub(r"<class '(.*)'>|typing\.Literal\[(.*)\]", r"\1\2", k[1]) for k in kinds if k]
+    if len(names) < len(kinds) or len(found) > 60:
+        return ""
+    return f"expected {' or '.join(name for name in names if name != 'NoneType')}, got {found}"
 
 
 def _checkpoints(root: str) -> str:
@@ -150,87 +174,6 @@ def _checkpoints(root: str) -> str:
 def _record(value: Any) -> Any:  # noqa: ANN401  settings or their record
     """The plain form of settings."""
     return getattr(value, "record", value)
-
-
-class Last(Callback):
-    """Keep ``last.ckpt`` of every epoch, to go on from: Lightning's own writes it beside a best."""
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write it; what stood there is replaced once it is whole.
-
-        Parameters
-        ----------
-        trainer : Trainer
-            Of the run.
-        pl_module : LightningModule
-            The forecaster.
-        """
-        best = trainer.checkpoint_callback
-        if isinstance(best, ModelCheckpoint) and best.dirpath:
-            trainer.save_checkpoint(Path(best.dirpath) / "last.ckpt")
-
-
-class EpochLog(Callback):
-    """Log one line an epoch: scores, and chips per second."""
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock.
-
-        Parameters
-        ----------
-        trainer : Trainer
-            Of the run.
-        pl_module : LightningModule
-            The forecaster.
-        """
-        self._start, self._chips = time.monotonic(), 0
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: dict[str, Any],
-        batch_idx: int,
-    ) -> None:
-        """Count the chips.
-
-        Parameters
-        ----------
-        trainer : Trainer
-            Of the run.
-        pl_module : LightningModule
-            The forecaster.
-        outputs : object
-            Not used.
-        batch : dict
-            What has been learned from.
-        batch_idx : int
-            Its number.
-        """
-        self._chips += len(batch["label"])
-        self._seconds = time.monotonic() - self._start
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the line.
-
-        Parameters
-        ----------
-        trainer : Trainer
-            Of the run.
-        pl_module : LightningModule
-            The forecaster.
-        """
-        metrics = trainer.callback_metrics
-        names = ("train/loss", "val/loss", "val/ap", "val/ratio")
-        scores = "  ".join(f"{n} {float(metrics[n]):.4g}" for n in names if n in metrics)
-        log.info(
-            "epoch %d/%s  %s  %.0f chips/s",
-            trainer.current_epoch + 1,
-            trainer.max_epochs,
-            scores,
-            self._chips / max(self._seconds, 1e-9),
-        )
 
 
 @contextmanager
@@ -264,6 +207,8 @@ _UPSTREAM: tuple[dict[str, Any], ...] = (
     {"module": r"pytorch_lightning\.utilities\._pytree", "category": FutureWarning},
     # meant: a training goes on in the folder of the last one and replaces its best checkpoint
     {"message": r"Checkpoint directory .* exists and is not empty"},
+    # said in our own words after the training: there is no best checkpoint without validation
+    {"message": r"`ModelCheckpoint\(monitor=.*could not find the monitored key"},
     # other data modules may read in the trainer's own process; ours has threads
     {"message": r"The '\w+' does not have many workers"},
     # known: each worker of a stream has row groups of its own, and its length counts their batches

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 import yaml
+from pytorch_lightning import Trainer
 
 from firesat.checkpoint import read_checkpoint
 from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
-from firesat.jobs.train.lightning import Command, build, quiet
+from firesat.jobs.train.lightning import MISTAKES, Command, build, quiet
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import write_folder
 
@@ -30,7 +31,7 @@ def train(
     *,
     allowed: Sequence[str] = ALLOWED,
     audit: str = "none",
-) -> int:
+) -> dict[str, float]:
     """Fit, validate or test a forecaster.
 
     Writes under ``trainer.default_root_dir``: ``checkpoints/best.ckpt`` (lowest ``val/loss``) and
@@ -54,8 +55,8 @@ def train(
 
     Returns
     -------
-    int
-        0.
+    dict of str to float
+        Scores: of the best checkpoint after a fit, else what was asked for.
 
     Raises
     ------
@@ -76,8 +77,32 @@ def train(
         if flags:
             _tell(content, flags, allowed)
         record = {"config_hash": digest(content), "audit": audit}
-        _run(subcommand, build(content, allowed), record)
-    return 0
+        return _run(subcommand, build(content, allowed), record)
+
+
+def plan(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
+    """Check settings as `train` would, and say what it would do; no data are read.
+
+    Parameters
+    ----------
+    settings, overrides
+        As for `train`.
+
+    Returns
+    -------
+    str
+        Network, data and folder.
+
+    Raises
+    ------
+    ConfigError
+        If the settings are wrong.
+    """
+    content = _complete(assemble(settings, overrides))
+    check(content)
+    network, data = content["model"]["network"]["class_path"], content["data"]
+    path = data.get("init_args", {}).get("path", data["class_path"])
+    return f"{network} on {path}, into {content['trainer']['default_root_dir']}"
 
 
 def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[str]) -> None:
@@ -106,7 +131,7 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> None:
+def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> dict[str, float]:
     """Do the work with what has been built."""
     config = command.config
     command.model.provenance = {
@@ -127,8 +152,12 @@ def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> None:
     except torch.OutOfMemoryError as error:
         chips = getattr(command.datamodule, "batch_size", None)
         raise TrainingError(out_of_memory(error, chips)) from None
+    except MISTAKES as error:
+        raise ConfigError(f"train: {' '.join(str(error).split())[:300]}") from None
     if subcommand == "fit":
-        _leave_folder(Path(config["checkpoint"]["dirpath"]))
+        # where several processes train, one writes
+        return _leave_folder(command.trainer) if command.trainer.is_global_zero else {}
+    return {name: float(value) for name, value in command.trainer.callback_metrics.items()}
 
 
 def _data_facts(data: Any) -> dict[str, Any]:  # noqa: ANN401  any data module
@@ -146,12 +175,18 @@ def _revision() -> str:
     return found.stdout.strip()
 
 
-def _leave_folder(checkpoints: Path) -> None:
-    """Write the best checkpoint as a folder, to forecast with and to hand on."""
-    best, folder = checkpoints / "best.ckpt", checkpoints.parent / "model"
-    if best.is_file():  # a trainer may have been told to keep none
-        write_folder(best, folder)
-        log.info("the best checkpoint is %s, as a folder %s", best, folder)
+def _leave_folder(trainer: Trainer) -> dict[str, float]:
+    """Write the best checkpoint as a folder, to forecast with and to hand on; give its scores."""
+    callback: Any = trainer.checkpoint_callback
+    best = Path(getattr(callback, "best_model_path", ""))
+    if not best.is_file():
+        log.warning("no epoch was validated: there is no best checkpoint, and no folder of it")
+        return {}
+    folder = best.parent.parent / "model"
+    write_folder(best, folder)
+    log.info("the best checkpoint is %s, as a folder %s", best, folder)
+    scores: dict[str, float] = read_checkpoint(best)[0].get("scores", {})
+    return scores
 
 
 def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:
@@ -165,4 +200,5 @@ def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:
             f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
         )
     read_checkpoint(path)  # refused here, in one line, if it is damaged or more than data
+    log.info("%s starts from the weights of %s", subcommand, path)
     return str(path)

@@ -1,0 +1,205 @@
+"""What a person who trains types, and what is answered."""
+
+import importlib.util
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from firesat.checkpoint import read_checkpoint
+from firesat.cli.main import main
+from firesat.errors import ConfigError
+from firesat.jobs.train import train
+from firesat.jobs.train.keys import ALLOWED, assemble, check
+from tests.tiny_chips import write_tiny_chips
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+TENSORBOARD = "pytorch_lightning.loggers.TensorBoardLogger"
+
+
+@pytest.fixture(scope="module")
+def chips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_chips(tmp_path_factory.mktemp("chips") / "chips.zarr", train=8, val=4)
+
+
+@pytest.fixture
+def config(chips: Path, tmp_path: Path) -> Path:
+    """A plain Lightning YAML of a small training."""
+    arguments = {"width": 8, "encoder_args": {"channels": [8, 8, 8, 8], "stem_width": 8}}
+    network = {"class_path": "firesat_models.TemporalCNN", "init_args": arguments}
+    content = {
+        "model": {"network": network},
+        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
+        "trainer": {"accelerator": "cpu", "max_epochs": 1, "default_root_dir": str(tmp_path)},
+    }
+    path = tmp_path / "train.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _as_loud_as_before() -> Iterator[None]:
+    """The command lets its loggers speak; the next test does not inherit that."""
+    yield
+    for name in ("firesat", "firesat_models"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def _asked(config: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """Exit code and what stood on standard error."""
+    code = main(["train", "fit", "--config", str(config), *words])
+    return code, capsys.readouterr().err
+
+
+def _refused(config: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line of a request that was wrong."""
+    code, said = _asked(config, capsys, *words)
+    lines = [line for line in said.splitlines() if "INFO" not in line]
+    assert code == 2, said
+    assert len(lines) == 1
+    assert len(lines[0]) < 340
+    return lines[0]
+
+
+def test_keys_may_be_spelt_as_lightning_spells_them() -> None:
+    network = {"class_path": "firesat_models.TemporalCNN"}
+    words = ["--model.network.init_args.width=8", "--data.init_args.batch_size", "4"]
+    content = assemble({"model": {"network": network}, "data": {"path": "x.zarr"}}, words)
+    check(content)
+    assert content["model"]["network"]["init_args"] == {"width": 8}
+    assert content["data"]["init_args"] == {"path": "x.zarr", "batch_size": 4}
+    words = ["--model.network.init_args.widht=8"]
+    with pytest.raises(ConfigError, match="did you mean width"):
+        check(assemble({"model": {"network": network}}, words))
+
+
+def test_a_key_with_a_plus_adds_to_a_list() -> None:
+    words = [
+        "--config", str(CONFIGS / "trainer" / "ema.yaml"),
+        "--config", str(CONFIGS / "trainer" / "stop_early.yaml"),
+        "--trainer.callbacks+", "{class_path: pytorch_lightning.callbacks.Timer}",
+    ]  # fmt: skip
+    content = assemble({"trainer": {"max_epochs": 2}}, words)
+    check(content)
+    names = [each["class_path"].rpartition(".")[2] for each in content["trainer"]["callbacks"]]
+    assert names == ["EMAWeightAveraging", "EarlyStopping", "Timer"]
+    assert content["trainer"]["max_epochs"] == 2
+
+
+@pytest.mark.parametrize("value", ["[os.system]", "os.system", "[{class_path: os.system}]"])
+def test_a_class_from_elsewhere_is_refused_in_our_own_words(
+    config: Path, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    said = _refused(config, capsys, "--trainer.callbacks", value)
+    assert "class_path os.system is not allowed: a config may name classes of firesat" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--model.learning_rate", "0"], "model.learning_rate=0.0 is impossible: above 0"),
+        (["--model.weight_decay", "-1"], "model.weight_decay=-1.0 is impossible: from 0 on"),
+        (["--model.warmup", "3"], "model.warmup=3.0 is impossible: 0 to 1"),
+        (["--model.lowest_rate", "1"], "lowest_rate=1.0 is impossible: 0 to learning_rate"),
+        (["--model.layer_decay", "1.5"], "model.layer_decay=1.5 is impossible: above 0, to 1"),
+        (["--model.prior", "2"], "model.prior=2.0 is no chance"),
+        (["--model.network.encoder", "resnet99"], "did you mean resnet"),
+        (["--model.network.scales", "9"], "resnet10t has fewer than 9 scales"),
+        (["--model.network.weights", "no.safetensors"], "is ever downloaded, put the file there"),
+        (["--trainer.max_epochs", "-1"], "the training has no end"),
+        (["--trainer.strategy", "ddp_spawn"], "use ddp"),
+        (["--trainer.precision", "12-true"], "12-true"),
+        (["--trainer.accelerator", "tpu"], "torch_xla"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    assert answer.lower() in _refused(config, capsys, *words).lower()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "gpu" in _refused(config, capsys, "--trainer.accelerator", "gpu")
+
+
+def test_tensorboard_writes_its_events_or_is_asked_for_in_one_line(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logger = f"{{class_path: {TENSORBOARD}, init_args: {{save_dir: {tmp_path}}}}}"
+    words = ["--trainer.logger", logger]
+    if importlib.util.find_spec("tensorboard") or importlib.util.find_spec("tensorboardX"):
+        assert _asked(config, capsys, *words)[0] == 0
+        assert list(tmp_path.rglob("events.out.tfevents*"))
+    else:
+        assert "pip install tensorboard" in _refused(config, capsys, *words)
+
+
+def test_a_dry_run_checks_every_key_and_writes_nothing(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, said = _asked(config, capsys, "--dry-run")
+    assert code == 0
+    assert "would fit firesat_models.TemporalCNN on " in said
+    assert f"into {tmp_path}" in said
+    assert "max_epochs" in _refused(config, capsys, "--dry-run", "--trainer.max_epoch", "3")
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_a_training_speaks_while_it_learns_and_reports_its_scores(
+    config: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    """No -v is needed to see epochs, and that an encoder starts from random weights."""
+    assert main(["train", "fit", "--config", str(config), "--json"]) == 0
+    fitted = json.loads(capsys.readouterr().out)["scores"]
+    assert fitted == read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")[0]["scores"]
+    assert "resnet10t is built with random weights" in caplog.text
+    assert "epoch 1/1" in caplog.text
+    assert main(["train", "validate", "--config", str(config), "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["scores"]
+    assert judged["val/ap"] == pytest.approx(fitted["val/ap"], abs=1e-6)
+    assert "validate starts from the weights of" in caplog.text
+
+
+def test_a_training_without_validation_passes_no_old_checkpoint_off_as_its_best(
+    config: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    before = (tmp_path / "model" / "provenance.json").read_text()
+    assert train("fit", settings, ["--trainer.limit_val_batches=0", "--seed_everything=5"]) == {}
+    assert "there is no best checkpoint" in caplog.text
+    assert (tmp_path / "model" / "provenance.json").read_text() == before
+
+
+def test_mixed_precision_trains_with_clipped_gradients_as_the_gpu_config_asks(
+    config: Path, tmp_path: Path
+) -> None:
+    gpu = yaml.safe_load((CONFIGS / "trainer" / "gpu.yaml").read_text())["trainer"]
+    words = [f"--trainer.{key}={gpu[key]}" for key in ("precision", "gradient_clip_val")]
+    assert train("fit", yaml.safe_load(config.read_text()), words)["val/loss"] > 0
+    (saved,) = tmp_path.glob("logs/version_*/config.yaml")
+    assert yaml.safe_load(saved.read_text())["trainer"]["precision"] == "bf16-mixed"
+
+
+def test_scores_of_the_test_split_have_its_name(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "model": {"network": {"class_path": "tests.test_trust.Small"}},
+        "data": {"class_path": "tests.fake_chips.FakeChips", "init_args": {"train": 8, "val": 8}},
+        "trainer": {"accelerator": "cpu", "max_epochs": 1, "default_root_dir": str(tmp_path)},
+    }
+    trusted = (*ALLOWED, "tests.")
+    best = train("fit", settings, allowed=trusted)
+    tested = train("test", settings, allowed=trusted)
+    assert {name.partition("/")[0] for name in tested} == {"test"}
+    assert tested["test/loss"] == pytest.approx(best["val/loss"], rel=1e-5)
