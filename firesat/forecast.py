@@ -5,8 +5,7 @@ then what shares them among its days (`firesat.hazard`). It is a plain module th
 constructor's arguments under their own names and declares ``halo``, the cells at a chip's edge that
 are dropped since it knows too little about them, ``reach``, the cells beyond which nothing in a
 chip changes a forecast (None: all of the chip may; no more than the halo: a map is the same from
-chips of any size that begin on multiples of the stride), and ``stride``, of which a chip's side
-must be a multiple.
+chips of any size that begin on multiples of the stride), and ``stride``, which divides its side.
 """
 
 from functools import partial
@@ -219,8 +218,8 @@ class Forecaster(LightningModule):
             loss = loss + hazard.day_loss(found, batch, cells, total)
         if not loss.isfinite():
             raise TrainingError(diverged(self, batch, number))
-        size = len(cells)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True,
+                 batch_size=len(cells), sync_dist=True)  # fmt: skip
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], _: int) -> Tensor:
@@ -243,13 +242,14 @@ class Forecaster(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log what all batches together say."""
         for name, value in self.watch.finish().items():
-            self.log(name, value, prog_bar=name in ("val/loss", "val/ap"))
+            self.log(name, value, prog_bar=name in ("val/loss", "val/ap"), sync_dist=True)
 
     test_step = validation_step
 
     def on_test_epoch_end(self) -> None:
         """Log the same of the test split, under its own name."""
-        self.log_dict({f"test/{k.removeprefix('val/')}": v for k, v in self.watch.finish().items()})
+        scores = {f"test/{k.removeprefix('val/')}": v for k, v in self.watch.finish().items()}
+        self.log_dict(scores, sync_dist=True)
 
     def predict_step(self, batch: dict[str, Tensor], _: int) -> dict[str, Tensor]:
         """Forecast one batch, with the ``row`` and ``col`` of each chip.

@@ -43,7 +43,9 @@ def diverged(module: LightningModule, batch: dict[str, Tensor], number: int) -> 
     )
 
 
-def out_of_memory(error: torch.OutOfMemoryError, chips: int | None) -> str:
+def out_of_memory(
+    error: torch.OutOfMemoryError, chips: int | None, *, learning: bool = True
+) -> str:
     """Say what to do when a batch does not fit into a GPU's memory.
 
     Parameters
@@ -52,6 +54,8 @@ def out_of_memory(error: torch.OutOfMemoryError, chips: int | None) -> str:
         Of torch.
     chips : int, optional
         Chips of a batch.
+    learning : bool
+        Whether a network was trained; else it forecast a map.
 
     Returns
     -------
@@ -61,11 +65,13 @@ def out_of_memory(error: torch.OutOfMemoryError, chips: int | None) -> str:
     words = " ".join(str(error).split())[:120]
     if chips is None or chips < 2:
         return f"one chip at a time is too much for this device ({words}): use smaller chips"
-    return (
-        f"batches of {chips} chips do not fit into the device's memory ({words}): give "
+    less = (
         f"--data.batch_size {chips // 2}, with --trainer.accumulate_grad_batches 2 for the same "
         "training"
+        if learning
+        else f"--set predict.batch_size={chips // 2}"
     )
+    return f"batches of {chips} chips do not fit into the device's memory ({words}): give {less}"
 
 
 def refuse_broken(module: LightningModule) -> None:

@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import json
 import os
 import pickle
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -22,6 +24,7 @@ from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.jobs.train import train
 from firesat.jobs.train.keys import ALLOWED, check
+from firesat.model_folder import load_forecaster
 from firesat_models.encoders import build_encoder
 from tests.fake_chips import FakeChips
 from tests.tiny_chips import write_tiny_chips
@@ -213,6 +216,30 @@ def test_a_rate_that_is_too_high_is_named(tmp_path: Path) -> None:
         assert all(weight.isfinite().all() for weight in read_checkpoint(path)[1].values())
 
 
+class Large(Small):
+    """A network for which batches of more than two chips are too many."""
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        if len(batch["fire"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+        return super().forward(batch)
+
+
+def test_a_training_without_room_is_told_which_batch_fits_and_then_it_does(tmp_path: Path) -> None:
+    network, chips = {"class_path": "tests.test_trust.Large"}, {"train": 8, "val": 4}
+    settings = _settings(tmp_path) | {
+        "model": {"network": network},
+        "data": {"class_path": "tests.fake_chips.FakeChips", "init_args": chips},
+    }
+    words = ["--data.batch_size=4"]
+    with pytest.raises(TrainingError, match=r"--data\.batch_size 2, with") as caught:
+        train("fit", settings, words, allowed=TRUSTED)
+    assert "\n" not in str(caught.value)
+    said = str(caught.value).partition("give ")[2].replace(",", "").split()
+    words += [f"{said[0]}={said[1]}", f"{said[3]}={said[4]}"]
+    assert train("fit", settings, words, allowed=TRUSTED)["val/loss"] > 0
+
+
 def test_a_training_that_was_interrupted_ends_bit_for_bit_as_if_it_had_not_been(
     tmp_path: Path,
 ) -> None:
@@ -273,3 +300,33 @@ def test_chips_of_another_kind_are_refused_with_the_difference(
 def _copy(value: Any) -> Any:
     """A record that may be changed."""
     return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def test_two_processes_train_one_network_and_leave_one_folder(tmp_path: Path) -> None:
+    """By Lightning's own flags, as a user would; the other process is started by the first."""
+    write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    network = {
+        "class_path": "firesat_models.TemporalCNN",
+        "init_args": {"width": 8, "encoder_args": {"channels": [8, 8, 8, 8], "stem_width": 8}},
+    }
+    content = {
+        "model": {"network": network},
+        "data": {"path": str(tmp_path / "chips.zarr"), "batch_size": 2},
+        "trainer": {"accelerator": "cpu", "max_epochs": 1, "default_root_dir": str(tmp_path)},
+    }
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(content))
+    words = ["--config", "train.yaml", "--json"]
+    words += ["--trainer.devices=2", "--trainer.strategy=ddp", "--trainer.num_nodes=1"]
+    command = [sys.executable, "-m", "firesat.cli.main", "train", "fit", *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "recommended" not in done.stderr  # scores are of all processes
+    assert done.stderr.count("epoch 1/1") == 1
+    scores = json.loads(done.stdout)["scores"]
+    load_forecaster(tmp_path / "model")
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["global_step"] == 2  # four batches, two at a time
+    assert best[RECORD]["scores"] == scores

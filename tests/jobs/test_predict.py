@@ -18,7 +18,7 @@ from firesat import compiling
 from firesat.batch import Channels
 from firesat.checkpoint import RECORD
 from firesat.cube import Cube, create_cube, grid_of
-from firesat.errors import CheckpointError, ConfigError, CubeError, GridError
+from firesat.errors import CheckpointError, ConfigError, CubeError, GridError, ProductError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict import conditions as conditions_module
 from firesat.jobs.predict import machine, plan, predict, run
@@ -487,6 +487,19 @@ def test_a_network_that_gives_no_numbers_leaves_no_map(
     with pytest.raises(CheckpointError, match="answers NaN"):
         predict(settings, cube, quiet)
     assert list(settings.output.iterdir()) == []
+
+
+def test_a_device_without_room_is_one_line_and_leaves_no_map(
+    cube: Path, smooth: Forecaster, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(self: Smooth, batch: dict[str, Tensor]) -> Tensor:
+        raise torch.OutOfMemoryError(f"CUDA out of memory.\nTried {len(batch['age'])} GiB")
+
+    monkeypatch.setattr(Smooth, "forward", forward)
+    with pytest.raises(ProductError, match=r"of 5 chips .* predict\.batch_size=2") as caught:
+        predict(replace(settings, batch_size=8), cube, quiet)
+    assert "\n" not in str(caught.value)
+    assert not list(settings.output.rglob("*.tif"))
 
 
 @pytest.mark.parametrize("span", [40, 100, 1000])

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
 from odc.geo.geobox import GeoBox
 
 from firesat import __version__
 from firesat.cube import grid_of
+from firesat.errors import ProductError
 from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Load, Piece, pieces
 from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.mishaps import out_of_memory
 from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.base import Issue, local_offset
 from firesat.products.settings import PredictSettings
@@ -56,7 +59,7 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     CubeError
         If a day cannot be forecast from the cube.
     ProductError
-        If a map cannot be written.
+        If a map cannot be written, or a batch does not fit into the device's memory.
     """
     plans = plan(settings, cube_path)
     maps = {planned.day: planned.kept[0] for planned in plans if planned.kept}
@@ -66,7 +69,11 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
         work = _work(settings, cube_path, [planned.day for planned in missing], progress)
         made_from = fingerprint(settings, cube_path)
         for planned in missing:
-            files = work.forecast(planned.day)
+            try:
+                files = work.forecast(planned.day)
+            except torch.OutOfMemoryError as error:
+                words = out_of_memory(error, work.load.size, learning=False)
+                raise ProductError(words) from None
             leave_receipt(planned.receipt, files, made_from)
             maps[planned.day] = files[0]
     return [maps[planned.day] for planned in plans]
