@@ -15,6 +15,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import redirect_stdout
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
@@ -92,7 +93,9 @@ def run(arguments: Namespace) -> int:
         scores = train(arguments.subcommand, section, words, audit=audit)
     if arguments.json and first:
         report = {"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit}
-        print_json({**report, "scores": scores})
+        # JSON knows no NaN, which is the precision where nothing burned
+        known = {name: value if isfinite(value) else None for name, value in scores.items()}
+        print_json({**report, "scores": known})
     return 0
 
 

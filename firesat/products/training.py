@@ -53,7 +53,8 @@ class Example:
     Parameters
     ----------
     look : ndarray of float, shape (3, Y k, X k), optional
-        Red, green and blue of the newest look, in any scale.
+        Red, green and blue of the newest look, in any scale; a margin of less than Y pixels may lie
+        around the cells.
     clear : ndarray of float, shape (Y, X), optional
         Where there is one.
     chance : ndarray of float, shape (Y, X)
@@ -175,7 +176,10 @@ def _look(example: Example) -> NDArray[np.float64]:
     if example.look is None or example.clear is None or not example.clear.any():
         return np.broadcast_to(to_rgb(_NOTHING), (*example.chance.shape, 3)).astype(np.float64)
     colours = np.moveaxis(example.look, 0, -1).astype(np.float64)
-    factor = colours.shape[0] // example.clear.shape[0]
+    cells = example.clear.shape[0]
+    factor = colours.shape[0] // cells
+    margin = (colours.shape[0] - factor * cells) // 2  # of a benchmark, around the cells
+    colours = colours[margin:, margin:][: factor * cells, : factor * cells]
     seen = np.kron(example.clear > 0, np.ones((factor, factor), dtype=bool))
     low, high = np.percentile(colours[seen], (2, 98), axis=0)
     colours = np.clip((colours - low) / np.maximum(high - low, 1e-6), 0, 1)

@@ -101,7 +101,7 @@ def test_every_chance_and_outcome_has_its_colour(tmp_path: Path, pixels: int) ->
     grown[:5], new[5:10] = True, True
     rng = np.random.default_rng(0)
     example = Example(
-        look=rng.random((3, 20 * pixels, 20 * pixels)) if pixels else None,
+        look=rng.random((3, *2 * [20 * pixels + (4 if pixels > 1 else 0)])) if pixels else None,
         clear=np.ones((20, 20)) if pixels else None,
         chance=np.geomspace(3e-6, 0.5, 400).reshape(20, 20),
         burned=np.stack([grown, new]) if pixels < 10 else grown[None],

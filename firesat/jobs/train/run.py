@@ -12,9 +12,10 @@ import yaml
 from pytorch_lightning import Trainer
 
 from firesat.checkpoint import read_checkpoint
-from firesat.errors import CheckpointError, ConfigError, TrainingError
+from firesat.errors import ConfigError, TrainingError
 from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
 from firesat.jobs.train.lightning import MISTAKES, Command, build, quiet
+from firesat.jobs.train.start import start_from
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import write_folder
 
@@ -140,7 +141,8 @@ def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> dict[s
         "git_revision": _revision(),
         **_data_facts(command.datamodule),
     }
-    checkpoint = _checkpoint(subcommand, config)
+    folder = Path(config["checkpoint"]["dirpath"])
+    checkpoint = start_from(subcommand, config["ckpt_path"], folder, command.model)
     action = getattr(command.trainer, subcommand)
     try:
         action(
@@ -187,18 +189,3 @@ def _leave_folder(trainer: Trainer) -> dict[str, float]:
     log.info("the best checkpoint is %s, as a folder %s", best, folder)
     scores: dict[str, float] = read_checkpoint(best)[0].get("scores", {})
     return scores
-
-
-def _checkpoint(subcommand: str, config: Mapping[str, Any]) -> str | None:
-    """The checkpoint to start from, if any."""
-    given: str | None = config["ckpt_path"]
-    if subcommand == "fit" and given is None:
-        return None
-    path = Path(given or f"{config['checkpoint']['dirpath']}/best.ckpt")
-    if not path.is_file():
-        raise CheckpointError(
-            f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
-        )
-    read_checkpoint(path)  # refused here, in one line, if it is damaged or more than data
-    log.info("%s starts from the weights of %s", subcommand, path)
-    return str(path)

@@ -1,0 +1,79 @@
+"""What a training goes on from, or is judged by: a checkpoint that fits the settings and chips."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from firesat.checkpoint import describe, read_checkpoint, refuse_other
+from firesat.errors import CheckpointError
+from firesat.forecast import Forecaster
+from firesat.model_folder import load_forecaster
+
+log = logging.getLogger(__name__)
+
+_GRID = ("crs", "lattice")  # older chips do not say
+
+
+def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
+    """Find the checkpoint to start from, and refuse one of other chips or another network.
+
+    Parameters
+    ----------
+    subcommand : {"fit", "validate", "test"}
+        What is to be done.
+    given : str, optional
+        A checkpoint, or to be judged a folder of a trained forecaster.
+    folder : Path
+        Of checkpoints, where the best is taken from if a judgement is given none.
+    model : Forecaster
+        As the settings and the chips ask for it; it takes the weights of a folder.
+
+    Returns
+    -------
+    str or None
+        For Lightning to open; None where there is nothing left to open.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, it is damaged or more than data, or something of it differs.
+    """
+    if subcommand == "fit" and given is None:
+        return None
+    path = Path(given or folder / "best.ckpt")
+    if path.is_dir():
+        _take_folder(subcommand, path, model)
+        return None
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
+        )
+    record, _ = read_checkpoint(path)  # refused here, in one line
+    _refuse(record, model)
+    log.info("%s starts from %s", subcommand, path)
+    return str(path)
+
+
+def _take_folder(subcommand: str, path: Path, model: Forecaster) -> None:
+    """Take the weights of a folder."""
+    if subcommand == "fit":
+        raise CheckpointError(
+            f"{path} holds weights alone: a training goes on from checkpoints/last.ckpt, "
+            "which knows of its optimizer too"
+        )
+    trained, inputs, scaler = load_forecaster(path)
+    parts = {"inputs": inputs, "scaler": scaler, **trained.provenance}
+    _refuse(describe(trained.network) | parts, model)
+    model.load_state_dict(trained.state_dict())
+    log.info("%s starts from %s", subcommand, path)
+
+
+def _refuse(record: Mapping[str, Any], model: Forecaster) -> None:
+    """Refuse another network, other bands, another scaler or grid, naming what differs."""
+    now = describe(model.network) | {"inputs": model.inputs, "scaler": model.scaler}
+    now |= {k: model.provenance[k] for k in _GRID if model.provenance.get(k) and record.get(k)}
+    kind = "network_class"  # of another class every argument differs
+    for names in ((kind,), now):
+        then = {name: record.get(name) for name in names}
+        refuse_other(then, {name: now[name] for name in names}, "these settings and chips")
