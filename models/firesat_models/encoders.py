@@ -13,6 +13,7 @@ from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -79,7 +80,8 @@ def build_encoder(
     inputs : int
         Input channels.
     weights : Path, optional
-        Local state dict of this encoder, ``.safetensors`` or ``.pth``; default random weights.
+        Local state dict of this encoder, ``.safetensors`` or ``.pth``, or of a model that it is a
+        part of; default random weights.
     colours : sequence of int, optional
         Which inputs are red, green and blue: of a file of three they take the filters, the others
         keep their random ones. Default, and of a file of other inputs: its filters go to the first
@@ -122,6 +124,7 @@ def _create(
     found = _read(weights)
     plain = {key: value for key, value in arguments.items() if key not in _FEATURE_ARGUMENTS}
     fresh = _timm(name, num_classes=0, in_chans=inputs, **plain)
+    found = _own_names(fresh.state_dict(), found)
     _compare(name, fresh, found, weights)
     # of the model, not of the file: that is sorted by name
     first = _first(fresh.state_dict())
@@ -179,12 +182,32 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"there are no weights at {path}: nothing is ever downloaded, put the file there"
         )
-    if path.suffix == ".safetensors":
-        return load_file(path)
     try:
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except pickle.UnpicklingError:
         raise ValueError(f"{path} holds more than numbers: it is not opened") from None
+    except (SafetensorError, RuntimeError, EOFError):
+        raise ValueError(f"{path} is damaged, or holds no weights: copy it again") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _own_names(wanted: dict[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Name weights as the encoder does, where a file has them as a part of something larger.
+
+    What was trained with torchgeo calls them ``model.conv1.weight`` or ``backbone.conv1.weight``.
+    """
+    stem = _first(wanted)
+    parts = [name.removesuffix(stem) for name in state if name.endswith(f".{stem}")]
+    for part in parts:
+        own = {k.removeprefix(part): v for k, v in state.items() if k.startswith(part)}
+        if wanted.keys() <= own.keys():
+            log.info("of the file only %s* is used", part)
+            return own
     return state
 
 

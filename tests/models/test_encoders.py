@@ -122,3 +122,43 @@ def test_without_a_file_the_log_says_that_all_is_random(caplog: pytest.LogCaptur
     with caplog.at_level("INFO"):
         build_encoder("resnet10t", inputs=15, features_only=True, **FAMILIES["resnet10t"])
     assert "resnet10t is built with random weights: no file was given" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["", "backbone.", "model.encoder."])
+@pytest.mark.parametrize("ending", ["safetensors", "pth", "ckpt"])
+def test_weights_of_sentinel2_come_to_their_bands_from_every_file_of_torchgeo(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str, ending: str
+) -> None:
+    """B01 to B12 in their order, of L1C, 13 inputs; by itself or within what it was trained in."""
+    torch.manual_seed(0)
+    small = FAMILIES["resnet10t"]
+    donor = timm.create_model("resnet10t", in_chans=13, num_classes=10, **small).state_dict()
+    named = {f"{part}{name}": value for name, value in donor.items()}
+    if part:
+        named["decoder.conv1.0.weight"] = torch.zeros(8, 13, 3, 3)
+    path = tmp_path / f"x.{ending}"
+    if ending == "safetensors":
+        save_file(named, path)
+    else:
+        torch.save({"state_dict": named} if ending == "ckpt" else named, path)
+    with caplog.at_level("INFO"):
+        network = TemporalCNN(CHANNELS, encoder="resnet10t", encoder_args=small, weights=path)
+    own = network.frames.state_dict()
+    assert torch.equal(own["conv1.0.weight"][:, :13], donor["conv1.0.weight"])
+    assert not own["conv1.0.weight"][:, 13:].any()  # age and mask of a look
+    others = own.keys() - {"conv1.0.weight"}
+    assert all(torch.equal(own[name], donor[name]) for name in others)
+    assert "13 of its 15 inputs start from the file's filters" in caplog.text
+    assert "not used of the file: fc.bias, fc.weight" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x02N."])
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_a_file_that_holds_no_weights_is_refused_by_its_name(
+    tmp_path: Path, ending: str, content: bytes
+) -> None:
+    path = tmp_path / f"x.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"x\.{ending} (is damaged|holds)") as caught:
+        build_encoder("resnet10t", inputs=15, weights=path)
+    assert "\n" not in str(caught.value)
