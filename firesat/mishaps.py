@@ -36,10 +36,15 @@ def diverged(module: LightningModule, batch: dict[str, Tensor], number: int) -> 
         else "its samples are finite, so the training diverged: lower model.learning_rate"
     )
     folder: str | None = getattr(module.trainer.checkpoint_callback, "dirpath", None)
-    last = Path(folder) / "last.ckpt" if folder and module.current_epoch else "none yet"
+    last = Path(folder) / "last.ckpt" if folder else None
+    good = (
+        f"The last good checkpoint is {last}"
+        if last is not None and module.current_epoch and last.is_file()
+        else "There is no checkpoint of this training yet"
+    )
     return (
         f"the loss of batch {number} in epoch {module.current_epoch + 1} is no number; {why}. "
-        f"The last good checkpoint is {last}"
+        f"{good}"
     )
 
 

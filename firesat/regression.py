@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from firesat.errors import SampleError
 from firesat.hazard import targets
 from firesat.losses import cell_weight
 
@@ -200,8 +201,18 @@ def start(
     -------
     Tensor
         ``(L,)``: the bias of each head, base rate included.
+
+    Raises
+    ------
+    SampleError
+        If no cell of the training chips is known.
     """
     learned = gather(drivers, train)
+    if len(learned.label) < 2:  # one has no spread
+        raise SampleError(
+            f"of {len(learned.label)} cells of the training chips it is known whether they burned: "
+            "give sample.splits with labels, and run firesat sample again"
+        )
     penalties = penalties if val is not None else [max(penalties)]
     fits = [fit(learned, penalty) for penalty in penalties]
     judged = learned if val is None else gather(drivers, val)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from firesat.errors import SampleError
 from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.regression import CELLS, Fit, Rows, fit, gather, start
@@ -162,3 +163,11 @@ def test_a_training_starts_where_the_regression_ends(tmp_path: Path) -> None:
     # a logistic regression forecasts as many fires as there were
     expected, burnt = (chance * cells).sum(), (batch["label"] * cells).sum()
     assert expected.item() == pytest.approx(burnt.item(), rel=0.1)
+
+
+def test_chips_of_which_nothing_is_known_are_refused_in_one_line() -> None:
+    batch = make_batch(2)
+    batch["valid"].zero_()
+    with pytest.raises(SampleError, match="of 0 cells of the training chips") as caught:
+        start(Drivers(CHANNELS), [batch], None)
+    assert "\n" not in str(caught.value)

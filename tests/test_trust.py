@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from firesat.batch import Channels
 from firesat.checkpoint import RECORD, read_checkpoint
+from firesat.chipstore import ChipStore, write_chips
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.jobs.train import train
@@ -27,7 +28,7 @@ from firesat.jobs.train.keys import ALLOWED, check
 from firesat.model_folder import load_forecaster
 from firesat_models.encoders import build_encoder
 from tests.fake_chips import FakeChips
-from tests.tiny_chips import write_tiny_chips
+from tests.tiny_chips import make_chip, write_tiny_chips
 
 TRUSTED = (*ALLOWED, "tests.")
 
@@ -300,6 +301,25 @@ def test_chips_of_another_kind_are_refused_with_the_difference(
 def _copy(value: Any) -> Any:
     """A record that may be changed."""
     return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def test_chips_without_fire_train_and_the_score_that_is_not_defined_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chips = [make_chip(seed) for seed in range(12)]
+    for chip in chips:
+        chip["label"][:], chip["lead"][:], chip["starts"][:] = 0, 9, 0
+    path = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    store = ChipStore(path)
+    write_chips(path, lambda: store.table, chips, 12, lambda: store.attrs)
+    settings = {
+        "data": {"path": str(path), "batch_size": 4, "workers": 0},
+        "trainer": {"accelerator": "cpu", "max_epochs": 2, "default_root_dir": str(tmp_path)},
+    }
+    scores = train("fit", settings, ["--model.loss.dice=0.5"])
+    assert 0 <= scores["val/loss"] < 1e-3
+    assert "val/ap" not in scores
+    assert caplog.text.count("nothing burned in the validation chips") == 1
 
 
 def test_two_processes_train_one_network_and_leave_one_folder(tmp_path: Path) -> None:

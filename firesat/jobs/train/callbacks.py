@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -31,6 +32,8 @@ class Last(Callback):
 
 class EpochLog(Callback):
     """Log one line an epoch: scores, and chips per second."""
+
+    _warned = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock.
@@ -83,6 +86,9 @@ class EpochLog(Callback):
         if not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics
+        if metrics.get("val/ap", torch.zeros(())).isnan() and not self._warned:
+            log.warning("nothing burned in the validation chips: their val/ap is not defined")
+            self._warned = True
         names = ("train/loss", "val/loss", "val/ap", "val/ratio")
         scores = "  ".join(f"{n} {float(metrics[n]):.4g}" for n in names if n in metrics)
         log.info(
