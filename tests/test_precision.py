@@ -76,3 +76,11 @@ def test_a_training_goes_on_in_the_precision_it_began_with() -> None:
     forecaster = Forecaster(TemporalCNN(CHANNELS), precision="auto")
     forecaster.on_load_checkpoint({"firesat": {"precision": "bfloat16"}})
     assert forecaster.precision == "bfloat16"
+
+
+def test_no_clock_decides_where_results_shall_be_the_same_bit_for_bit() -> None:
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert quickest(torch.nn.Module(), {}, learn=True) == "float32"  # which cannot even run
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from pytorch_lightning import Callback
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -24,13 +25,15 @@ from firesat.chipstore import ChipStore, write_chips
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError, TrainingError
 from firesat.jobs.train import train
-from firesat.jobs.train.keys import ALLOWED, check
+from firesat.jobs.train.keys import ALLOWED, assemble, check
+from firesat.jobs.train.lightning import build, quiet
 from firesat.model_folder import load_forecaster
 from firesat_models.encoders import build_encoder
 from tests.fake_chips import FakeChips
 from tests.tiny_chips import make_chip, write_tiny_chips
 
 TRUSTED = (*ALLOWED, "tests.")
+TRAINERS = Path(__file__).parents[1] / "configs" / "trainer"
 
 
 class Call:
@@ -241,27 +244,31 @@ def test_a_training_without_room_is_told_which_batch_fits_and_then_it_does(tmp_p
     assert train("fit", settings, words, allowed=TRUSTED)["val/loss"] > 0
 
 
+@pytest.mark.parametrize("averaged", [False, True])
 def test_a_training_that_was_interrupted_ends_bit_for_bit_as_if_it_had_not_been(
-    tmp_path: Path,
+    tmp_path: Path, *, averaged: bool
 ) -> None:
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     for folder in (whole, torn):
         folder.mkdir()
-    train("fit", _settings(whole), allowed=TRUSTED)
+    words = ["--config", str(TRAINERS / "ema.yaml")] if averaged else []
+    train("fit", _settings(whole), words, allowed=TRUSTED)
     (torn / "broken").touch()
     with pytest.raises(TrainingError):
-        train("fit", _settings(torn), allowed=TRUSTED)
+        train("fit", _settings(torn), words, allowed=TRUSTED)
     (torn / "broken").unlink()
     last = torn / "checkpoints" / "last.ckpt"
     torch.rand(100)  # another process would not draw from the same place either
-    train("fit", _settings(torn), [f"--ckpt_path={last}"], allowed=TRUSTED)
+    train("fit", _settings(torn), [*words, f"--ckpt_path={last}"], allowed=TRUSTED)
     one, other = (
         torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
         for folder in (whole, torn)
     )
     assert one["global_step"] == other["global_step"] == 6
-    for name, weight in one["state_dict"].items():
-        assert torch.equal(weight, other["state_dict"][name]), name
+    kinds = ["state_dict", *(["current_model_state"] if averaged else [])]
+    for kind in kinds:
+        for name, weight in one[kind].items():
+            assert torch.equal(weight, other[kind][name]), (kind, name)
     for moments, others in zip(
         one["optimizer_states"][0]["state"].values(),
         other["optimizer_states"][0]["state"].values(),
@@ -301,6 +308,43 @@ def test_chips_of_another_kind_are_refused_with_the_difference(
 def _copy(value: Any) -> Any:
     """A record that may be changed."""
     return {key: _copy(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def test_a_moving_average_is_what_is_validated_and_handed_on(tmp_path: Path) -> None:
+    """Of weights w1, w2, ... with decay d it is (1 - d) w + d times itself, from w1 on."""
+    seen: list[Tensor] = []
+
+    class Spy(Callback):
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
+            seen.append(pl_module.network.layers[3].bias.detach().clone())
+
+    words = ["--config", str(TRAINERS / "ema.yaml"), "--trainer.max_epochs=2"]
+    content = assemble(_settings(tmp_path), [*words, "--trainer.logger=false"])
+    content["trainer"]["callbacks"][0]["init_args"]["decay"] = 0.5
+    with quiet():
+        command = build(content, TRUSTED)
+        command.trainer.callbacks.insert(0, Spy())
+        command.trainer.fit(command.model, datamodule=command.datamodule)
+    expected = seen[0]
+    for weight in seen[1:]:
+        expected = 0.5 * expected + 0.5 * weight
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    own = "network.layers.3.bias"
+    torch.testing.assert_close(last["state_dict"][own], expected)
+    torch.testing.assert_close(last["current_model_state"][own], seen[-1])
+    assert not torch.equal(expected, seen[-1])
+
+
+def test_a_training_stops_where_its_average_precision_rises_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    words = ["--config", str(TRAINERS / "stop_early.yaml")]
+    # at this rate nothing moves: the first epoch stays the best, and five more are waited for
+    words += ["--model.learning_rate=1e-30", "--trainer.max_epochs=30"]
+    train("fit", _settings(tmp_path), words, allowed=TRUSTED)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 5
+    assert "stopped after 6 of 30 epochs" in caplog.text
 
 
 def test_chips_without_fire_train_and_the_score_that_is_not_defined_is_named(
