@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 _FEATURE_ARGUMENTS = frozenset({"features_only", "out_indices", "num_classes"})
 
+_FETCHING = frozenset(
+    {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir"}
+)
+"""Arguments with which timm would open a file of any kind, or ask a hub."""
+
 _FIXED_SIZE = ("vit_", "swin")  # families that otherwise refuse any image but their own size
 _CHANNELS_LAST = ("swin",)  # families whose feature maps are (N, y, x, C)
 
@@ -100,8 +105,10 @@ def build_encoder(
     Raises
     ------
     ValueError
-        If the weights are not of this encoder.
+        If timm has no such encoder, or the weights are not of it.
     """
+    if unsafe := sorted(_FETCHING & arguments.keys()):
+        raise ValueError(f"encoder_args may not hold {unsafe[0]}: give a local file as weights")
     if name.startswith(_FIXED_SIZE) and arguments.get("features_only"):
         arguments = {"dynamic_img_size": True, **arguments}
     made = _create(name, inputs, weights, (colours, grey), arguments)

@@ -20,6 +20,7 @@ from firesat.jobs.train.keys import ALLOWED, assemble, check
 from tests.tiny_chips import INPUTS, write_tiny_chips
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+STOPS = "[{{class_path: pytorch_lightning.callbacks.EarlyStopping, init_args: {{monitor: {}}}}}]"
 TENSORBOARD = "pytorch_lightning.loggers.TensorBoardLogger"
 
 
@@ -116,6 +117,8 @@ def test_a_class_from_elsewhere_is_refused_in_our_own_words(
         (["--trainer.strategy", "ddp_spawn"], "use ddp"),
         (["--trainer.precision", "12-true"], "12-true"),
         (["--trainer.accelerator", "tpu"], "torch_xla"),
+        (["--trainer.callbacks", STOPS.format("val/app")], "metric `val/app` which is not avail"),
+        (["--checkpoint.monitor", "val/app"], "could not find the monitored key"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

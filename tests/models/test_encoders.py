@@ -162,3 +162,15 @@ def test_a_file_that_holds_no_weights_is_refused_by_its_name(
     with pytest.raises(ValueError, match=rf"x\.{ending} (is damaged|holds)") as caught:
         build_encoder("resnet10t", inputs=15, weights=path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["hf-hub:timm/resnet10t.c3_in1k", "local-dir:/tmp", "resnet10"])
+def test_an_encoder_is_built_here_or_not_at_all(name: str) -> None:
+    with pytest.raises(ValueError, match="timm has no encoder"):
+        build_encoder(name, inputs=15)
+
+
+@pytest.mark.parametrize("key", ["pretrained", "checkpoint_path", "pretrained_cfg_overlay"])
+def test_no_argument_makes_timm_fetch_weights(key: str) -> None:
+    with pytest.raises(ValueError, match=f"may not hold {key}: give a local file"):
+        TemporalCNN(CHANNELS, encoder_args={key: True})

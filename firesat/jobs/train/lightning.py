@@ -140,6 +140,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
 def _plainly(error: Exception, allowed: Sequence[str]) -> str:
     """What jsonargparse found wrong, without the types that it tried in vain."""
     words = " ".join(str(error).split()).replace("Parser key ", "")
+    words = words.partition(" - Not a valid subclass")[0]
     if refused := re.search(r"Importing '([^']*)' is not allowed", words):
         names = ", ".join(name.rstrip(".") for name in allowed)
         return f"class_path {refused[1]} is not allowed: a config may name classes of {names}"

@@ -26,7 +26,7 @@ class Pictures(Callback):
 
     def __init__(self) -> None:
         self._curves: list[dict[str, float]] = []
-        self._lowest, self._epoch, self._drawn = float("inf"), 0, float("-inf")
+        self._lowest, self._epoch, self._drawn = float("inf"), 0, time.monotonic()
         self._found: list[tuple[int, Example]] = []
         self._best: list[Example] = []
 
