@@ -16,19 +16,23 @@ import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import redirect_stdout
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firesat.cli.console import (
     add_config,
     add_dry_run,
     add_json,
     print_json,
+    print_table,
     progress_bar,
     project_of,
     screen,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from firesat.metrics.bootstrap import Estimate
     from firesat.project import Project
 
 PASSES_UNKNOWN = True  # --trainer.max_epochs and the like are the Lightning CLI's
@@ -52,6 +56,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--no-audit",
         action="store_true",
         help="fit without looking for leaks first; the checkpoint says so",
+    )
+    parser.add_argument(
+        "--no-baselines",
+        action="store_true",
+        help="end a fit without the table beside baselines, which reads the chips once more",
     )
 
 
@@ -91,12 +100,52 @@ def run(arguments: Namespace) -> int:
         audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
     with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
         scores = train(arguments.subcommand, section, words, audit=audit)
+    rows = []
+    if arguments.subcommand == "fit" and scores and not arguments.no_baselines:
+        rows = _beside(section, words)
     if arguments.json and first:
         report = {"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit}
-        # JSON knows no NaN, which is the precision where nothing burned
-        known = {name: value if isfinite(value) else None for name, value in scores.items()}
-        print_json({**report, "scores": known})
+        print_json(_known({**report, "scores": scores, "baselines": rows}))
     return 0
+
+
+def _beside(section: "Mapping[str, Any]", words: list[str]) -> list[dict[str, Any]]:
+    """Print the network beside baselines on the validation chips."""
+    from dataclasses import asdict
+
+    from firesat.jobs.train import standings
+
+    # the network is built once more, from its checkpoint: nothing starts at random now
+    logging.getLogger("firesat_models").setLevel(logging.WARNING)
+    with progress_bar("baselines") as advance:
+        found = standings(section, words, advance)
+    if found:
+        few = "" if found[0].reliable else "; few blocks with fire: intervals unreliable"
+        rows: list[dict[str, str | float]] = [
+            {
+                "forecast": one.forecast,
+                "average precision": _spell(one.ap),
+                "Brier skill": _spell(one.brier_skill),
+                "network ahead in AP by": "" if one is found[0] else _spell(one.behind),
+            }
+            for one in found
+        ]
+        print_table(f"validation chips, with 90 % block intervals{few}", rows)
+    return [asdict(one) for one in found]
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The same without NaN, which JSON does not know: the precision where nothing burned."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _spell(estimate: "Estimate") -> str:
+    """A score with its interval."""
+    return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
 
 
 def _audit(project: "Project", *, wanted: bool) -> str:

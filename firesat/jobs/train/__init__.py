@@ -1,6 +1,7 @@
 """Train, validate and test a forecaster through the Lightning CLI; list the networks."""
 
+from firesat.jobs.train.beside import standings
 from firesat.jobs.train.models import list_models
 from firesat.jobs.train.run import plan, train
 
-__all__ = ["list_models", "plan", "train"]
+__all__ = ["list_models", "plan", "standings", "train"]

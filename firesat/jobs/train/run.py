@@ -73,7 +73,7 @@ def train(
         if "-h" in flags or "--help" in flags:
             build(flags, allowed)
         given = [word for word in overrides if word not in flags]
-        content = _complete(assemble(settings, given))
+        content = complete(assemble(settings, given))
         check(content, allowed)
         if flags:
             _tell(content, flags, allowed)
@@ -99,7 +99,7 @@ def plan(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
     ConfigError
         If the settings are wrong.
     """
-    content = _complete(assemble(settings, overrides))
+    content = complete(assemble(settings, overrides))
     check(content)
     network, data = content["model"]["network"]["class_path"], content["data"]
     path = data.get("init_args", {}).get("path", data["class_path"])
@@ -114,8 +114,24 @@ def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[st
         build(["--config", file.name, *flags], allowed)
 
 
-def _complete(content: dict[str, Any]) -> dict[str, Any]:
-    """Add what a section may leave out: the network, and a log in plain text."""
+def complete(content: dict[str, Any]) -> dict[str, Any]:
+    """Add what a section may leave out: the network, and a log in plain text.
+
+    Parameters
+    ----------
+    content : dict
+        From `assemble`; changed.
+
+    Returns
+    -------
+    dict
+        The same.
+
+    Raises
+    ------
+    ConfigError
+        If it names no chips.
+    """
     if not content.get("data"):
         raise ConfigError("train: say under data: which chips to learn from, such as path: x.zarr")
     model = content.setdefault("model", {})
