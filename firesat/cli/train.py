@@ -2,12 +2,14 @@
 
 Before `fit`, the chips are audited (see `firesat audit`), and chips that leak are refused;
 --no-audit or `audit.before_training: false` turns that off, and the checkpoint says so. Any key of
-the section may be overridden, as the Lightning CLI does:
+the section may be overridden, as the Lightning CLI does (docs/training.md):
 
 Example:
   firesat train fit --config configs/sandbox.yaml
   firesat train fit --config configs/sandbox.yaml --trainer.max_epochs 3
   firesat train fit --config configs/sandbox.yaml --config configs/model/vit.yaml
+  firesat train fit --config configs/sandbox.yaml --config configs/trainer/ema.yaml --dry-run
+  firesat train validate --config configs/sandbox.yaml --ckpt_path out/demo/model
 """
 
 import logging
