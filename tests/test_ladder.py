@@ -225,8 +225,8 @@ def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path
     names = list(models.networks)
     assert models.by_chip((200, 300)) == {(80, 16): [BOOSTING, *names]}
     wider = models.networks | {"cnn 0": Forecaster(TemporalCNN(CHANNELS))}
-    free = replace(models, chip=None, networks=wider)  # six halos, as the region has room
-    assert free.by_chip((200, 300)) == {(90, 16): [BOOSTING, *names], (200, 40): ["cnn 0"]}
+    free = replace(models, chip=None, networks=wider)  # as large as the region has room for
+    assert free.by_chip((200, 300)) == {(200, 16): [BOOSTING, *names], (200, 40): ["cnn 0"]}
     one, two = dict(models.answers(names, batch)), dict(models.answers(names, junk))
     np.testing.assert_array_equal(*(all_[made[1].name] for all_ in (one, two)))
     assert not np.array_equal(*(all_[made[0].name] for all_ in (one, two)))

@@ -23,16 +23,17 @@ class PredictSettings:
     checkpoint : Path, optional
         A trained forecaster.
     chip : int, optional
-        Cells of a chip's side; default that of the training, or six halos where the network reaches
-        no farther than its halo: its map is then the same from chips of any size (but for the last
-        of a line, see docs/adr/0025), and large ones waste less. To be tried out for attention.
+        Cells of a chip's side; default that of the training, or where the network reaches no
+        farther than its halo that which covers the map with least work: it is then the same from
+        chips of any size (but for the last of a line, see docs/adr/0025). To be tried out for
+        attention.
     stride : int, optional
         Cells between chips, a multiple of 10; default the chip without its halo. Smaller is slower
         and smoother.
     halo : int, optional
         Cells dropped along a chip's side; default what the network declares.
     batch_size : int
-        Chips at once, at most.
+        Chips at once, at most; fewer where they are large.
     precision : {"auto", "float32", "bfloat16"}
         How the network computes; auto: what the first chips show to be quicker on this machine, if
         there are enough to come. Forecasts differ by at most 5 % of the odds.

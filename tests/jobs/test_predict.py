@@ -24,7 +24,7 @@ from firesat.jobs.predict import conditions as conditions_module
 from firesat.jobs.predict import machine, plan, predict, run
 from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
-from firesat.jobs.predict.machine import chip_side, chip_step
+from firesat.jobs.predict.machine import chip_side, chip_step, machine_of
 from firesat.jobs.predict.pieces import Load, pieces
 from firesat.products.leads import Leads
 from firesat.products.probability import Probability
@@ -202,7 +202,7 @@ def test_a_checkpoint_of_a_real_network_becomes_maps(
         assert (np.diff(leads[:, known], axis=0) >= 0).all()
         np.testing.assert_allclose(leads[-1][known], fire[known], rtol=3e-3)  # 10 bits of each
         assert (leads[0][known] < 0.9 * leads[-1][known]).all()
-    assert told[-1] == (2, 2, "2023-05-20")  # a chip of six halos holds the region
+    assert told[-1] == (2, 2, "2023-05-20")  # one chip holds the region
     left = {path.name for path in settings.output.iterdir()}
     assert not {name for name in left if name.startswith(".")}
     assert {"catalog.json", "masks", "quality", "receipts", "firesat_2023-05-17_p8d.json"} <= left
@@ -253,7 +253,10 @@ def test_batches_are_no_larger_than_pieces_and_evenly_filled() -> None:
 @pytest.mark.parametrize(
     ("halo", "reach", "region", "side"),
     [
-        (40, 40, (600, 400), 240),
+        (40, 40, (600, 600), 360),  # four chips; sixteen of 240 cells have twice as many
+        (16, 16, (600, 600), 320),
+        (40, 40, (48_000, 55_000), 400),
+        (40, 40, (600, 400), 400),  # two chips
         (40, 40, (200, 300), 200),  # as large as the region has room for
         (16, 40, (600, 400), 80),  # reaches farther than its halo
         (16, None, (600, 400), 80),
@@ -270,6 +273,13 @@ def test_chips_are_as_large_as_changes_nothing(
     assert chip_side(None, network, region) == 80
     network.stride = 14  # patches of DINOv2: 80 is no multiple
     assert chip_side(None, network, region) == 70
+
+
+@pytest.mark.usefixtures("smooth")
+def test_a_batch_of_large_chips_has_few(cube: Path, settings: PredictSettings) -> None:
+    chips = [40, 80, 200]  # 160 000 cells are as much as is quick on a processor
+    machines = [machine_of(replace(settings, chip=chip), cube, ["2023-05-17"]) for chip in chips]
+    assert [each.at_once for each in machines] == [100, 25, 4]
 
 
 def test_chips_that_are_all_halo_are_refused_with_what_to_do() -> None:

@@ -36,7 +36,11 @@ log = logging.getLogger(__name__)
 
 STEP = 10  # cells: chips start on the 1 km lines of the weather
 
-_ROOMY = 6  # halos in a chip's side: nine cells are computed for four that are kept
+LARGEST = 400
+"""Cells of a chip's side: in larger ones, what a layer gives no longer fits a processor's cache."""
+
+_AT_ONCE = {"cpu": LARGEST**2}  # cells of a batch: as much as is quick; elsewhere as much as fits
+_AT_MOST = 1_000_000
 
 MANY = 32  # batches; fewer are not worth a measurement, which takes eight
 
@@ -86,6 +90,18 @@ class Machine:
             Those of `NEEDED` that it has learned from.
         """
         return frozenset(name for name in NEEDED if self.scaler.learned(name))
+
+    @property
+    def at_once(self) -> int:
+        """Chips that a batch may have here.
+
+        Returns
+        -------
+        int
+            From 1 on.
+        """
+        cells = _AT_ONCE.get(self.forecaster.device.type, _AT_MOST)
+        return max(1, cells // self.chip**2)
 
     @property
     def model(self) -> str:
@@ -274,8 +290,8 @@ def chip_side(
     Returns
     -------
     int
-        Cells of a side: as asked for, or about those of the training, or six halos where the
-        network reaches no farther than its halo, and where its map has room for them.
+        Cells of a side: as asked for, or about those of the training, or, where the network
+        reaches no farther than its halo, those up to `LARGEST` that cover the map with least work.
 
     Raises
     ------
@@ -285,8 +301,8 @@ def chip_side(
     step = math.lcm(STEP, int(network.stride))
     trained = max(step, int(network.channels.size) // step * step)
     reach = getattr(network, "reach", None)
-    roomy = min(_ROOMY * int(network.halo), min(region)) // step * step
-    default = trained if reach is None or reach > network.halo else max(trained, roomy)
+    bound = reach is None or reach > network.halo  # to the chips that it learned from
+    default = trained if bound else _least_work(int(network.halo), region, step) or trained
     chip = default if wanted is None else wanted
     if chip < 1 or chip % step:
         raise ConfigError(
@@ -294,6 +310,17 @@ def chip_side(
             f"for {default}"
         )
     return chip
+
+
+def _least_work(halo: int, region: tuple[int, int], step: int) -> int:
+    """Side of the chips that cover a region with the fewest cells; 0 where none fits."""
+    sides = range(step, min(LARGEST, *region) + 1, step)
+
+    def cells(side: int) -> int:
+        stride = chip_step(None, side, halo)
+        return math.prod(side * (1 + math.ceil((edge - side) / stride)) for edge in region)
+
+    return min((side for side in sides if side >= 2 * halo + STEP), key=cells, default=0)
 
 
 def chip_step(wanted: int | None, chip: int, halo: int) -> int:

@@ -93,7 +93,11 @@ def _work(
         cells=cells,
         checkpoint=checkpoint_hash(checkpoint_of(settings)),
         parts=parts,
-        load=Load.of([len(part.chips) for part in parts], settings.batch_size, len(days)),
+        load=Load.of(
+            [len(part.chips) for part in parts],
+            min(settings.batch_size, machine.at_once),
+            len(days),
+        ),
         progress=progress,
     )
 
