@@ -186,7 +186,7 @@ class TemporalViT(nn.Module):
         context = extend(self.context(batch), self.patch)
         grid = self.context_tokens(context)
         seen = functional.max_pool2d(frames[:, :, -1], self.patch).flatten(2) > 0
-        tokens = self.over_looks(_flatten(grid), self._encode(frames), seen)
+        tokens = self.over_looks(_flatten(grid), self._encode(frames, seen), seen)
         grid = _fold(tokens, grid.shape[-2:])
         tokens = _flatten(grid + self.near(grid))
         for block in self.over_space:
@@ -196,11 +196,20 @@ class TemporalViT(nn.Module):
         out: Tensor = self.head(self.decode(fine + context))
         return beside(out[..., :y, :x], self.drivers(batch))
 
-    def _encode(self, frames: Tensor) -> Tensor:
-        """Attend over space in each look by itself: (N, K, P, D)."""
-        tokens: Tensor = self.frames.forward_features(frames.flatten(0, 1))
-        patches = tokens[:, self.frames.num_prefix_tokens :]
-        return patches.reshape(*frames.shape[:2], *patches.shape[1:])
+    def _encode(self, frames: Tensor, seen: Tensor) -> Tensor:
+        """Attend over space in each look by itself: (N, K, P, D); 0 of looks without a cell."""
+        there = seen.any(dim=2)
+        if torch.compiler.is_compiling() or there.all():  # compiled code is of one shape
+            return self._tokens_of(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        there[0, 0] |= ~there.any()  # one, so that every weight has a gradient
+        found = self._tokens_of(frames[there])
+        tokens = found.new_zeros(*there.shape, *found.shape[1:])
+        return tokens.index_put((there,), found)
+
+    def _tokens_of(self, looks: Tensor) -> Tensor:
+        """Tokens of the patches of (M, C, Y, X)."""
+        tokens: Tensor = self.frames.forward_features(looks)
+        return tokens[:, self.frames.num_prefix_tokens :]
 
 
 def _tokens(encoder: str, position: str) -> dict[str, Any]:

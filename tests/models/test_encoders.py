@@ -7,10 +7,12 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from firesat.checkpoint import describe, rebuild
 from firesat_models import TemporalCNN, TemporalViT
 from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
+from firesat_models.temporal import look_frames
 from tests.fake_chips import CHANNELS, make_batch
 
 _TINY_VIT = {"embed_dim": 48, "depth": 3, "num_heads": 3}
@@ -82,6 +84,20 @@ def test_the_vit_takes_published_families(
         same = [name for name in own.keys() & file.keys() if torch.equal(own[name], file[name])]
         # a table of places is brought to the chip's size
         assert own.keys() - same <= {"patch_embed.proj.weight", "pos_embed"}
+
+
+def test_the_vit_spares_itself_looks_without_a_clear_cell() -> None:
+    torch.manual_seed(0)
+    network, batch = TemporalViT(CHANNELS).eval(), make_batch(2)
+    batch["clear"][1, 0] = 0
+    read: list[Tensor] = []
+    network.frames.patch_embed.register_forward_hook(lambda _, given, __: read.append(*given))
+    spared = network(batch)
+    frames = look_frames(batch)
+    every = network._tokens_of(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+    assert [len(looks) for looks in read] == [2 * CHANNELS.looks - 1, 2 * CHANNELS.looks]
+    network._encode = lambda *_: every
+    torch.testing.assert_close(spared, network(batch))
 
 
 def test_local_weights_go_to_all_but_the_stem_and_the_log_says_so(
