@@ -103,7 +103,9 @@ class TemporalConvLSTM(nn.Module):
         """
         frames = extend(look_frames(batch, self.fine), _POOL).flip(1)  # oldest first
         seen = functional.max_pool2d(frames[:, :, -1], _POOL) > 0
-        maps = functional.max_pool2d(self.encode(frames.flatten(0, 1)), _POOL)
+        # packed once, else for the encoder's gradient again
+        packed = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        maps = functional.max_pool2d(self.encode(packed), _POOL)
         looks = enlarge(self.over_looks(maps, seen), frames.shape[-2:])
         y, x = batch["age"].shape[-2:]
         out: Tensor = self.head(self.decode(looks[..., :y, :x] + self.context(batch)))

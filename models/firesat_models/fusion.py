@@ -217,7 +217,7 @@ class Context(nn.Module):
     ) -> None:
         super().__init__()
         self.season = nn.Linear(2, width)
-        surface = channels.fire + channels.static
+        surface, self.fire = channels.fire + channels.static, channels.fire
         # fire is 0 almost everywhere: brought to unit variance, a few steps are enough to see it
         self.level = nn.BatchNorm2d(surface) if surface else None
         masked = surface + channels.fire
@@ -243,11 +243,17 @@ class Context(nn.Module):
             ``(N, width, Y, X)``.
         """
         size = batch["age"].shape[-2:]
-        total = enlarge(self.modis(batch), size) + enlarge(self.weather(batch), size)
+        everywhere, ground = self.season(batch["season"]), None
         if self.level is not None and self.surface is not None:
-            fires, known = known_fires(batch)
-            layers = self.level(torch.cat([fires, batch["static"]], dim=1))
-            total = total + self.surface(torch.cat([layers, known], dim=1))
-        total = total + self.season(batch["season"])[:, :, None, None]
-        out: Tensor = self.blend(total)
+            layers = torch.cat([known_fires(batch), batch["static"]], dim=1)
+            layers = self.level(layers.contiguous(memory_format=torch.channels_last))
+            weight, there = self.surface.weight, layers.shape[1]
+            ground = functional.conv2d(layers, weight[:, :there])
+            if self.fire:
+                known = batch["fire_mask"].to(layers.dtype)
+                everywhere = everywhere + functional.linear(known, weight[:, there:].flatten(1))
+        # what is the same all over a chip is added where its cells are fewest
+        weather = self.weather(batch) + everywhere[:, :, None, None]
+        total = enlarge(self.modis(batch), size) + enlarge(weather, size)
+        out: Tensor = self.blend(total if ground is None else total + ground)
         return out

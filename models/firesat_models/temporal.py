@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from firesat.batch import Channels
 
@@ -29,8 +30,8 @@ def present(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, values, torch.zeros((), dtype=values.dtype, device=values.device))
 
 
-def known_fires(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Give the layers of fires, and where they are known at all.
+def known_fires(batch: dict[str, Tensor]) -> Tensor:
+    """Give the layers of fires, 0 where they are not known.
 
     Parameters
     ----------
@@ -39,13 +40,12 @@ def known_fires(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    fires, known : Tensor
-        ``(N, F, Y, X)`` each; fires are 0 where they are not known.
+    Tensor
+        ``(N, F, Y, X)``.
     """
     if not batch["fire"].shape[1]:  # a benchmark knows of no fires, and has no mask of them
-        return batch["fire"], batch["fire"]
-    mask = batch["fire_mask"][..., None, None].expand_as(batch["fire"])
-    return present(batch["fire"], mask), mask.to(batch["fire"].dtype)
+        return batch["fire"]
+    return present(batch["fire"], batch["fire_mask"][..., None, None])
 
 
 def look_frames(batch: dict[str, Tensor], fine: nn.Module | None = None) -> Tensor:
@@ -92,7 +92,8 @@ def masked_mean(values: Tensor, score: Tensor, mask: Tensor, dim: int) -> Tensor
     # what is missing must not set the scale of what is there
     highest = score.masked_fill(mask <= 0, _NEVER).amax(dim=dim, keepdim=True).detach()
     weight = torch.exp((score - highest).clamp(max=0.0)) * mask
-    return (values * weight).sum(dim) / weight.sum(dim).clamp(min=1e-6)
+    # brought to a sum of 1 themselves: they are far fewer than the values
+    return (values * (weight / weight.sum(dim, keepdim=True).clamp(min=1e-6))).sum(dim)
 
 
 class LookPooling(nn.Module):
@@ -211,13 +212,19 @@ class WeatherEncoder(nn.Module):
             ``(N, width, y, x)``; each cell by itself.
         """
         values = present(weather, mask)
-        n, _, _, y, x = values.shape
+        number, *_, y, x = values.shape
         series = torch.cat([values, mask.to(values.dtype)], dim=2)
-        series = series.permute(0, 3, 4, 2, 1).flatten(0, 2)  # (N y x, 2 V, S)
-        hidden = torch.relu(self.first(series) + self.day)
-        hidden = torch.relu(self.second(hidden))
-        known = mask.amax(dim=2).permute(0, 2, 3, 1).flatten(0, 2)[:, None, None]
-        score = self.score(hidden)[:, :, None]
-        hidden = hidden.reshape(len(hidden), _HEADS, -1, hidden.shape[-1])
-        pooled = masked_mean(hidden, score, known, dim=-1)
-        return pooled.reshape(n, y, x, -1).permute(0, 3, 1, 2)
+        series = series.flatten(3).transpose(1, 2)  # (N, 2 V, S, y x)
+        hidden = torch.relu(_over_days(self.first, series) + self.day[..., None])
+        hidden = torch.relu(_over_days(self.second, hidden))
+        score = _over_days(self.score, hidden)[:, :, None]
+        known = mask.amax(dim=2).flatten(2)[:, None, None]
+        hidden = hidden.reshape(number, _HEADS, -1, *hidden.shape[2:])
+        return masked_mean(hidden, score, known, dim=3).reshape(number, -1, y, x)
+
+
+def _over_days(layer: nn.Conv1d, series: Tensor) -> Tensor:
+    """A convolution along S of (N, C, S, cells): each cell by itself, but all in one image."""
+    reach = layer.kernel_size[0] // 2
+    packed = series.contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(packed, layer.weight[..., None], layer.bias, padding=(reach, 0))

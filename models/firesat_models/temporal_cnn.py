@@ -123,7 +123,9 @@ class TemporalCNN(nn.Module):
     def _looks(self, frames: Tensor) -> list[Tensor]:
         """Encode the looks at every scale, finest first, averaged over time."""
         clear = frames[:, :, -1]
+        # packed once, else for the encoder's gradient again
+        packed = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         return [
             pool(features, shrink(clear, features.shape[-2:]))
-            for pool, features in zip(self.pools, self.frames(frames.flatten(0, 1)), strict=True)
+            for pool, features in zip(self.pools, self.frames(packed), strict=True)
         ]

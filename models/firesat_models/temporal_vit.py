@@ -200,7 +200,8 @@ class TemporalViT(nn.Module):
         """Attend over space in each look by itself: (N, K, P, D); 0 of looks without a cell."""
         there = seen.any(dim=2)
         if torch.compiler.is_compiling() or there.all():  # compiled code is of one shape
-            return self._tokens_of(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+            found = self._tokens_of(frames.flatten(0, 1))
+            return found.reshape(*there.shape, *found.shape[1:])
         there[0, 0] |= ~there.any()  # one, so that every weight has a gradient
         found = self._tokens_of(frames[there])
         tokens = found.new_zeros(*there.shape, *found.shape[1:])
