@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from firesat.project import Project, load
 
 Advance = Callable[[int, int, str], None]
 
-LINE_EVERY = 25  # updates between two lines where there is no terminal to redraw
+LINE_EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 
 LOG_WIDTH = 120  # columns of a log file: tables need them, and rich would take 80
 
@@ -160,10 +161,13 @@ def progress_bar(title: str) -> Iterator[Advance]:
 
 def _lines(title: str) -> Advance:
     """Progress for log files."""
+    last = time.monotonic()
 
     def advance(done: int, total: int, what: str) -> None:
         """Write a line now and then, and the last one always."""
-        if done % LINE_EVERY == 0 or done == total:
+        nonlocal last
+        if done == total or time.monotonic() - last >= LINE_EVERY:
             screen.print(f"{title}: {done}/{total} {what}", soft_wrap=True)
+            last = time.monotonic()
 
     return advance

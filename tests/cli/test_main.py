@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from firesat import __version__
+from firesat.cli import console
 from firesat.cli.main import COMMANDS, main, parser_of
 from firesat.cli.reference import reference
 
@@ -79,3 +80,19 @@ def test_ctrl_c_says_that_work_is_kept(
     monkeypatch.setattr(cube, "run", interrupted)
     assert main(["cube", "info", "a.zarr"]) == 130
     assert "what is finished is kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lines"), [(0.0, ["1/3 a", "2/3 b", "3/3 c"]), (60.0, ["3/3 c"])]
+)
+def test_a_log_file_gets_a_line_now_and_then_and_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    lines: list[str],
+) -> None:
+    monkeypatch.setattr(console, "LINE_EVERY", seconds)
+    with console.progress_bar("work") as advance:
+        for done, what in enumerate("abc", start=1):
+            advance(done, 3, what)
+    assert capsys.readouterr().err.splitlines() == [f"work: {line}" for line in lines]
