@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from firesat.blocks import Layout, Variable
 from firesat.cube import Cube, grid_of, open_cube
 from firesat.samples import Inputs, Reader
+from firesat.samples.fires import activity_layers
 from tests.tiny_cube import HOUR, write_group
 
 SPRING = 4800 * HOUR  # from 1 October to the perimeters of the season
@@ -138,10 +139,52 @@ def test_power_that_is_published_a_second_after_t_never_enters(copy: Path, cells
         assert bool(layers[3].any()) is there
 
 
+def test_a_fresh_fire_farther_off_may_be_more_active_than_an_old_one_nearby() -> None:
+    hot = np.zeros((3, 60, 60), bool)
+    hot[0, 30, 10] = True  # 9 days old
+    hot[1, 30, 30] = True  # yesterday's
+    hot[2, 5, 50] = True  # older than fires burn on
+    found = activity_layers(hot, np.array([9, 1, 11]))
+    old, fresh = 4 * 0.5, 16 * 0.5  # km from the cell at column 14
+    for layer, fades in zip(found, (5.0, 1.5), strict=True):
+        parts = [np.exp(-old / 3 - 9 / fades), np.exp(-fresh / 3 - 1 / fades)]
+        assert layer[30, 14] == pytest.approx(max(parts), rel=1e-5)
+        assert layer[30, 30] == pytest.approx(np.exp(-1 / fades))
+        assert layer[30, 30 + 40 - 11] == pytest.approx(np.exp(-14.5 / 3 - 1 / fades))
+    # 20 km from anything nothing is left, and the third fire counts for nothing
+    near = np.hypot(*(np.indices((60, 60)) - np.array([30, 30])[:, None, None])) * 0.5
+    nearer_old = np.hypot(*(np.indices((60, 60)) - np.array([30, 10])[:, None, None])) * 0.5
+    assert not found[:, np.minimum(near, nearer_old) >= 20].any()
+
+
+def test_activity_is_read_from_the_hotspots_known_at_t(tiny_cube: Path, cells: GeoBox) -> None:
+    inputs = Inputs(fire_activity=True)
+    assert inputs.names["fire"] == ("proximity", "recency", "burnt", "activity", "activity_fresh")
+    found = Reader(tiny_cube, inputs).region(cells).fire("2023-06-25")
+    plain = Reader(tiny_cube, Inputs()).region(cells).fire("2023-06-25")
+    np.testing.assert_array_equal(found[:3], plain)
+    assert (found[3] <= plain[0]).all()
+    assert (found[4] <= found[3]).all()
+    assert found[4].max() > 0
+    # the youngest that is out is two days old: a fire day ends at 12 UTC of the next
+    assert found[3].max() <= np.exp(-2 / 5) + 1e-6
+
+
+def test_activity_that_is_published_a_second_after_t_never_enters(
+    copy: Path, cells: GeoBox
+) -> None:
+    now = int(np.datetime64("2023-06-25T12:00:00", "s").astype(np.int64))
+    published = zarr.open_group(copy, mode="r+")["hotspots/available_time"]
+    for late, there in ((0, True), (1, False)):
+        published[:] = now + late
+        layers = Reader(copy, Inputs(fire_activity=True)).region(cells).fire("2023-06-25")
+        assert bool(layers[3:].any()) is there
+
+
 def test_records_without_the_later_settings_are_what_they_were() -> None:
     record = Inputs().record
-    assert not {"fire_power", "cover_classes"} & set(record)
+    assert not {"fire_power", "fire_activity", "cover_classes"} & set(record)
     assert Inputs.from_record(record) == Inputs()
-    more = Inputs(fire_power=True, cover_classes=(1, 2))
+    more = Inputs(fire_power=True, fire_activity=True, cover_classes=(1, 2))
     assert Inputs.from_record(more.record) == more
-    assert more.channels(20).fire == 4
+    assert more.channels(20).fire == 6

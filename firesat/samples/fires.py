@@ -8,6 +8,7 @@ REACH = 3.0  # km over which nearness falls by 1/e
 FARTHEST = 20.0  # km: beyond, nearness is 0, so that no cell depends on how much map was loaded
 ACTIVE_DAYS = 10  # days for which a hotspot counts as an active fire
 FADES = 5.0  # days over which newness falls by 1/e
+ACTIVITY = (5.0, 1.5)  # days over which the two layers of activity fall by 1/e
 STRONGEST = 1000.0  # MW, from which power is 1: about the largest of a 375 m or 1 km pixel
 CELL = 0.5  # km, side of the cells of the hotspots
 AROUND = 2  # cells, 1 km
@@ -39,6 +40,31 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
         burnt_asof(latest),
     ]
     return np.stack(layers).astype(np.float32)
+
+
+def activity_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe how near and how fresh the active fires were that were known at T.
+
+    Nearness alone does not tell a fire that was seen yesterday from one that was last seen a week
+    ago, which is less likely to go on.
+
+    Parameters
+    ----------
+    hot, ages
+        As for :func:`fire_layers`.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, y, x)
+        Largest ``exp(-distance / 3 km) exp(-age / t)`` of the hotspots of the last 10 days, 0
+        beyond 20 km, with t of `ACTIVITY`, 5 and 1.5 days.
+    """
+    layers = np.zeros((len(ACTIVITY), *hot.shape[1:]))
+    for age in np.unique(ages[ages <= ACTIVE_DAYS]):
+        near = nearness(distance_to(hot[ages == age].any(axis=0)))
+        fresh = np.exp(-age / np.array(ACTIVITY))[:, None, None]
+        layers = np.maximum(layers, fresh * near)
+    return layers.astype(np.float32)
 
 
 def power_layer(megawatts: NDArray[np.float32], ages: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -4,7 +4,14 @@ from functools import cached_property
 
 import numpy as np
 
-from firesat.samples.fires import ACTIVE_DAYS, FARTHEST, fire_layers, power_layer, within
+from firesat.samples.fires import (
+    ACTIVE_DAYS,
+    FARTHEST,
+    activity_layers,
+    fire_layers,
+    power_layer,
+    within,
+)
 from firesat.samples.opened import EVER, Opened
 from firesat.samples.pieces import Array, Piece, Table
 
@@ -36,9 +43,9 @@ class Heat:
 
         Returns
         -------
-        ndarray of float32, shape (3 or 4, y, x)
-            As `FIRE_LAYERS`, with power where the inputs want it, 500 m cells; NaN where the cube
-            has no hotspots.
+        ndarray of float32, shape (3 to 6, y, x)
+            As `FIRE_LAYERS`, with power and activity where the inputs want them, 500 m cells; NaN
+            where the cube has no hotspots.
         """
         height, width = (cells // 5 for cells in self._opened.shape)
         if "hotspots" not in self._opened.there:
@@ -55,6 +62,8 @@ class Heat:
             recent = ages <= ACTIVE_DAYS
             power = piece.read("frp", steps[recent], known)
             layers = np.concatenate([layers, power_layer(power, ages[recent])[None]])
+        if self._opened.inputs.fire_activity:
+            layers = np.concatenate([layers, activity_layers(hot, ages)])
         top, left = round(piece.top / piece.level), round(piece.left / piece.level)
         return layers[:, top : top + height, left : left + width]
 

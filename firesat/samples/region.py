@@ -201,9 +201,9 @@ class Region:
 
         Returns
         -------
-        ndarray of float32, shape (3 or 4, Y, X)
-            As `FIRE_LAYERS`, and power where the inputs want it; from hotspots published by T
-            alone, those up to 20 km away included.
+        ndarray of float32, shape (3 to 6, Y, X)
+            As `FIRE_LAYERS`, power and activity where the inputs want them; from hotspots published
+            by T alone, those up to 20 km away included.
         """
         return repeat(self.heat.layers(day), 5)
 
