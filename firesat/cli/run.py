@@ -100,7 +100,7 @@ def _say_where(out: Path, config: Path) -> None:
         out / "quicklook.png": "forecast, what burned, and FWI side by side",
         out / "forecast": "GeoTIFFs: drag one into QGIS, its style comes along",
         out / "scores.json": "every number with its interval",
-        out / "checkpoints": "the forecaster",
+        out / "model": "the forecaster, with its card",
         out / "cube.zarr": "everything that was ingested",
     }
     screen.print("\n[bold]The demo is done.[/bold] It left:")
