@@ -129,7 +129,8 @@ def test_shipped_projects_load_with_days_that_need_no_quotes(name: str) -> None:
 
 def test_the_demo_can_be_given_forecast_weather(tmp_path: Path) -> None:
     text = shipped("configs/sandbox.yaml").read_text()
-    for option in ("- class_path: firesat.sources.nwp.Datamart", "inputs: { regime: operational"):
+    datamart = "- class_path: firesat.sources.nwp.Datamart"
+    for option in (datamart, "regime: operational", "forecasts: [nwp_gdps]"):
         assert f"# {option}" in text
         text = text.replace(f"# {option}", option)
     path = tmp_path / "sandbox.yaml"
@@ -139,6 +140,7 @@ def test_the_demo_can_be_given_forecast_weather(tmp_path: Path) -> None:
     assert project.sample is not None
     assert set(project.sample.inputs.forecasts) == {"nwp_gdps"} <= set(groups)
     assert project.sample.inputs.weather_steps == 16 + 8
+    assert project.sample.inputs.fire_activity
 
 
 def test_the_train_section_stays_as_it_is_written() -> None:
