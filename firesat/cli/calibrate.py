@@ -10,6 +10,7 @@ Example:
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
     add_config,
@@ -21,6 +22,10 @@ from firesat.cli.console import (
     project_of,
     screen,
 )
+
+if TYPE_CHECKING:
+    from firesat.jobs.evaluate.calibrate import Fitted
+    from firesat.project import Project
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,7 +60,7 @@ def run(arguments: Namespace) -> int:
     int
         0.
     """
-    from firesat.jobs.evaluate import calibrate, held_out_days, record_of
+    from firesat.jobs.evaluate import held_out_days
 
     project = project_of(arguments)
     sample, settings = project.section("sample"), project.section("predict")
@@ -70,25 +75,7 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would fit {folder} to its maps of {', '.join(days)}, written into {work}")
         return 0
-    from firesat.jobs.predict import predict
-    from firesat.metrics import EvaluateSettings
-    from firesat.model_folder import CURVES, IDENTITY, with_calibration
-    from firesat.products.probability import Probability
-
-    with_calibration(folder, work / "model", IDENTITY)
-    maps = replace(
-        settings,
-        days=tuple(days),
-        checkpoint=work / "model",
-        output=work / "maps",
-        products=[Probability()],
-    )
-    with progress_bar("predict") as advance:
-        predict(maps, project.cube.path, advance)
-    evaluate = project.evaluate or EvaluateSettings()
-    with progress_bar("calibrate") as advance:
-        fitted = calibrate(evaluate, project.cube.path, maps.output, days, advance)
-    with_calibration(folder, folder, {"method": CURVES, **record_of(fitted, days)})
+    fitted = _fit(project, folder, work, days)
     if arguments.json:
         seen = {head: each.record for head, each in fitted.items()}
         print_json({"checkpoint": folder, "days": days, "rests_on": seen})
@@ -96,6 +83,31 @@ def run(arguments: Namespace) -> int:
         rows = [_row(head, each.record) for head, each in fitted.items()]
         print_table(f"{folder} is calibrated; its maps had been so", rows)
     return 0
+
+
+def _fit(project: "Project", folder: Path, work: Path, days: list[str]) -> dict[str, "Fitted"]:
+    """Draw maps as the forecaster was trained, fit it to what burned, and write it so."""
+    from firesat.jobs.evaluate import calibrate, record_of
+    from firesat.jobs.predict import predict
+    from firesat.metrics import EvaluateSettings
+    from firesat.model_folder import CURVES, IDENTITY, with_calibration
+    from firesat.products.probability import Probability
+
+    with_calibration(folder, work / "model", IDENTITY)
+    maps = replace(
+        project.section("predict"),
+        days=tuple(days),
+        checkpoint=work / "model",
+        output=work / "maps",
+        products=[Probability()],
+    )
+    with progress_bar("predict") as advance:
+        predict(maps, project.cube.path, advance)
+    settings = project.evaluate or EvaluateSettings()
+    with progress_bar("calibrate") as advance:
+        fitted = calibrate(settings, project.cube.path, maps.output, days, advance)
+    with_calibration(folder, folder, {"method": CURVES, **record_of(fitted, days)})
+    return fitted
 
 
 def _row(process: str, seen: dict[str, float]) -> dict[str, str | float]:
