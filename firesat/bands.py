@@ -166,9 +166,11 @@ _FIRE_WEATHER = [
 ]
 
 _FIRE = [
-    _band("hotspot_count", "1", (0.0, 65534.0), "active-fire detections in the cell and day",
-          resampling="nearest"),
-    _band("frp", "MW", (0.0, 1e6), "largest fire radiative power in the cell and day",
+    _band("hotspot_count", "1", (0.0, 65534.0),
+          "active-fire detections in the cell, published in the day", resampling="nearest"),
+    _band("hotspot_count_before", "1", (0.0, 65534.0),
+          "of these, detections made before the day began", resampling="nearest"),
+    _band("frp", "MW", (0.0, 1e6), "largest fire radiative power in the cell, published in the day",
           resampling="nearest"),
     _band("new_fires", "1", (0.0, 65534.0), "fires first reported in the cell and day",
           resampling="nearest"),

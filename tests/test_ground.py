@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from firesat.blocks import Layout, Variable
 from firesat.cube import Cube, grid_of, open_cube
 from firesat.samples import Inputs, Reader
-from firesat.samples.fires import activity_layers
+from firesat.samples.fires import extent_layers
 from tests.tiny_cube import HOUR, write_group
 
 SPRING = 4800 * HOUR  # from 1 October to the perimeters of the season
@@ -139,52 +139,52 @@ def test_power_that_is_published_a_second_after_t_never_enters(copy: Path, cells
         assert bool(layers[3].any()) is there
 
 
-def test_a_fresh_fire_farther_off_may_be_more_active_than_an_old_one_nearby() -> None:
-    hot = np.zeros((3, 60, 60), bool)
+def test_extent_tells_a_long_front_from_a_single_hotspot_and_yesterday_from_last_week() -> None:
+    hot = np.zeros((3, 80, 80), bool)
     hot[0, 30, 10] = True  # 9 days old
-    hot[1, 30, 30] = True  # yesterday's
-    hot[2, 5, 50] = True  # older than fires burn on
-    found = activity_layers(hot, np.array([9, 1, 11]))
-    old, fresh = 4 * 0.5, 16 * 0.5  # km from the cell at column 14
-    for layer, fades in zip(found, (5.0, 1.5), strict=True):
-        parts = [np.exp(-old / 3 - 9 / fades), np.exp(-fresh / 3 - 1 / fades)]
-        assert layer[30, 14] == pytest.approx(max(parts), rel=1e-5)
-        assert layer[30, 30] == pytest.approx(np.exp(-1 / fades))
-        assert layer[30, 30 + 40 - 11] == pytest.approx(np.exp(-14.5 / 3 - 1 / fades))
-    # 20 km from anything nothing is left, and the third fire counts for nothing
-    near = np.hypot(*(np.indices((60, 60)) - np.array([30, 30])[:, None, None])) * 0.5
-    nearer_old = np.hypot(*(np.indices((60, 60)) - np.array([30, 10])[:, None, None])) * 0.5
-    assert not found[:, np.minimum(near, nearer_old) >= 20].any()
+    hot[1, 30, 30] = hot[1, 30, 34] = True  # yesterday's, 2 km apart
+    hot[2, 5, 50] = True  # older than the layers go
+    near, wide, old = extent_layers(hot, np.array([9, 1, 11]))
+
+    def layer(*cells: tuple[float, float]) -> float:
+        """Of hotspots so many kilometres away, each with its reach."""
+        parts = [np.exp(-(far**2) / (2 * reach**2)) for far, reach in cells]
+        return float(np.log1p(sum(parts)) / np.log(1001))
+
+    assert near[30, 30] == pytest.approx(layer((0, 1), (2, 1)), rel=1e-5)
+    assert wide[30, 30] == pytest.approx(layer((0, 3), (2, 3)), rel=1e-5)
+    assert old[30, 16] == pytest.approx(layer((3, 3), (7, 3), (9, 3)), rel=1e-5)
+    assert old[33, 16] == pytest.approx(
+        layer((np.hypot(3, 1.5), 3), (np.hypot(7, 1.5), 3), (np.hypot(9, 1.5), 3)), rel=1e-5
+    )
+    assert not near[:, :24].any()  # 3 km from yesterday's, and the old one is not of that day
+    assert not old[5, 56:].any()  # 9 km from any of the last 10 days
 
 
-def test_activity_is_read_from_the_hotspots_known_at_t(tiny_cube: Path, cells: GeoBox) -> None:
-    inputs = Inputs(fire_activity=True)
-    assert inputs.names["fire"] == ("proximity", "recency", "burnt", "activity", "activity_fresh")
+def test_extent_is_read_from_the_hotspots_known_at_t(tiny_cube: Path, cells: GeoBox) -> None:
+    inputs = Inputs(fire_extent=True)
+    assert inputs.names["fire"][3:] == ("extent_1d_1km", "extent_1d_3km", "extent_10d_3km")
     found = Reader(tiny_cube, inputs).region(cells).fire("2023-06-25")
     plain = Reader(tiny_cube, Inputs()).region(cells).fire("2023-06-25")
     np.testing.assert_array_equal(found[:3], plain)
-    assert (found[3] <= plain[0]).all()
-    assert (found[4] <= found[3]).all()
-    assert found[4].max() > 0
-    # the youngest that is out is two days old: a fire day ends at 12 UTC of the next
-    assert found[3].max() <= np.exp(-2 / 5) + 1e-6
+    assert (found[4] <= found[5]).all()
+    assert found[5].max() > 0
+    assert not found[3:5].any()  # the youngest that is out in this cube is two days old
 
 
-def test_activity_that_is_published_a_second_after_t_never_enters(
-    copy: Path, cells: GeoBox
-) -> None:
+def test_extent_that_is_published_a_second_after_t_never_enters(copy: Path, cells: GeoBox) -> None:
     now = int(np.datetime64("2023-06-25T12:00:00", "s").astype(np.int64))
     published = zarr.open_group(copy, mode="r+")["hotspots/available_time"]
     for late, there in ((0, True), (1, False)):
         published[:] = now + late
-        layers = Reader(copy, Inputs(fire_activity=True)).region(cells).fire("2023-06-25")
+        layers = Reader(copy, Inputs(fire_extent=True)).region(cells).fire("2023-06-25")
         assert bool(layers[3:].any()) is there
 
 
 def test_records_without_the_later_settings_are_what_they_were() -> None:
     record = Inputs().record
-    assert not {"fire_power", "fire_activity", "cover_classes"} & set(record)
+    assert not {"fire_power", "fire_extent", "cover_classes"} & set(record)
     assert Inputs.from_record(record) == Inputs()
-    more = Inputs(fire_power=True, fire_activity=True, cover_classes=(1, 2))
+    more = Inputs(fire_power=True, fire_extent=True, cover_classes=(1, 2))
     assert Inputs.from_record(more.record) == more
-    assert more.channels(20).fire == 6
+    assert more.channels(20).fire == 7

@@ -140,7 +140,7 @@ def test_the_demo_can_be_given_forecast_weather(tmp_path: Path) -> None:
     assert project.sample is not None
     assert set(project.sample.inputs.forecasts) == {"nwp_gdps"} <= set(groups)
     assert project.sample.inputs.weather_steps == 16 + 8
-    assert project.sample.inputs.fire_activity
+    assert project.sample.inputs.fire_extent
 
 
 def test_the_train_section_stays_as_it_is_written() -> None:

@@ -84,20 +84,31 @@ def detections(hotspots: xr.Dataset) -> Detections:
     Parameters
     ----------
     hotspots : xr.Dataset
-        ``hotspot_count (time, y, x)``; NaN = not known, taken as none.
+        ``hotspot_count (time, y, x)`` by day of publication, and ``hotspot_count_before``, those
+        of them that were made the day before; NaN = not known, taken as none.
 
     Returns
     -------
     Detections
         Of all cells.
     """
+    days = hotspots["time"].values.astype("datetime64[D]").astype(np.int64)
     count = np.nan_to_num(hotspots["hotspot_count"].values)
+    if "hotspot_count_before" in hotspots:
+        count = _when_made(count, np.nan_to_num(hotspots["hotspot_count_before"].values), days)
     # cells outermost, so that each one's days follow each other
     row, column, step = np.nonzero(np.moveaxis(count, 0, -1))
-    days = hotspots["time"].values.astype("datetime64[D]").astype(np.int64)
     return Detections(
         row=row, column=column, day=days[step], count=count[step, row, column].astype("float64")
     )
+
+
+def _when_made(count: Floats, before: Floats, days: Ints) -> Floats:
+    """Counts by the day on which detections were made, from those by the day of publication."""
+    made = count - before
+    follows = np.flatnonzero(np.diff(days) == 1)
+    made[follows] += before[follows + 1]
+    return made
 
 
 def arrivals(found: Detections) -> Arrivals:

@@ -2,13 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
+from scipy.ndimage import correlate1d, distance_transform_edt, maximum_filter, minimum_filter
 
 REACH = 3.0  # km over which nearness falls by 1/e
 FARTHEST = 20.0  # km: beyond, nearness is 0, so that no cell depends on how much map was loaded
 ACTIVE_DAYS = 10  # days for which a hotspot counts as an active fire
 FADES = 5.0  # days over which newness falls by 1/e
-ACTIVITY = (5.0, 1.5)  # days over which the two layers of activity fall by 1/e
+EXTENT = ((1, 1.0), (1, 3.0), (10, 3.0))  # days, and kilometres, of the layers of extent
+MOST = 1000.0  # hot cells from which extent is 1
 STRONGEST = 1000.0  # MW, from which power is 1: about the largest of a 375 m or 1 km pixel
 CELL = 0.5  # km, side of the cells of the hotspots
 AROUND = 2  # cells, 1 km
@@ -42,11 +43,12 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
     return np.stack(layers).astype(np.float32)
 
 
-def activity_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Describe how near and how fresh the active fires were that were known at T.
+def extent_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe how much was burning around each cell, as far as was known at T.
 
-    Nearness alone does not tell a fire that was seen yesterday from one that was last seen a week
-    ago, which is less likely to go on.
+    Nearness alone does not tell a fire of one hotspot from one with a front of kilometres, nor one
+    that burned yesterday from one that was last seen a week ago. Cells are counted, not detections,
+    whose number changes with the satellites at work.
 
     Parameters
     ----------
@@ -55,16 +57,22 @@ def activity_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[
 
     Returns
     -------
-    ndarray of float32, shape (2, y, x)
-        Largest ``exp(-distance / 3 km) exp(-age / t)`` of the hotspots of the last 10 days, 0
-        beyond 20 km, with t of `ACTIVITY`, 5 and 1.5 days.
+    ndarray of float32, shape (3, y, x)
+        ``log(1 + n) / log(1001)``, n the hot cells of the latest 1, 1 and 10 days, each day's
+        apart, weighed by ``exp(-distance^2 / 2 r^2)``, r = 1, 3 and 3 km, up to 3 r.
     """
-    layers = np.zeros((len(ACTIVITY), *hot.shape[1:]))
-    for age in np.unique(ages[ages <= ACTIVE_DAYS]):
-        near = nearness(distance_to(hot[ages == age].any(axis=0)))
-        fresh = np.exp(-age / np.array(ACTIVITY))[:, None, None]
-        layers = np.maximum(layers, fresh * near)
-    return layers.astype(np.float32)
+    around = np.stack([_around(hot[ages <= days].sum(axis=0), reach) for days, reach in EXTENT])
+    layers: NDArray[np.float32] = (np.log1p(around) / np.log1p(MOST)).astype(np.float32)
+    return layers
+
+
+def _around(count: NDArray[np.int64], reach: float) -> NDArray[np.float64]:
+    """Sum what lies around each cell, the nearer the heavier."""
+    side = np.arange(-round(3 * reach / CELL), round(3 * reach / CELL) + 1) * CELL
+    weights = np.exp(-(side**2) / (2 * reach**2))
+    rows: NDArray[np.float64] = correlate1d(count.astype(float), weights, axis=0, mode="constant")
+    around: NDArray[np.float64] = correlate1d(rows, weights, axis=1, mode="constant")
+    return around
 
 
 def power_layer(megawatts: NDArray[np.float32], ages: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 from firesat.samples.fires import (
     ACTIVE_DAYS,
     FARTHEST,
-    activity_layers,
+    extent_layers,
     fire_layers,
     power_layer,
     within,
@@ -43,8 +43,8 @@ class Heat:
 
         Returns
         -------
-        ndarray of float32, shape (3 to 6, y, x)
-            As `FIRE_LAYERS`, with power and activity where the inputs want them, 500 m cells; NaN
+        ndarray of float32, shape (3 to 7, y, x)
+            As `FIRE_LAYERS`, with power and extent where the inputs want them, 500 m cells; NaN
             where the cube has no hotspots.
         """
         height, width = (cells // 5 for cells in self._opened.shape)
@@ -62,8 +62,8 @@ class Heat:
             recent = ages <= ACTIVE_DAYS
             power = piece.read("frp", steps[recent], known)
             layers = np.concatenate([layers, power_layer(power, ages[recent])[None]])
-        if self._opened.inputs.fire_activity:
-            layers = np.concatenate([layers, activity_layers(hot, ages)])
+        if self._opened.inputs.fire_extent:
+            layers = np.concatenate([layers, extent_layers(hot, ages)])
         top, left = round(piece.top / piece.level), round(piece.left / piece.level)
         return layers[:, top : top + height, left : left + width]
 

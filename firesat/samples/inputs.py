@@ -16,8 +16,8 @@ FIRE_LAYERS = ("proximity", "recency", "burnt")
 POWER = ("power",)
 """The layer that may follow them: radiative power of the hotspots nearby."""
 
-ACTIVITY = ("activity", "activity_fresh")
-"""Layers that may follow them: how near and how fresh fires are at once, over 5 and 1.5 days."""
+EXTENT = ("extent_1d_1km", "extent_1d_3km", "extent_10d_3km")
+"""Layers that may follow them: how much burned around, in the latest day or 10 days."""
 
 DISTURBANCE = ("years_since_fire", "years_since_harvest")
 """Static variables of a group of their own, `disturbance`: it has a state of every year."""
@@ -33,7 +33,7 @@ LABELS = {"half": 0.5, "any_touch": 1e-6}
 """Burned fraction from which a cell counts as burnt, by the name of the rule."""
 
 # settings that records without them have at rest
-_LATER = ("fire_power", "fire_activity", "cover_classes", "around")
+_LATER = ("fire_power", "fire_extent", "cover_classes", "around")
 _FUELS = (1, 2, 3, 4, 5, 6, 7, 8, 9)  # every class but water, which has a layer of its own
 
 
@@ -67,9 +67,9 @@ class Inputs:
         has a day gives it. None = nothing is known of the analysis' delay and of the horizon.
     fire_power : bool
         Whether the fires as known at T have a layer `power`, too.
-    fire_activity : bool
-        Whether they have the layers of `ACTIVITY`, too: a fire seen yesterday goes on more likely
-        than one last seen a week ago.
+    fire_extent : bool
+        Whether they have the layers of `EXTENT`, too: a fire that yesterday burned on a front of
+        kilometres goes on more likely than one of a single hotspot, or one last seen a week ago.
     static : tuple of str
         Variables of `static`, and `years_since_fire` and `years_since_harvest` of `disturbance`.
     fuel_classes : tuple of int
@@ -105,7 +105,7 @@ class Inputs:
     regime: Literal["protocol", "operational", "hindsight"] = "protocol"
     forecasts: tuple[str, ...] = ()
     fire_power: bool = False
-    fire_activity: bool = False
+    fire_extent: bool = False
     static: tuple[str, ...] = (
         "elevation", "slope", "northness", "eastness", "water", "road_distance",
     )  # fmt: skip
@@ -155,7 +155,7 @@ class Inputs:
             "modis": self.modis,
             "weather": weather,
             **({"around": weather} if self.around else {}),
-            "fire": FIRE_LAYERS + POWER * self.fire_power + ACTIVITY * self.fire_activity,
+            "fire": FIRE_LAYERS + POWER * self.fire_power + EXTENT * self.fire_extent,
             "static": (*self.static, *fuels, *covers),
         }
 

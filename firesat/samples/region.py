@@ -201,8 +201,8 @@ class Region:
 
         Returns
         -------
-        ndarray of float32, shape (3 to 6, Y, X)
-            As `FIRE_LAYERS`, power and activity where the inputs want them; from hotspots published
+        ndarray of float32, shape (3 to 7, Y, X)
+            As `FIRE_LAYERS`, power and extent where the inputs want them; from hotspots published
             by T alone, those up to 20 km away included.
         """
         return repeat(self.heat.layers(day), 5)

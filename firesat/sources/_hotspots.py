@@ -1,4 +1,4 @@
-"""Tables of active-fire detections, and their counts per cell and fire day."""
+"""Tables of active-fire detections, and their counts per cell and day of publication."""
 
 import logging
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from firesat.sources._tables import read_table
 from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members, reading
 from firesat.sources.base import Scene
+from firesat.sources.commons import commons
 from firesat.window import DAY_START, fire_day
 
 log = logging.getLogger(__name__)
@@ -37,9 +38,37 @@ _TYPE = "type"  # of FIRMS's archive: 0 vegetation, 1 volcano, 2 other static so
 
 VARIABLES = (
     Variable(name="hotspot_count", dtype="uint16", fill=65535),
+    Variable(name="hotspot_count_before", dtype="uint16", fill=65535),
     Variable(name="frp"),
 )
-"""How hotspots rest in the cube: counts, 0 where none, and the largest radiative power."""
+"""How hotspots rest in the cube: counts, 0 where none; how many of them were made before the day
+of their publication began; and the largest radiative power."""
+
+
+def days_of_publication(latency_hours: float, day_start: int) -> dict[str, str | int | float]:
+    """Say how detections are sorted into days, for the attributes of a group.
+
+    Whatever is in the layer of a fire day was published by its end: at T, the layer of the day
+    before is in hand, with the fires of the last afternoon. Sorted by their own time, three hours
+    of latency would keep that whole day back.
+
+    Parameters
+    ----------
+    latency_hours : float
+        From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin.
+
+    Returns
+    -------
+    dict
+        ``day_start``, ``latency_hours`` of a layer, which is 0, and ``detection_latency_hours``.
+    """
+    return {
+        "day_start": day_start,
+        "latency_hours": 0.0,
+        "detection_latency_hours": latency_hours,
+    }
 
 
 def read_hotspots(path: Path) -> xr.Dataset:
@@ -148,10 +177,81 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table.rename(columns=str.lower)
 
 
+def dates_needed(block: Block, latency_hours: float, day_start: int) -> NDArray[np.datetime64]:
+    """List the dates on which the detections were made that a block's days published.
+
+    Parameters
+    ----------
+    block : Block
+        Fire days of a tile.
+    latency_hours : float
+        From the overpass to its publication.
+    day_start : int
+        Hour UTC at which days begin.
+
+    Returns
+    -------
+    ndarray of datetime64[D]
+        Each once, ascending.
+    """
+    days = np.array(block.times, dtype="datetime64[D]")
+    return np.unique(np.concatenate(_dates(days, latency_hours, day_start)))
+
+
+def _dates(
+    days: NDArray[np.datetime64], latency_hours: float, day_start: int
+) -> list[NDArray[np.datetime64]]:
+    """Every date that days of publication reach back into, the first of each day first."""
+    first = days.astype("datetime64[s]") + hours(day_start - latency_hours)
+    last = (first + hours(24) - np.timedelta64(1, "s")).astype("datetime64[D]")
+    return [last - ONE_DAY, last] if (first < last).any() else [last]
+
+
+def begun(dates: NDArray[np.datetime64], latency_hours: float) -> NDArray[np.datetime64]:
+    """Leave out dates of which nothing can have been published yet.
+
+    Parameters
+    ----------
+    dates : ndarray of datetime64[D]
+        Any.
+    latency_hours : float
+        From the overpass to its publication.
+
+    Returns
+    -------
+    ndarray of datetime64[D]
+        All of them where nobody has said what time it is.
+    """
+    now = commons().now
+    return dates if now is None else dates[dates + hours(latency_hours) <= now]
+
+
+def until(date: np.datetime64, latency_hours: float) -> str:
+    """Name the state of a table whose last date goes on, lest it be taken for a whole one later.
+
+    Parameters
+    ----------
+    date : np.datetime64
+        The last one.
+    latency_hours : float
+        From the overpass to its publication.
+
+    Returns
+    -------
+    str
+        Such as "until-20230701T1200-"; "" of a date that is over, or where nobody has said what
+        time it is.
+    """
+    now = commons().now
+    if now is None or date + ONE_DAY + hours(latency_hours) <= now:
+        return ""
+    return f"until-{now.astype('datetime64[s]').item():%Y%m%dT%H%M}-"
+
+
 def count_hotspots(
-    tables: list[xr.Dataset], block: Block, day_start: int = DAY_START
+    tables: list[xr.Dataset], block: Block, latency_hours: float, day_start: int = DAY_START
 ) -> dict[str, NDArray[np.float32]]:
-    """Count detections per cell and fire day, and find the strongest.
+    """Count detections per cell and day of publication, and find the strongest.
 
     Parameters
     ----------
@@ -159,21 +259,24 @@ def count_hotspots(
         Results of :func:`read_hotspots`.
     block : Block
         Days of a tile.
+    latency_hours : float
+        From the overpass to its publication.
     day_start : int
         Hour UTC at which days begin.
 
     Returns
     -------
     dict of str to ndarray of float32, shape (T, Y, X)
-        ``hotspot_count``, 0 where none, and ``frp`` in MW, NaN where none or unknown.
+        As `VARIABLES`: counts, 0 where none, and ``frp`` in MW, NaN where none or unknown.
     """
-    count, power = empty(block), empty(block)
-    count[:] = 0
+    count, before, power = empty(block), empty(block), empty(block)
+    count[:], before[:] = 0, 0
     cells = block.geobox
     transform = Transformer.from_crs("EPSG:4326", crs_of(cells).to_wkt(), always_xy=True)
     days = np.array(block.times, dtype="datetime64[D]")
     for table in tables:
-        day = fire_day(table["moment"].values, day_start)
+        moment = table["moment"].values
+        day = fire_day(moment + hours(latency_hours), day_start)
         step = np.searchsorted(days, day).clip(max=len(days) - 1)
         x, y = transform.transform(table["longitude"].values, table["latitude"].values)
         column, row = (np.floor(axis).astype(np.int64) for axis in ~cells.affine * (x, y))
@@ -181,8 +284,9 @@ def count_hotspots(
         inside &= days[step] == day
         where = step[inside], row[inside], column[inside]
         np.add.at(count, where, 1)
+        np.add.at(before, where, (fire_day(moment, day_start) < day)[inside])
         np.fmax.at(power, where, table["power"].values[inside])
-    return {"hotspot_count": count, "frp": power}
+    return {"hotspot_count": count, "hotspot_count_before": before, "frp": power}
 
 
 def hotspot_days(
@@ -191,7 +295,7 @@ def hotspot_days(
     latency_hours: float,
     day_start: int = DAY_START,
 ) -> xr.Dataset:
-    """Count detections per cell and fire day, where files cover the whole of it.
+    """Count detections per cell and day of publication, where files cover the whole of it.
 
     Parameters
     ----------
@@ -207,17 +311,18 @@ def hotspot_days(
     Returns
     -------
     xr.Dataset
-        ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+        As `VARIABLES`, ``(time, y, x)``; NaN on days that no file covers.
     """
-    covered = {date for scene, _ in scenes for date in dates_of(scene)}
+    covered = np.array([date for scene, _ in scenes for date in dates_of(scene)], "datetime64[D]")
     days = np.array(block.times, dtype="datetime64[D]")
-    whole = np.array([{str(day), str(day + ONE_DAY)} <= covered for day in days])
+    needed = _dates(days, latency_hours, day_start)
+    whole = np.isin(needed, covered).all(axis=0)
     tables = [table for _, table in scenes]
-    arrays = count_hotspots(tables, block, day_start)
+    arrays = count_hotspots(tables, block, latency_hours, day_start)
     for values in arrays.values():
         values[~whole] = np.nan
     available = [
-        end_of_fire_day(day, day_start) + hours(latency_hours) if there else NEVER
+        end_of_fire_day(day, day_start) if there else NEVER
         for day, there in zip(days, whole, strict=True)
     ]
     return layer(arrays, block, np.array(available)).assign_attrs(left_out(tables))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from firesat.blocks import Block
 from firesat.errors import ConfigError, WindowError
@@ -45,31 +46,32 @@ def period_of(path: str, span: str) -> Period:
 
 
 def scenes_of(
-    files: Mapping[str, str], block: Block, latency_hours: float, *, ahead: int = 0
+    files: Mapping[str, str],
+    block: Block,
+    latency_hours: float,
+    dates: NDArray[np.datetime64],
 ) -> list[Scene]:
-    """List the files that tell of a block's days.
+    """List the files that tell of the dates that a block needs.
 
     Parameters
     ----------
     files : mapping of str to str
         File to its span of days.
     block : Block
-        Some days.
+        Its group is named in the scenes.
     latency_hours : float
         From the end of a day to its availability.
-    ahead : int
-        Days after each that a whole one needs, too: 1 where fire days reach into the next date.
+    dates : ndarray of datetime64[D]
+        What the block's days need.
 
     Returns
     -------
     list of Scene
         In the order of the files; the request tells the ``dates`` that each covers of them.
     """
-    days = np.array(block.times, dtype="datetime64[D]")
-    wanted = np.unique(np.concatenate([days + ONE_DAY * step for step in range(ahead + 1)]))
     found = []
     for path, span in files.items():
-        covered = np.intersect1d(wanted, period_of(path, span).days)
+        covered = np.intersect1d(dates, period_of(path, span).days)
         if covered.size:
             end = (covered[-1] + ONE_DAY).astype("datetime64[s]")
             found.append(

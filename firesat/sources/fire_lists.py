@@ -90,7 +90,8 @@ class FireLists(OnDisk, EveryDay):
         list of Scene
             In the order of the config.
         """
-        return scenes_of(self.files, block, self.latency_hours)
+        dates = np.array(block.times, dtype="datetime64[D]")
+        return scenes_of(self.files, block, self.latency_hours, dates)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a list.

@@ -14,8 +14,16 @@ from firesat.blocks import Block, Layout
 from firesat.errors import ConfigError, CorruptFileError
 from firesat.sources._every_day import EveryDay
 from firesat.sources._firms import FIRMS, MOST_DAYS, ask, find_key
-from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
-from firesat.sources._layers import degrees_around, hours, published
+from firesat.sources._hotspots import (
+    VARIABLES,
+    begun,
+    dates_needed,
+    days_of_publication,
+    hotspot_days,
+    remembered_hotspots,
+    until,
+)
+from firesat.sources._layers import degrees_around, hours
 from firesat.sources._spans import ONE_DAY
 from firesat.sources.base import Scene, cached
 from firesat.sources.quotas import Cost
@@ -92,13 +100,12 @@ class Firms(EveryDay):
             variables=VARIABLES,
             steps=32,
             attrs={
-                "source": f"FIRMS {', '.join(self.products)} by days of {self.day_start} to "
-                f"{self.day_start} UTC",
-                "day_start": self.day_start,
+                "source": f"FIRMS {', '.join(self.products)} by days of publication, "
+                f"{self.day_start} to {self.day_start} UTC",
                 "provider": self.provider,
                 "stream": "final" if self.products[0].endswith(_FINAL) else "nrt",
                 "licence": "NASA open data; FIRMS, part of NASA's ESDIS",
-                "latency_hours": self.latency_hours,
+                **days_of_publication(self.latency_hours, self.day_start),
             },
         )
 
@@ -143,7 +150,7 @@ class Firms(EveryDay):
         Returns
         -------
         list of Scene
-            Of the dates that every product has; a fire day needs its date and the next.
+            Of the dates that every product has, today's as far as it has come.
 
         Raises
         ------
@@ -152,8 +159,8 @@ class Firms(EveryDay):
         ProviderError
             If the service fails.
         """
-        days = np.array(block.times, dtype="datetime64[D]")
-        dates = published(np.unique(np.concatenate([days, days + ONE_DAY])), self.latency_hours)
+        wanted = dates_needed(block, self.latency_hours, self.day_start)
+        dates = begun(wanted, self.latency_hours)
         for product in self.products:
             first, last = self._available(product)
             dates = dates[(dates >= first) & (dates <= last)]
@@ -179,8 +186,9 @@ class Firms(EveryDay):
     def _scene(self, product: str, area: str, dates: NDArray[np.datetime64]) -> Scene:
         """Some days of a product."""
         end = (dates[-1] + ONE_DAY).astype("datetime64[s]")
+        state = until(dates[-1], self.latency_hours)
         return Scene(
-            id=f"firms-{product}-{area.replace(',', '_')}-{dates[0]}-{len(dates)}",
+            id=f"firms-{state}{product}-{area.replace(',', '_')}-{dates[0]}-{len(dates)}",
             source=self.group,
             observed=end,
             available=end + hours(self.latency_hours),
@@ -241,7 +249,7 @@ class Firms(EveryDay):
         return remembered_hotspots(path, path.stat().st_mtime_ns)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Count detections per cell and fire day.
+        """Count detections per cell and day of publication.
 
         Parameters
         ----------
@@ -253,7 +261,7 @@ class Firms(EveryDay):
         Returns
         -------
         xr.Dataset
-            ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that FIRMS does not cover.
+            Counts and ``frp``, ``(time, y, x)``; NaN on days that FIRMS does not cover.
         """
         return hotspot_days(scenes, block, self.latency_hours, self.day_start)
 

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from firesat.blocks import Block, Layout
 from firesat.sources._download import download
 from firesat.sources._every_day import EveryDay
-from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
+from firesat.sources._hotspots import (
+    VARIABLES,
+    begun,
+    dates_needed,
+    days_of_publication,
+    hotspot_days,
+    remembered_hotspots,
+    until,
+)
 from firesat.sources._http import list_links, name_of
 from firesat.sources._layers import CWFIS, OPEN_CANADA, hours
 from firesat.sources.base import Scene, cached
@@ -61,11 +69,11 @@ class Hotspots(EveryDay):
             variables=VARIABLES,
             steps=32,
             attrs={
-                "source": f"CWFIS hotspots by days of {self.day_start} to {self.day_start} UTC",
-                "day_start": self.day_start,
+                "source": f"CWFIS hotspots by days of publication, {self.day_start} to "
+                f"{self.day_start} UTC",
                 "provider": self.provider,
                 "licence": OPEN_CANADA,
-                "latency_hours": self.latency_hours,
+                **days_of_publication(self.latency_hours, self.day_start),
             },
         )
 
@@ -103,15 +111,15 @@ class Hotspots(EveryDay):
         Returns
         -------
         list of Scene
-            A fire day needs the files of its date and of the next.
+            A fire day needs the files of every date that it reaches into.
 
         Raises
         ------
         ProviderError
             If the server fails.
         """
-        days = np.array(block.times, dtype="datetime64[D]")
-        dates = np.unique(np.concatenate([days, days + _DAY]))
+        wanted = dates_needed(block, self.latency_hours, self.day_start)
+        dates = begun(wanted, self.latency_hours)
         folder = f"{self.base_url}/hotspots"
         archives = _named(list_links(f"{folder}/archive"), _YEARLY)
         years = {str(date)[:4] for date in dates}
@@ -127,7 +135,7 @@ class Hotspots(EveryDay):
         covered = [date for date in dates if str(date).replace("-", "").startswith(key)]
         end = (covered[-1] + _DAY).astype("datetime64[s]")
         return Scene(
-            id=name_of(url),
+            id=f"{until(covered[-1], self.latency_hours)}{name_of(url)}",
             source="hotspots",
             observed=end,
             available=end + hours(self.latency_hours),
@@ -181,7 +189,7 @@ class Hotspots(EveryDay):
         return remembered_hotspots(path, path.stat().st_mtime_ns)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Count detections per cell and fire day.
+        """Count detections per cell and day of publication.
 
         Parameters
         ----------
@@ -193,7 +201,7 @@ class Hotspots(EveryDay):
         Returns
         -------
         xr.Dataset
-            ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+            Counts and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
         """
         return hotspot_days(scenes, block, self.latency_hours, self.day_start)
 

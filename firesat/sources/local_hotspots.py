@@ -9,7 +9,13 @@ import xarray as xr
 
 from firesat.blocks import Block, Layout
 from firesat.sources._every_day import EveryDay
-from firesat.sources._hotspots import VARIABLES, hotspot_days, remembered_hotspots
+from firesat.sources._hotspots import (
+    VARIABLES,
+    dates_needed,
+    days_of_publication,
+    hotspot_days,
+    remembered_hotspots,
+)
 from firesat.sources._local import OnDisk
 from firesat.sources._spans import period_of, scenes_of
 from firesat.sources.base import Scene
@@ -70,12 +76,12 @@ class LocalHotspots(OnDisk, EveryDay):
             variables=VARIABLES,
             steps=32,
             attrs={
-                "source": f"local hotspots by days of {self.day_start} to {self.day_start} UTC",
-                "day_start": self.day_start,
+                "source": f"local hotspots by days of publication, {self.day_start} to "
+                f"{self.day_start} UTC",
                 "provider": "",
                 "stream": self.stream,
                 "licence": "as stated by the makers of the files",
-                "latency_hours": self.latency_hours,
+                **days_of_publication(self.latency_hours, self.day_start),
             },
         )
 
@@ -90,9 +96,10 @@ class LocalHotspots(OnDisk, EveryDay):
         Returns
         -------
         list of Scene
-            A fire day needs its date and the next.
+            A fire day needs every date that it reaches into.
         """
-        return scenes_of(self.files, block, self.latency_hours, ahead=1)
+        dates = dates_needed(block, self.latency_hours, self.day_start)
+        return scenes_of(self.files, block, self.latency_hours, dates)
 
     def read(self, path: Path) -> xr.Dataset:
         """Read a table.
@@ -115,7 +122,7 @@ class LocalHotspots(OnDisk, EveryDay):
         return remembered_hotspots(path, path.stat().st_mtime_ns)
 
     def compose(self, scenes: Sequence[tuple[Scene, xr.Dataset]], block: Block) -> xr.Dataset:
-        """Count detections per cell and fire day.
+        """Count detections per cell and day of publication.
 
         Parameters
         ----------
@@ -127,6 +134,6 @@ class LocalHotspots(OnDisk, EveryDay):
         Returns
         -------
         xr.Dataset
-            ``hotspot_count`` and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
+            Counts and ``frp``, ``(time, y, x)``; NaN on days that no file covers.
         """
         return hotspot_days(scenes, block, self.latency_hours, self.day_start)

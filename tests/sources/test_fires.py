@@ -1,6 +1,7 @@
 """Hotspots and perimeters: days, cells, dates and dirty rows."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -8,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import xarray as xr
 from pyproj import CRS, Transformer
 
 from firesat.blocks import Block
 from firesat.errors import CorruptFileError, GridError
 from firesat.grid import geobox
+from firesat.labels.hotspots import detections
 from firesat.sources import hotspots, nbac
+from firesat.sources._hotspots import VARIABLES
+from firesat.sources.commons import commons, sharing
 from firesat.sources.files import LocalVectors
 from firesat.sources.fires import Hotspots, Nbac
 from tests.sources.small import first_block, scene
@@ -57,35 +62,73 @@ def counted(block: Block, path: Path, dates: list[str]) -> object:
 ALL = [f"2023-07-{day:02d}" for day in range(1, 7)]
 
 
-def test_detections_fall_into_their_cell_and_fire_day(block: Block, tmp_path: Path) -> None:
+def test_detections_fall_into_their_cell_and_the_fire_day_that_published_them(
+    block: Block, tmp_path: Path
+) -> None:
     here = place(20_250, 630_250)
     rows = [
         (*here, "2023-07-01 20:00:00", 5.0),
-        (*here, "2023-07-02 11:59:59", 9.0),  # before 12 UTC: still the first fire day
-        (*here, "2023/07/02 12:00:00.000", 2.0),  # the archive's other spelling
+        (*here, "2023-07-02 08:59:59", 9.0),  # out just before 12 UTC: still the first fire day
+        (*here, "2023/07/02 09:00:00.000", 2.0),  # the archive's other spelling
+        (*here, "2023-07-02 20:00:00", 1.0),
         (*place(20_750, 630_250), "2023-07-01 20:00:00", 1.0),
         (*place(5_000, 630_000), "2023-07-01 20:00:00", 1.0),  # outside the region
     ]
     layer = counted(block, write_csv(tmp_path / "a.csv", rows), ALL)
     box = block.geobox.boundingbox
     row, column = int((box.top - 630_250) // 500), int((20_250 - box.left) // 500)
-    count, power = (layer[name].values[:, row, column] for name in ("hotspot_count", "frp"))
-    assert count.tolist() == [2, 1, 0, 0]
+    count, before, power = (layer[each.name].values[:, row, column] for each in VARIABLES)
+    assert count.tolist() == [2, 2, 0, 0]
+    assert before.tolist() == [0, 1, 0, 0]  # at 9 UTC the fire day before was still on
     np.testing.assert_array_equal(power, [9, 2, np.nan, np.nan])
     assert layer["hotspot_count"].values[0, row, column + 1] == 1
-    assert np.nansum(layer["hotspot_count"].values) == 4
+    assert np.nansum(layer["hotspot_count"].values) == 5
+    found = detections(layer.isel(y=[row], x=[column]))
+    days = found.day.astype("datetime64[D]").astype(str).tolist()
+    assert days == ["2023-07-01", "2023-07-02"]
+    assert found.count.tolist() == [3, 1]  # labels date them by when they were made
+
+
+def test_detections_of_a_season_s_gap_are_not_moved_across_it(block: Block) -> None:
+    days = np.array(["2022-09-15", "2023-04-08", "2023-04-09"], "datetime64[D]")
+    counts = {
+        name: (("time", "y", "x"), np.array(values, "float32").reshape(3, 1, 1))
+        for name, values in (("hotspot_count", [1, 5, 3]), ("hotspot_count_before", [0, 2, 1]))
+    }
+    found = detections(xr.Dataset(counts, coords={"time": days.astype("datetime64[ns]")}))
+    assert found.count.tolist() == [1, 4, 2]
+
+
+@pytest.mark.parametrize("latency", [0.0, 3.0, 12.0, 20.0])
+def test_detections_are_published_by_the_end_of_their_layer_whatever_the_latency(
+    latency: float, block: Block, tmp_path: Path
+) -> None:
+    source = Hotspots(latency_hours=latency)
+    moments = np.arange("2023-07-01T00:30", "2023-07-06T00:00", 3600, dtype="datetime64[s]")
+    here = place(20_250, 630_250)
+    rows = [(*here, str(moment).replace("T", " "), 1.0) for moment in moments]
+    table = source.read(write_csv(tmp_path / "a.csv", rows))
+    made = scene(block, block.times[-1], latency, dates=["2023-06-30", *ALL])
+    layer = source.compose([(made, table)], block)
+    published = moments + np.timedelta64(round(3600 * latency), "s")
+    ends = layer["available_time"].values
+    known = np.nansum(layer["hotspot_count"].values, axis=(1, 2)).cumsum()
+    first = block.times[0].astype("datetime64[s]") + np.timedelta64(12, "h")
+    wanted = [((published >= first) & (published < end)).sum() for end in ends]
+    assert known.tolist() == wanted
+    assert ends[0] == np.datetime64("2023-07-02T12:00:00")
 
 
 def test_detections_fall_into_calendar_days_when_asked(block: Block, tmp_path: Path) -> None:
     here = place(20_250, 630_250)
     rows = [(*here, f"2023-07-0{day} {hour}", 5.0) for day, hour in
-            ((1, "23:59:59"), (2, "00:00:00"), (2, "11:00:00"))]  # fmt: skip
+            ((1, "20:59:59"), (1, "21:00:00"), (2, "11:00:00"))]  # fmt: skip
     calendar = Hotspots(day_start=0)
     found = calendar.read(write_csv(tmp_path / "a.csv", rows))
-    made = scene(block, block.times[-1], 3.0, dates=ALL)
+    made = scene(block, block.times[-1], 3.0, dates=["2023-06-30", *ALL])
     layer = calendar.compose([(made, found)], block)
     assert np.nansum(layer["hotspot_count"].values, axis=(1, 2)).tolist() == [1, 2, 0, 0]
-    assert layer["available_time"].values[0] == np.datetime64("2023-07-02T03:00:00")
+    assert layer["available_time"].values[0] == np.datetime64("2023-07-02T00:00:00")
 
 
 def test_a_quiet_day_is_zero_and_a_day_without_file_is_missing(
@@ -96,8 +139,28 @@ def test_a_quiet_day_is_zero_and_a_day_without_file_is_missing(
     assert np.nanmax(count[0]) == 0
     assert np.isnan(count[1:]).all()  # the second fire day needs the third date's file
     available = layer["available_time"].values
-    assert available[0] == np.datetime64("2023-07-02T15:00:00")
+    assert available[0] == np.datetime64("2023-07-02T12:00:00")
     assert np.isnat(available[1:]).all()
+
+
+def test_today_s_table_is_read_as_far_as_it_goes_and_again_when_it_is_whole(
+    block: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = [f"https://x/hotspots/202307{day:02d}.csv" for day in range(1, 7)]
+    monkeypatch.setattr(hotspots, "list_links", lambda url: [] if "archive" in url else links)
+    source = Hotspots(base_url="https://x")
+
+    def names(now: str) -> list[str]:
+        """What is asked for at a moment."""
+        with sharing(replace(commons(), now=np.datetime64(now, "s"))):
+            return [each.id for each in source.search(block)]
+
+    assert names("2023-07-03T12:00") == [
+        "20230701.csv", "20230702.csv", "until-20230703T1200-20230703.csv"
+    ]  # fmt: skip
+    assert names("2023-07-04T02:59")[2:] == ["until-20230704T0259-20230703.csv"]
+    assert names("2023-07-04T03:00")[2:] == ["20230703.csv", "until-20230704T0300-20230704.csv"]
+    assert names("2024-01-01T00:00") == [f"202307{day:02d}.csv" for day in range(1, 6)]
 
 
 def test_unusable_rows_are_left_out_and_counted(

@@ -18,6 +18,7 @@ from firesat.manifest import Receipt
 log = logging.getLogger(__name__)
 
 PERIMETERS, HOTSPOTS = "nbac", "hotspots"
+_COUNTS = ("hotspot_count", "hotspot_count_before")
 COARSER = 5  # cells of the perimeters along a hotspot cell's side
 
 
@@ -71,7 +72,8 @@ def _seen(hotspots: xr.Dataset | None, block: Block, nbac: xr.Dataset) -> xr.Dat
         )
     year = block.times[0].astype("datetime64[Y]")
     season = hotspots["time"].values.astype("datetime64[Y]") == year
-    return _around(hotspots[["hotspot_count"]].isel(time=season), block).load()
+    counts = [name for name in _COUNTS if name in hotspots]
+    return _around(hotspots[counts].isel(time=season), block).load()
 
 
 def _around(dataset: xr.Dataset, block: Block) -> xr.Dataset:
