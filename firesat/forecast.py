@@ -8,6 +8,7 @@ chip changes a forecast (None: all of the chip may; no more than the halo: a map
 chips of any size that begin on multiples of the stride), and ``stride``, which divides its side.
 """
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal
 
@@ -286,7 +287,8 @@ class Forecaster(LightningModule):
         """
         refuse_broken(self)
         own = {name: getattr(self, name) for name in ("precision", "inputs", "scaler")}
-        more = own | {"scores": self.watch.last} | self.provenance
+        loss = {} if self.loss.proper else {"loss": asdict(self.loss)}
+        more = own | {"scores": self.watch.last} | loss | self.provenance
         checkpoint[RECORD] = record_of(self.network, more)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -138,6 +138,17 @@ class Loss:
                 "not below"
             )
 
+    @property
+    def proper(self) -> bool:
+        """Whether what is learned by it are chances.
+
+        Returns
+        -------
+        bool
+            True of the default alone: it has its minimum at the true probability.
+        """
+        return self == Loss()
+
     def __call__(
         self, logits: Tensor, label: Tensor, cells: Tensor, total: Tensor | None = None
     ) -> Tensor:

@@ -13,6 +13,11 @@ public-safety decisions. It says nothing of intensity, smoke or values at risk, 
 suppression only as in the years that it learned from.
 """
 
+_NO_CHANCES = """
+**Its outputs are no chances.** It was trained with the loss {loss}, which ranks cells and is not at
+its best where chances are true. Calibrate it (firesat calibrate) before anybody reads a number.
+"""
+
 CALIBRATED = "\n## Calibration\n"
 """Heading of what a calibration adds to a card."""
 
@@ -71,6 +76,7 @@ def card(record: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
         Markdown.
     """
     inputs = record.get("inputs") or {}
+    loss = ", ".join(f"{name} {value:g}" for name, value in (record.get("loss") or {}).items())
     count = sum(value.numel() for name, value in weights.items() if name.startswith("network."))
     scores = record.get("scores") or {}
     facts = {
@@ -86,7 +92,7 @@ def card(record: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
     return "\n".join(
         [
             "# A forecaster of firesat\n",
-            _USE,
+            _USE + (_NO_CHANCES.format(loss=loss) if loss else ""),
             "## Made from\n",
             *_table(("what", "value"), facts),
             "\n## Scores on the validation chips\n",

@@ -5,7 +5,10 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import Metric
 
-_LOWEST, _STEP, _BINS = -18.0, 0.1, 260  # logits from 1.5e-8 to 0.9997, 10 % of the odds a bin
+BINS = 260
+"""Of log odds, 10 % of the odds each, for chances from 1.5e-8 to 0.9997."""
+
+_LOWEST, _STEP = -18.0, 0.1
 
 
 class RunningScores(Metric):
@@ -22,8 +25,8 @@ class RunningScores(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("hits", default=torch.zeros(_BINS), dist_reduce_fx="sum")
-        self.add_state("cells", default=torch.zeros(_BINS), dist_reduce_fx="sum")
+        self.add_state("hits", default=torch.zeros(BINS), dist_reduce_fx="sum")
+        self.add_state("cells", default=torch.zeros(BINS), dist_reduce_fx="sum")
         self.add_state("expected", default=torch.zeros(()), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, label: Tensor, weight: Tensor) -> None:
@@ -40,9 +43,9 @@ class RunningScores(Metric):
         """
         known = weight > 0
         score, truth, mass = logits[known].float(), label[known].float(), weight[known].float()
-        place = ((score - _LOWEST) / _STEP).clamp(0, _BINS - 1).long()
-        self.hits += torch.bincount(place, mass * truth, minlength=_BINS)
-        self.cells += torch.bincount(place, mass, minlength=_BINS)
+        place = bin_of(score)
+        self.hits += torch.bincount(place, mass * truth, minlength=BINS)
+        self.cells += torch.bincount(place, mass, minlength=BINS)
         self.expected += (mass * score.sigmoid()).sum()
 
     def compute(self) -> dict[str, Tensor]:
@@ -64,6 +67,22 @@ class RunningScores(Metric):
             "prevalence": burnt / cells[-1],
             "ratio": self.expected / burnt,
         }
+
+
+def bin_of(odds: Tensor) -> Tensor:
+    """Sort log odds into bins of equal width.
+
+    Parameters
+    ----------
+    odds : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        int64, same shape, 0 to `BINS` - 1; what lies beyond is in the first and the last.
+    """
+    return ((odds - _LOWEST) / _STEP).clamp(0, BINS - 1).long()
 
 
 def combine(logits: Tensor) -> Tensor:

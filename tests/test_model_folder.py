@@ -19,6 +19,7 @@ from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
 from firesat.grid import Grid
 from firesat.jobs.predict.refusals import leads_of, refuse_mixed_parts, refuse_other_grid
+from firesat.losses import Loss
 from firesat.model_folder import (
     CALIBRATION,
     CARD,
@@ -45,11 +46,11 @@ SCALING = {name: [[f"{name}{i}", 0.5, 2.0] for i in range(size)] for name, size 
 ORIGIN = {"data_sha256": "ab" * 32, "config_hash": "cd" * 8, "git_revision": "", "seed": 3}
 
 
-def checkpoint(path: Path, seed: int = 0) -> Path:
+def checkpoint(path: Path, seed: int = 0, **settings: Loss) -> Path:
     """A checkpoint as a training writes it."""
     torch.manual_seed(seed)
     network = TemporalCNN(CHANNELS, width=8, weather_width=8)
-    forecaster = Forecaster(network, inputs={"regime": "protocol"}, scaler=SCALING)
+    forecaster = Forecaster(network, inputs={"regime": "protocol"}, scaler=SCALING, **settings)
     forecaster.provenance = {**ORIGIN, "crs": "EPSG:3979"}
     forecaster.watch.last = {"val/loss": 0.25}
     content: dict[str, Any] = {"state_dict": forecaster.state_dict()}
@@ -81,6 +82,15 @@ def test_its_card_says_where_it_comes_from_and_how_it_scored(folder: Path) -> No
     words = (folder / CARD).read_text()
     for needed in ("TemporalCNN", ORIGIN["data_sha256"], "val/loss | 0.25", "not an official"):
         assert str(needed) in words
+
+
+def test_its_card_says_so_where_its_outputs_are_no_chances(tmp_path: Path, folder: Path) -> None:
+    other = checkpoint(tmp_path / "dice.ckpt", loss=Loss(dice=0.5, positive_weight=6.7))
+    write_folder(other, tmp_path / "dice")
+    words = (tmp_path / "dice" / CARD).read_text()
+    assert "no chances" in words
+    assert "dice 0.5, positive_weight 6.7, smoothing 0, gamma 0" in words
+    assert "no chances" not in (folder / CARD).read_text()
 
 
 GROWTH = Curve(pivot=-6.0, shift=0.4, knots=(-7.0,), slopes=(0.8, 1.3))

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from firesat.errors import CorruptFileError, CredentialsError, FiresatError, ProviderError
 from firesat.sources._firms import ask
+from firesat.sources.commons import commons, sharing
 from firesat.sources.firms import Firms, _runs
 from tests.sources.shelf import hurried
 from tests.sources.small import first_block
@@ -72,3 +74,29 @@ def test_dates_in_a_row_are_asked_for_together_at_most_five() -> None:
     assert [len(run) for run in _runs(days)] == [5, 2, 2]
     assert np.concatenate(list(_runs(days))).tolist() == days.tolist()
     assert list(_runs(days[:0])) == []
+
+
+def test_today_is_asked_for_as_far_as_it_has_come_and_its_table_is_not_taken_for_a_whole_one(
+    server: Server,
+) -> None:
+    server.script = lambda path, headers: (
+        200, {}, b"data_id,min_date,max_date\nVIIRS_SNPP_NRT,2023-01-01,2023-12-31\n"
+    )  # fmt: skip
+    source = Firms(base_url=server.url, products=("VIIRS_SNPP_NRT",))
+    block = first_block(source)
+
+    def asked(now: str) -> list[tuple[str, str]]:
+        """Names of the tables, and what is asked for, at a moment."""
+        with sharing(replace(commons(), now=np.datetime64(now, "s"))):
+            return [(each.id, str(each.request["rest"])) for each in source.search(block)]
+
+    ((name, rest),) = asked("2023-07-02T12:00")
+    assert name.startswith("firms-until-20230702T1200-VIIRS_SNPP_NRT-")
+    assert rest.endswith("/2/2023-07-01")
+    ((name, rest),) = asked("2023-07-03T03:00")
+    assert name.startswith("firms-until-20230703T0300-")
+    assert rest.endswith("/3/2023-07-01")
+    ((name, rest),) = asked("2024-01-01T00:00")
+    assert name.startswith("firms-VIIRS_SNPP_NRT-")
+    assert rest.endswith("/5/2023-07-01")
+    assert asked("2023-07-01T02:59") == []

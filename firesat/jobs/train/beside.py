@@ -25,7 +25,7 @@ from firesat.jobs.train.lightning import build, quiet
 from firesat.jobs.train.run import complete
 from firesat.losses import cell_weight
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate, interval
-from firesat.monitor import combine
+from firesat.monitor import BINS, bin_of, combine
 from firesat.regression import Fit, Rows, fit, gather
 
 NETWORK, BASE = "network", "base rate"
@@ -34,7 +34,6 @@ _DAYS, _TILES = 16, 2  # of a block: 200 km are two tiles
 _RESAMPLES, _LEVEL = 1000, 0.9
 _PENALTY = 1.0
 _ALONE = {"accelerator": "cpu", "devices": 1, "num_nodes": 1, "strategy": "auto", "logger": False}
-_LOWEST, _STEP, _BINS = -18.0, 0.1, 260  # logits, as `firesat.monitor`
 
 Floats = NDArray[np.float64]
 Batch = dict[str, Tensor]
@@ -221,11 +220,11 @@ def tally(forecasts: Forecasts, batches: Iterable[Batch]) -> dict[str, Floats]:
 def _count(odds: Tensor, truth: Tensor, weight: Tensor) -> Floats:
     """Counts of the chips of one batch."""
     chips = len(odds)
-    chip = torch.arange(chips)[:, None, None] * _BINS
-    place = (((odds - _LOWEST) / _STEP).clamp(0, _BINS - 1).long() + chip).flatten()
+    chip = torch.arange(chips)[:, None, None] * BINS
+    place = (bin_of(odds) + chip).flatten()
     burned, mass = (weight * truth).flatten().double(), weight.flatten().double()
     parts = [
-        torch.bincount(place, some, chips * _BINS).reshape(chips, -1) for some in (burned, mass)
+        torch.bincount(place, some, chips * BINS).reshape(chips, -1) for some in (burned, mass)
     ]
     missed = (weight * (odds.sigmoid() - truth).square()).double().flatten(1).sum(dim=1)
     return torch.cat([*parts, missed[:, None]], dim=1).numpy()
@@ -251,7 +250,7 @@ def judge(
         In the order of `counted`; empty where nothing burned.
     """
     sums = {name: _by_block(values, blocks) for name, values in counted.items()}
-    burning = (sums[NETWORK][:, :_BINS].sum(axis=1) > 0).sum()
+    burning = (sums[NETWORK][:, :BINS].sum(axis=1) > 0).sum()
     if not burning:
         return []
     number = len(sums[NETWORK])
@@ -283,8 +282,8 @@ def _by_block(values: Floats, blocks: NDArray[np.int64]) -> Floats:
 
 def _precision(totals: Floats) -> Floats:
     """Average precision of each row; NaN where nothing burned."""
-    hits = totals[:, _BINS - 1 :: -1].cumsum(axis=1)
-    cells = totals[:, 2 * _BINS - 1 : _BINS - 1 : -1].cumsum(axis=1)
+    hits = totals[:, BINS - 1 :: -1].cumsum(axis=1)
+    cells = totals[:, 2 * BINS - 1 : BINS - 1 : -1].cumsum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         gained = np.diff(hits, axis=1, prepend=0.0) / hits[:, -1:]
         return np.asarray((gained * hits / np.maximum(cells, 1e-12)).sum(axis=1))
