@@ -22,6 +22,7 @@ from firesat.errors import (
     ProviderError,
 )
 from firesat.grid import Grid
+from firesat.jobs.ingest.block import published_by
 from firesat.raster import align
 from firesat.sandbox.config import WorldConfig
 from firesat.sandbox.law.cover import Cover
@@ -29,6 +30,7 @@ from firesat.sandbox.observe import era5, nrcan, sentinel2, static
 from firesat.sandbox.servers.addresses import CREDENTIAL, base_urls, environment
 from firesat.sandbox.servers.faults import Faults
 from firesat.sandbox.world import World
+from firesat.sources.commons import commons, sharing
 from firesat.sources.disturbance import Disturbance
 from firesat.sources.era5 import Era5Land
 from firesat.sources.era5_single_levels import Era5SingleLevels
@@ -225,12 +227,32 @@ def test_hotspots_are_counted_once_each(world: World, urls: dict[str, str], cach
     block = next(iter(cut(source.layout, GRID, source.times(DAYS))))
     count = region_of(filled(source, block, cache), "hotspot_count")
     table = nrcan.hotspots(
-        world, datetime(2023, 6, 20, 12, tzinfo=UTC), datetime(2023, 7, 9, 12, tzinfo=UTC)
+        world, datetime(2023, 6, 20, 9, tzinfo=UTC), datetime(2023, 7, 9, 9, tzinfo=UTC)
     )
     places = gpd.GeoSeries(gpd.points_from_xy(table["lon"], table["lat"]), crs=4326).to_crs(3979)
     x0, y0, x1, y1 = REGION
     assert len(table) >= 2
     assert np.nansum(count[:19]) == len(places.cx[x0:x1, y0:y1])
+
+
+def test_at_t_hotspots_are_there_that_were_published_by_then_and_no_other(
+    world: World, urls: dict[str, str], cache: Path
+) -> None:
+    now = np.datetime64("2023-07-01T12:00:00")
+    for plain in (Hotspots(), Firms(products=("VIIRS_SNPP_NRT", "VIIRS_NOAA20_NRT"))):
+        source = at(plain, urls)
+        block = next(iter(cut(source.layout, GRID, source.times(DAYS))))
+        with sharing(replace(commons(), now=now)):
+            layer = published_by(filled(source, block, cache), now)
+        known = layer["time"].values[~np.isnat(layer["available_time"].values)]
+        assert known.max() == np.datetime64("2023-06-30")  # which ended just now
+        passes = (datetime(2023, 6, 20, 9, tzinfo=UTC), datetime(2023, 7, 1, 9, tzinfo=UTC))
+        table = nrcan.hotspots(world, *passes)
+        places = gpd.GeoSeries(gpd.points_from_xy(table["lon"], table["lat"]), crs=4326)
+        x0, y0, x1, y1 = REGION
+        seen = len(places.to_crs(3979).cx[x0:x1, y0:y1])
+        assert np.nansum(region_of(layer, "hotspot_count")) == seen
+        assert seen >= 2
 
 
 def test_firms_counts_what_the_same_sensor_has_at_cwfis(
