@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
 from firesat.products.page import save
@@ -87,7 +87,7 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], path: Path) -> Path:
     Path
         `path`.
     """
-    figure = _page((4.6 * len(_PANELS), 4.2))
+    figure = _page((4.6 * len(_PANELS), 4.8))
     for axes, (title, lines) in zip(_row(figure, len(_PANELS)), _PANELS.items(), strict=True):
         axes.set_title(title, fontsize=10, loc="left")
         for (name, label), colour in zip(lines.items(), cycle(_LINES), strict=False):
@@ -103,14 +103,17 @@ def draw_curves(epochs: Sequence[Mapping[str, float]], path: Path) -> Path:
             axes.axhline(1.0, color="#888888", linewidth=0.8)
         if title == "loss" and axes.lines:  # with the days it is a hundred times as large
             axes.set_yscale("log")
-        else:
-            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
         axes.set_xlabel("epoch", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=8)
         axes.grid(color="#e4e4e0", linewidth=0.6)
         if axes.lines and axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8, frameon=False)
+            axes.legend(  # below: nowhere inside is free of every curve
+                fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2
+            )
     return save(figure, path, "curves of a training")
 
 
@@ -167,7 +170,7 @@ def _page(size: tuple[float, float]) -> Figure:
 def _row(figure: Figure, count: int) -> list[Axes]:
     """Axes side by side."""
     made = figure.subplots(1, count)
-    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.14, top=0.9, wspace=0.18)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.25, top=0.92, wspace=0.18)
     return list(made)
 
 
