@@ -140,7 +140,7 @@ class Loss:
 
     @property
     def proper(self) -> bool:
-        """Whether what is learned by it are chances.
+        """Whether a network that makes it small learns chances.
 
         Returns
         -------

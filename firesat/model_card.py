@@ -14,8 +14,9 @@ suppression only as in the years that it learned from.
 """
 
 _NO_CHANCES = """
-**Its outputs are no chances.** It was trained with the loss {loss}, which ranks cells and is not at
-its best where chances are true. Calibrate it (firesat calibrate) before anybody reads a number.
+**As trained, its outputs are no chances.** Its loss was {loss}, whose minimum is not at the true
+chance: they rank cells. Only a calibration (firesat calibrate) makes numbers of them, and then
+this card says below what it rests on.
 """
 
 CALIBRATED = "\n## Calibration\n"

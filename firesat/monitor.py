@@ -6,7 +6,7 @@ from torch.nn import functional
 from torchmetrics import Metric
 
 BINS = 260
-"""Of log odds, 10 % of the odds each, for chances from 1.5e-8 to 0.9997."""
+"""Bins of log odds, each 10 % of the odds wide, for chances from 1.5e-8 to 0.9997."""
 
 _LOWEST, _STEP = -18.0, 0.1
 

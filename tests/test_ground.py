@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from firesat.blocks import Layout, Variable
 from firesat.cube import Cube, grid_of, open_cube
+from firesat.errors import SampleError
 from firesat.samples import Inputs, Reader
 from firesat.samples.fires import extent_layers
 from tests.tiny_cube import HOUR, write_group
@@ -118,9 +119,9 @@ def test_power_is_that_of_the_last_ten_days_known_at_t(tiny_cube: Path, cells: G
     group = whole.sel(x=slice(box.left, box.right), y=slice(box.top, box.bottom))
     days = group.time.values.astype("datetime64[D]")
     ages = (np.datetime64("2023-06-25") - days).astype(int)
-    # a fire day ends at 12 UTC of the next and is out 3 h later: that of the 24th is not out yet
+    # what a fire day published is known at 12 UTC of the next: that of the 24th, and not the 25th
     power = np.where(group.hotspot_count.values > 0, group.frp.values, 0.0)
-    power = power[(ages >= 2) & (ages <= 10)].max(axis=0)
+    power = power[(ages >= 1) & (ages <= 10)].max(axis=0)
     assert power.max() > 0
     padded = np.pad(power, 2)  # nothing burns around the region
     nearby = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).max(axis=(2, 3))
@@ -135,8 +136,8 @@ def test_power_that_is_published_a_second_after_t_never_enters(copy: Path, cells
     for late, there in ((0, True), (1, False)):
         published[:] = now + late
         layers = Reader(copy, inputs).region(cells).fire("2023-06-25")
-        assert bool(layers.any()) is there
-        assert bool(layers[3].any()) is there
+        assert bool(np.nan_to_num(layers[:3]).any()) is there
+        assert bool(np.nan_to_num(layers[3]).any()) is there
 
 
 def test_extent_tells_a_long_front_from_a_single_hotspot_and_yesterday_from_last_week() -> None:
@@ -144,7 +145,8 @@ def test_extent_tells_a_long_front_from_a_single_hotspot_and_yesterday_from_last
     hot[0, 30, 10] = True  # 9 days old
     hot[1, 30, 30] = hot[1, 30, 34] = True  # yesterday's, 2 km apart
     hot[2, 5, 50] = True  # older than the layers go
-    near, wide, old = extent_layers(hot, np.array([9, 1, 11]))
+    ages = np.array([9, 1, 11])
+    near, wide, old = extent_layers(hot, ages, np.full((80, 80), 1))
 
     def layer(*cells: tuple[float, float]) -> float:
         """Of hotspots so many kilometres away, each with its reach."""
@@ -158,7 +160,15 @@ def test_extent_tells_a_long_front_from_a_single_hotspot_and_yesterday_from_last
         layer((np.hypot(3, 1.5), 3), (np.hypot(7, 1.5), 3), (np.hypot(9, 1.5), 3)), rel=1e-5
     )
     assert not near[:, :24].any()  # 3 km from yesterday's, and the old one is not of that day
-    assert not old[5, 56:].any()  # 9 km from any of the last 10 days
+    assert not old[5, 56:].any()  # the third is older than 10 days
+    # where the latest day is not in hand, the one before it speaks; late is not quiet
+    late = np.full((80, 80), 1)
+    late[:, 40:] = 2
+    hot[0], ages[0] = np.roll(hot[1], 20, axis=1), 2  # at 50 and 54
+    near = extent_layers(hot, ages, late)[0]
+    assert near[30, 50] == pytest.approx(layer((0, 1), (2, 1)), rel=1e-5)
+    assert near[30, 30] == pytest.approx(layer((0, 1), (2, 1)), rel=1e-5)
+    assert extent_layers(np.ones((1, 80, 80), bool), ages[1:2], late * 0 + 1).max() <= 1
 
 
 def test_extent_is_read_from_the_hotspots_known_at_t(tiny_cube: Path, cells: GeoBox) -> None:
@@ -169,7 +179,6 @@ def test_extent_is_read_from_the_hotspots_known_at_t(tiny_cube: Path, cells: Geo
     np.testing.assert_array_equal(found[:3], plain)
     assert (found[4] <= found[5]).all()
     assert found[5].max() > 0
-    assert not found[3:5].any()  # the youngest that is out in this cube is two days old
 
 
 def test_extent_that_is_published_a_second_after_t_never_enters(copy: Path, cells: GeoBox) -> None:
@@ -178,7 +187,28 @@ def test_extent_that_is_published_a_second_after_t_never_enters(copy: Path, cell
     for late, there in ((0, True), (1, False)):
         published[:] = now + late
         layers = Reader(copy, Inputs(fire_extent=True)).region(cells).fire("2023-06-25")
-        assert bool(layers[3:].any()) is there
+        assert bool(np.nan_to_num(layers[3:]).any()) is there
+
+
+def test_late_hotspots_are_no_sign_that_nothing_burned(copy: Path, cells: GeoBox) -> None:
+    inputs = Inputs(fire_extent=True)
+    there = Reader(copy, inputs).region(cells).fire("2023-06-25")
+    group = zarr.open_group(copy, mode="r+")["hotspots"]
+    days = open_cube(copy, "hotspots").time.values.astype("datetime64[D]")
+    published = group["available_time"]
+    late = days >= np.datetime64("2023-06-23")  # the two last days before T
+    published[late.nonzero()[0]] = np.iinfo(np.int64).min
+    known = Reader(copy, inputs).region(cells).fire("2023-06-25")
+    assert known[3].max() > 0
+    assert not np.array_equal(known[3], there[3])
+    published[:] = np.iinfo(np.int64).min
+    assert np.isnan(Reader(copy, inputs).region(cells).fire("2023-06-25")).all()
+
+
+def test_hotspots_by_the_day_on_which_they_were_made_are_refused(copy: Path, cells: GeoBox) -> None:
+    del zarr.open_group(copy, mode="r+")["hotspots"].attrs["detection_latency_hours"]
+    with pytest.raises(SampleError, match=r"those of the last day before T unseen: ingest into"):
+        Reader(copy, Inputs()).region(cells).fire("2023-06-25")
 
 
 def test_records_without_the_later_settings_are_what_they_were() -> None:

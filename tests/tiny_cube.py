@@ -28,7 +28,7 @@ LAKE = (slice(0, 30), slice(100, 160))
 
 LATENCY = {  # hours from the end of the observation
     "sentinel2": 6, "modis_vi": 48, "modis_lst": 48, "era5_land": 120, "cems_fire_weather": 48,
-    "fire_weather": 120, "hotspots": 3, "nbac": 24 * 200, "labels": 24 * 200, "static": 0,
+    "fire_weather": 120, "hotspots": 0, "nbac": 24 * 200, "labels": 24 * 200, "static": 0,
 }  # fmt: skip
 
 WEATHER = ("t2m", "t2m_max", "t2m_min", "skt", "rh", "vp", "ws", "tp", "swvl1", "sd",
@@ -71,7 +71,8 @@ def layouts() -> dict[str, Layout]:
         name="reflectance", dtype="uint16", bands=SENTINEL2_BANDS, scale=1e-4, fill=65535
     )
     clear = Variable(name="clear", dtype="uint8", scale=0.01, fill=255)
-    count = Variable(name="hotspot_count", dtype="uint16", fill=65535)
+    names = ("hotspot_count", "hotspot_count_before")
+    counts = [Variable(name=name, dtype="uint16", fill=65535) for name in names]
     made = [
         Layout(group="sentinel2", level=100, variables=(reflectance, clear)),
         Layout(group="modis_vi", level=500, variables=_floats("ndvi", "evi")),
@@ -79,15 +80,16 @@ def layouts() -> dict[str, Layout]:
         _box("era5_land", WEATHER),
         _box("cems_fire_weather", CODES),
         _box("fire_weather", (*CODES, "dsr")),
-        Layout(group="hotspots", level=500, steps=32, variables=(count, *_floats("frp"))),
+        Layout(group="hotspots", level=500, steps=32, variables=(*counts, *_floats("frp"))),
         Layout(group="nbac", level=100, variables=_floats(*NBAC)),
         Layout(group="labels", level=100, variables=_floats(*LABELS)),
         Layout(group="static", level=100, variables=_floats(*STATIC)),
     ]
-    return {
-        layout.group: replace(layout, attrs={"latency": LATENCY[layout.group] * 3600.0})
-        for layout in made
+    attrs: dict[str, dict[str, float]] = {
+        name: {"latency": h * 3600.0} for name, h in LATENCY.items()
     }
+    attrs["hotspots"]["detection_latency_hours"] = 0.0
+    return {layout.group: replace(layout, attrs=attrs[layout.group]) for layout in made}
 
 
 def _floats(*names: str) -> tuple[Variable, ...]:
@@ -272,11 +274,11 @@ class World:
         return values - 0.2 * row
 
     def hotspots(self, variable: str, step: int) -> NDArray[np.float64]:
-        """One detection per 100 m cell that burns on the day; 10 MW each."""
+        """One detection per 100 m cell that burns on the day, published at once; 10 MW each."""
         burns = self.season()["burn_day"] == _day_number(self.axis[step])
         side = CELLS // 5
         count: NDArray[np.float64] = burns.reshape(side, 5, side, 5).sum((1, 3)).astype(float)
-        return count if variable == "hotspot_count" else 10.0 * count
+        return {"hotspot_count": 1.0, "hotspot_count_before": 0.0, "frp": 10.0}[variable] * count
 
     def nbac(self, variable: str, step: int) -> NDArray[np.float64]:
         """Perimeters with the fires' first and last day."""

@@ -149,6 +149,8 @@ def check_clock(evidence: Evidence, groups: tuple[str, ...]) -> Check:
             continue
         latency = np.timedelta64(round(float(opened.attrs["latency_hours"]) * 3600), "s")
         start = days + int(opened.attrs.get("day_start", 0)) * _HOUR
+        if "detection_latency_hours" in opened.attrs:  # what a day published, when it was over
+            start = start + 24 * _HOUR
         if "reference_time" in opened.coords:  # of a forecast, whose run is what must be over
             start = opened["reference_time"].values.astype("datetime64[s]")
         soon = ~np.isnat(cube) & (cube < (start + latency)[:, None, None])

@@ -85,7 +85,8 @@ def detections(hotspots: xr.Dataset) -> Detections:
     ----------
     hotspots : xr.Dataset
         ``hotspot_count (time, y, x)`` by day of publication, and ``hotspot_count_before``, those
-        of them that were made the day before; NaN = not known, taken as none.
+        of them that were made the day before (without it, days are those on which detections were
+        made); NaN = not known, taken as none.
 
     Returns
     -------

@@ -62,8 +62,8 @@ def label_season(nbac: xr.Dataset, hotspots: xr.Dataset) -> xr.Dataset:
         One season of the group ``nbac``, dims ``(y, x)``: fraction, fire_id, prescribed,
         agency_start, agency_end, hotspot_start, hotspot_end; days since 1970-01-01.
     hotspots : xr.Dataset
-        The season's days of the group ``hotspots``, ``hotspot_count (time, y, x)``, covering the
-        same ground with coarser cells.
+        The season's days of the group ``hotspots``, as `firesat.labels.hotspots.detections` takes
+        them, covering the same ground with coarser cells.
 
     Returns
     -------

@@ -9,7 +9,7 @@ FARTHEST = 20.0  # km: beyond, nearness is 0, so that no cell depends on how muc
 ACTIVE_DAYS = 10  # days for which a hotspot counts as an active fire
 FADES = 5.0  # days over which newness falls by 1/e
 EXTENT = ((1, 1.0), (1, 3.0), (10, 3.0))  # days, and kilometres, of the layers of extent
-MOST = 1000.0  # hot cells from which extent is 1
+MOST = 1000.0  # hot cells from which extent is 1: of ten kilometres of front, every day
 STRONGEST = 1000.0  # MW, from which power is 1: about the largest of a 375 m or 1 km pixel
 CELL = 0.5  # km, side of the cells of the hotspots
 AROUND = 2  # cells, 1 km
@@ -43,7 +43,9 @@ def fire_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.f
     return np.stack(layers).astype(np.float32)
 
 
-def extent_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np.float32]:
+def extent_layers(
+    hot: NDArray[np.bool_], ages: NDArray[np.int64], newest: NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Describe how much was burning around each cell, as far as was known at T.
 
     Nearness alone does not tell a fire of one hotspot from one with a front of kilometres, nor one
@@ -54,15 +56,22 @@ def extent_layers(hot: NDArray[np.bool_], ages: NDArray[np.int64]) -> NDArray[np
     ----------
     hot, ages
         As for :func:`fire_layers`.
+    newest : ndarray of int, shape (y, x)
+        Days from the latest fire day that is known of a cell to the issue day: 1, and more where
+        hotspots are late, which is no sign that nothing burned.
 
     Returns
     -------
     ndarray of float32, shape (3, y, x)
-        ``log(1 + n) / log(1001)``, n the hot cells of the latest 1, 1 and 10 days, each day's
-        apart, weighed by ``exp(-distance^2 / 2 r^2)``, r = 1, 3 and 3 km, up to 3 r.
+        ``log(1 + n) / log(1001)``, at most 1; n the hot cells of the latest 1, 1 and 10 known days,
+        each day's apart, weighed by ``exp(-distance^2 / 2 r^2)``, r = 1, 3 and 3 km, up to 3 r
+        along either axis.
     """
-    around = np.stack([_around(hot[ages <= days].sum(axis=0), reach) for days, reach in EXTENT])
-    layers: NDArray[np.float32] = (np.log1p(around) / np.log1p(MOST)).astype(np.float32)
+    behind = ages[:, None, None] - newest
+    counts = [(hot & (behind < days)).sum(axis=0) for days, _ in EXTENT]
+    reaches = [reach for _, reach in EXTENT]
+    around = np.stack([_around(n, reach) for n, reach in zip(counts, reaches, strict=True)])
+    layers: NDArray[np.float32] = np.minimum(np.log1p(around) / np.log1p(MOST), 1.0).astype("f4")
     return layers
 
 

@@ -45,7 +45,7 @@ class Heat:
         -------
         ndarray of float32, shape (3 to 7, y, x)
             As `FIRE_LAYERS`, with power and extent where the inputs want them, 500 m cells; NaN
-            where the cube has no hotspots.
+            where the cube has no hotspots, or none of the last 10 days is known.
         """
         height, width = (cells // 5 for cells in self._opened.shape)
         if "hotspots" not in self._opened.there:
@@ -55,7 +55,10 @@ class Heat:
         known = piece.known(day, self._opened.inputs.window, EVER)
         this_year = piece.days.astype("datetime64[Y]") == issue.astype("datetime64[Y]")
         steps = np.flatnonzero(piece.touched(known) & this_year)
-        hot = self._hot[steps] & piece.over_cells(known[steps])
+        if not steps.size or (issue - piece.days[steps[-1]]).astype(int) > ACTIVE_DAYS:
+            return self._opened.nothing(len(self._opened.inputs.names["fire"]), coarser=5)
+        in_hand = piece.over_cells(known[steps])
+        hot = self._hot[steps] & in_hand
         ages = (issue - piece.days[steps]).astype(np.int64)
         layers = fire_layers(hot, ages)
         if self._opened.inputs.fire_power:
@@ -63,7 +66,8 @@ class Heat:
             power = piece.read("frp", steps[recent], known)
             layers = np.concatenate([layers, power_layer(power, ages[recent])[None]])
         if self._opened.inputs.fire_extent:
-            layers = np.concatenate([layers, extent_layers(hot, ages)])
+            newest = ages[::-1][in_hand[::-1].argmax(axis=0)]
+            layers = np.concatenate([layers, extent_layers(hot, ages, newest)])
         top, left = round(piece.top / piece.level), round(piece.left / piece.level)
         return layers[:, top : top + height, left : left + width]
 

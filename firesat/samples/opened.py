@@ -136,6 +136,11 @@ class Opened:
                 f"of the window at {wanted}: ingest with day_start {wanted}, or change "
                 "window.day_start"
             )
+        if group == "hotspots" and "detection_latency_hours" not in piece.data.attrs:
+            raise SampleError(
+                f"the hotspots of {self._path.name} rest by the day on which they were made, those "
+                "of the last day before T unseen: ingest into another cube.path"
+            )
         return piece
 
     def nothing(self, *leading: int, coarser: int = 1) -> Array:

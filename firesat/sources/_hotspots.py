@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from firesat.blocks import Block, Variable
-from firesat.errors import CorruptFileError
+from firesat.errors import ConfigError, CorruptFileError
 from firesat.grid import crs_of
 from firesat.sources._layers import NEVER, empty, end_of_fire_day, hours, layer
 from firesat.sources._refused import first_reasons, left_out
@@ -21,7 +21,7 @@ from firesat.sources._spans import ONE_DAY, dates_of
 from firesat.sources._tables import read_table
 from firesat.sources._vectors import read_vectors
 from firesat.sources._zips import extract, members, reading
-from firesat.sources.base import Scene
+from firesat.sources.base import Scene, unfinished_at
 from firesat.sources.commons import commons
 from firesat.window import DAY_START, fire_day
 
@@ -63,7 +63,14 @@ def days_of_publication(latency_hours: float, day_start: int) -> dict[str, str |
     -------
     dict
         ``day_start``, ``latency_hours`` of a layer, which is 0, and ``detection_latency_hours``.
+
+    Raises
+    ------
+    ConfigError
+        If the latency is longer than a day.
     """
+    if not 0 <= latency_hours <= 24:
+        raise ConfigError(f"hotspots: latency_hours is {latency_hours:g}: give 0 to 24")
     return {
         "day_start": day_start,
         "latency_hours": 0.0,
@@ -245,7 +252,7 @@ def until(date: np.datetime64, latency_hours: float) -> str:
     now = commons().now
     if now is None or date + ONE_DAY + hours(latency_hours) <= now:
         return ""
-    return f"until-{now.astype('datetime64[s]').item():%Y%m%dT%H%M}-"
+    return unfinished_at(now)
 
 
 def count_hotspots(

@@ -62,7 +62,7 @@ def scenes_of(
     latency_hours : float
         From the end of a day to its availability.
     dates : ndarray of datetime64[D]
-        What the block's days need.
+        Dates that the block's days need.
 
     Returns
     -------

@@ -18,6 +18,8 @@ from firesat.errors import SourceError
 from firesat.sources.quotas import Cost
 from firesat.store.refusal import refusal
 
+_UNFINISHED = re.compile(r"until-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)-")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -219,6 +221,45 @@ class InParts(Source, Protocol):
 
 _LONGEST = 180  # characters of a file name; locks and parts add some
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=-]+")
+
+
+def unfinished_at(now: np.datetime64) -> str:
+    """Name a file that was fetched while its day went on.
+
+    Parameters
+    ----------
+    now : np.datetime64
+        When, UTC.
+
+    Returns
+    -------
+    str
+        Such as "until-20230701T1200-", to stand in the scene's `id`.
+    """
+    return f"until-{now.astype('datetime64[s]').item():%Y%m%dT%H%M}-"
+
+
+def finished_since(item: str, now: np.datetime64) -> bool:
+    """Tell whether a file was fetched while its day went on, which is over by now.
+
+    Parameters
+    ----------
+    item : str
+        The scene's `id`.
+    now : np.datetime64
+        UTC.
+
+    Returns
+    -------
+    bool
+        True from a day after the fetch on; False of every other file.
+    """
+    found = _UNFINISHED.search(item)
+    if not found:
+        return False
+    year, month, day, hour, minute = found.groups()
+    fetched = np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}", "s")
+    return bool(now - fetched >= np.timedelta64(1, "D"))
 
 
 def cached(cache: Path, name: str, download: Callable[[Path], None]) -> Path:

@@ -61,7 +61,8 @@ class Hotspots(EveryDay):
         Returns
         -------
         Layout
-            Group ``hotspots``: counts, 0 where none, and the largest radiative power.
+            Group ``hotspots``: counts by day of publication, 0 where none, and the largest
+            radiative power.
         """
         return Layout(
             group="hotspots",
@@ -134,8 +135,9 @@ class Hotspots(EveryDay):
         """One table; it covers a year's or one day's dates of the block."""
         covered = [date for date in dates if str(date).replace("-", "").startswith(key)]
         end = (covered[-1] + _DAY).astype("datetime64[s]")
+        last = np.datetime64(f"{key}-12-31") if len(key) == len("2023") else covered[-1]
         return Scene(
-            id=f"{until(covered[-1], self.latency_hours)}{name_of(url)}",
+            id=f"{until(last, self.latency_hours)}{name_of(url)}",
             source="hotspots",
             observed=end,
             available=end + hours(self.latency_hours),

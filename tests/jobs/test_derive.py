@@ -248,14 +248,19 @@ def perimeters(name: str, step: int) -> NDArray[np.float64]:
 
 
 def fires(name: str, step: int) -> NDArray[np.float64]:
-    """The fire runs eastward, a 500 m column a day; two hotspots lie in the far corner."""
-    count = np.zeros((20, 40))
-    column = 14 + step - 3
-    if 14 <= column < 26:
-        count[4:12, column] = 3.0
+    """The fire runs eastward, a 500 m column a day; two hotspots lie in the far corner.
+
+    One in three detections is published on the day after.
+    """
+    count, before = np.zeros((20, 40)), np.zeros((20, 40))
+    for late, made in ((0, 2.0), (1, 1.0)):
+        column = 14 + step - 3 - late
+        if 14 <= column < 26:
+            count[4:12, column] += made
+            before[4:12, column] += made * late
     if step == 20:
         count[1, 36:38] = 1.0
-    return count
+    return before if name == "hotspot_count_before" else count
 
 
 @pytest.fixture(scope="module")

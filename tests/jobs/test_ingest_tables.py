@@ -67,13 +67,14 @@ def test_own_hotspots_are_counted_on_the_days_that_their_file_covers(
 ) -> None:
     cube, _ = ingested(hotspots, tmp_path)
     group = open_cube(cube.path, "hotspots")
-    counts, power = (group[name].values for name in ("hotspot_count", "frp"))
-    assert np.nansum(counts, axis=(1, 2)).tolist() == [2, 0, 0, 0]
+    counts, before, power = (group[each.name].values for each in hotspots.layout.variables)
+    assert np.nansum(counts, axis=(1, 2)).tolist() == [1, 1, 0, 0]
+    assert np.nansum(before, axis=(1, 2)).tolist() == [0, 1, 0, 0]  # at 11:59, out at 14:59
     assert np.nanmax(power) == 9.5
     # the fire day of 3 July reaches into the 4th, which no file covers
     assert [bool(np.isfinite(day).any()) for day in counts] == [True, True, False, False]
     known = group.available_time.values[:, 0, 0]
-    assert known[0] == np.datetime64("2023-07-02T15:00:00")
+    assert known[0] == np.datetime64("2023-07-02T12:00:00")
     assert np.isnat(known[2:]).all()
     assert group.attrs["stream"] == "final"
 

@@ -257,6 +257,7 @@ def test_the_cube_derives_the_same_labels(tmp_path: Path) -> None:
     shapes = [box(22_030, 632_000, 26_000, 636_000), Point(17_000, 628_000).buffer(700)]
     rows = [fire(1, shapes[0], AG_SDATE="2023-07-05"), fire(2, shapes[1], AG_SDATE="2023-07-01")]
     seen = [(23_250, 633_250, "2023-07-10 20:00:00"), (25_250, 635_250, "2023-07-14 20:00:00"),
+            (23_750, 634_250, "2023-07-12 10:00:00"),  # of the night before, out the day after
             (17_250, 628_250, "2023-07-02 20:00:00")]  # fmt: skip
     inputs = write_fires(tmp_path, *rows), write_hotspots(tmp_path, *seen)
     made = make(tmp_path, *inputs)

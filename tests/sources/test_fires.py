@@ -13,11 +13,12 @@ import xarray as xr
 from pyproj import CRS, Transformer
 
 from firesat.blocks import Block
-from firesat.errors import CorruptFileError, GridError
+from firesat.errors import ConfigError, CorruptFileError, GridError
 from firesat.grid import geobox
 from firesat.labels.hotspots import detections
 from firesat.sources import hotspots, nbac
 from firesat.sources._hotspots import VARIABLES
+from firesat.sources.base import finished_since
 from firesat.sources.commons import commons, sharing
 from firesat.sources.files import LocalVectors
 from firesat.sources.fires import Hotspots, Nbac
@@ -99,7 +100,7 @@ def test_detections_of_a_season_s_gap_are_not_moved_across_it(block: Block) -> N
     assert found.count.tolist() == [1, 4, 2]
 
 
-@pytest.mark.parametrize("latency", [0.0, 3.0, 12.0, 20.0])
+@pytest.mark.parametrize("latency", [0.0, 3.0, 12.0, 20.0, 24.0])
 def test_detections_are_published_by_the_end_of_their_layer_whatever_the_latency(
     latency: float, block: Block, tmp_path: Path
 ) -> None:
@@ -143,6 +144,12 @@ def test_a_quiet_day_is_zero_and_a_day_without_file_is_missing(
     assert np.isnat(available[1:]).all()
 
 
+def test_a_latency_of_more_than_a_day_is_refused() -> None:
+    for latency in (-1.0, 25.0):
+        with pytest.raises(ConfigError, match="give 0 to 24"):
+            _ = Hotspots(latency_hours=latency).layout
+
+
 def test_today_s_table_is_read_as_far_as_it_goes_and_again_when_it_is_whole(
     block: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +167,10 @@ def test_today_s_table_is_read_as_far_as_it_goes_and_again_when_it_is_whole(
     ]  # fmt: skip
     assert names("2023-07-04T02:59")[2:] == ["until-20230704T0259-20230703.csv"]
     assert names("2023-07-04T03:00")[2:] == ["20230703.csv", "until-20230704T0300-20230704.csv"]
+    (unfinished,) = (name for name in names("2023-07-03T12:00") if "until" in name)
+    assert not finished_since(unfinished, np.datetime64("2023-07-04T11:59"))
+    assert finished_since(unfinished, np.datetime64("2023-07-04T12:00"))
+    assert not finished_since("20230701.csv", np.datetime64("2024-01-01"))
     assert names("2024-01-01T00:00") == [f"202307{day:02d}.csv" for day in range(1, 6)]
 
 

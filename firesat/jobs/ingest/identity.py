@@ -7,7 +7,7 @@ from typing import Any
 
 from firesat.sources.base import Source
 
-PROCESSING = 4
+PROCESSING = 5
 """Raised whenever the same files give other numbers than before: cubes do not mix them."""
 
 _MANNERS = ("base_url", "connections", "attempts", "retries", "pause")

@@ -17,7 +17,7 @@ from firesat.grid import Grid
 from firesat.jobs.ingest.identity import config_hash, settings_of
 from firesat.manifest import Manifest, Receipt
 from firesat.project import Project
-from firesat.sources.base import Source
+from firesat.sources.base import Source, finished_since
 from firesat.sources.commons import commons, sharing
 from firesat.sources.quotas import Cost, Quota, quota_of
 from firesat.store import in_bucket
@@ -240,8 +240,8 @@ def _growing(
 def _grows(
     source: Source, times: NDArray[np.datetime64], receipt: Receipt, now: np.datetime64
 ) -> bool:
-    """Whether one of a finished block's steps is there by now that was not when it was written."""
-    if receipt.status == "empty":
+    """Whether one of a finished block's steps, or the rest of a file, is there only by now."""
+    if receipt.status == "empty" or any(finished_since(item, now) for item in receipt.items):
         return True
     size = source.layout.steps
     steps = times[receipt.index[0] * size :][:size]
