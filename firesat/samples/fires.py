@@ -115,7 +115,7 @@ def active_fire_asof(age: NDArray[np.float32]) -> NDArray[np.bool_]:
     Parameters
     ----------
     age : ndarray of float32, shape (y, x)
-        Days from the latest hotspot published by T to the issue day; infinite without any.
+        Days from the day that published the latest hotspot to the issue day; infinite without any.
 
     Returns
     -------

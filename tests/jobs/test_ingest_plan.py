@@ -20,6 +20,7 @@ from firesat.sources._sentinelhub import processing_units
 from firesat.sources._utm import SIDE, fixed_squares
 from firesat.sources.era5 import Era5Land
 from firesat.sources.fire_weather import CemsFireWeather
+from firesat.sources.fires import Hotspots
 from firesat.sources.modis import Modis
 from firesat.sources.nbac import Nbac
 from firesat.sources.sentinel2 import Sentinel2
@@ -238,6 +239,34 @@ def test_a_block_that_has_grown_is_fetched_again_until_it_is_settled(tmp_path: P
     assert left(replace(half, available=["2023-07-07"] * 10), "2023-07-17T00:00") == 0
     assert left(replace(half, status="empty", available=[]), "2023-07-17T00:00") == 1
     assert left(half, "2023-09-01T00:00") == 0  # what is still lacking will not come
+
+
+def test_a_block_of_a_table_that_went_on_is_made_again_when_its_date_is_over(
+    tmp_path: Path,
+) -> None:
+    project = project_of(tmp_path, Hotspots(), start="2023-07-01", end="2023-07-03")
+    source = project.ingest.sources[0]
+    cube = create_cube(project.cube.path, project.grid)
+    days = np.arange("2023-07-01", "2023-07-04", dtype="datetime64[D]")
+    cube.add_group(source.layout, source.times(days))
+    whole = Receipt(
+        key="hotspots/0000/0/0", group="hotspots", status="done", config=config_hash(source),
+        available=[f"2023-07-{day:02d}T12:00:00" for day in (2, 3, 4)],
+        items=["20230703.csv", "until-20230704T1205-20230704.csv"],
+    )  # fmt: skip
+    manifest = cube.manifest()
+    manifest.add([whole])
+    left = {
+        now: len(plan(project, at(now))[0].missing)
+        for now in ("2023-07-04T12:05", "2023-07-05T12:04", "2023-07-05T12:05", "2023-07-20T00:00")
+    }
+    assert list(left.values()) == [0, 0, 1, 0]  # and after some days nobody looks again
+
+
+@pytest.mark.parametrize("moment", ["2023-07-02T12:00", "2023-07-02T11:59"])
+def test_what_a_day_published_is_due_when_it_ends(moment: str, tmp_path: Path) -> None:
+    project = project_of(tmp_path, Hotspots(), start="2023-07-01", end="2023-07-03")
+    assert len(plan(project, at(moment))[0].missing) == (1 if moment.endswith("12:00") else 0)
 
 
 @pytest.mark.parametrize(
