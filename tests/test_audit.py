@@ -514,6 +514,15 @@ def test_chips_of_other_settings_are_refused(store: ChipStore, tiny_cube: Path) 
             audited(store, tiny_cube, **change)
 
 
+def test_chips_with_layers_that_the_config_leaves_at_rest_are_refused(
+    store: ChipStore, tiny_cube: Path, tmp_path: Path
+) -> None:
+    inputs = {**store.attrs["inputs"], "fire_extent": True}
+    more = rebuilt(store, tmp_path / "more.zarr", inputs=inputs)
+    with pytest.raises(SampleError, match=r"inputs\.fire_extent True, the config says False"):
+        audited(more, tiny_cube)
+
+
 def test_an_audit_that_reads_nothing_again_is_refused() -> None:
     with pytest.raises(ConfigError, match="read at least 1 chip"):
         AuditSettings(reread=0)

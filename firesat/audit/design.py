@@ -43,8 +43,9 @@ def check_settings(evidence: Evidence, settings: SampleSettings) -> None:
         "chip": attrs["channels"]["size"],
         **{key: attrs.get(key) for key in ("stride", "issue_step", "seed")},
     }
-    for key, value in wanted.items():
-        if _plain(found.get(key)) != _plain(value):
+    for key in wanted | found:  # a setting at rest is in neither, or in one of them
+        value = wanted.get(key, False)
+        if _plain(found.get(key, False)) != _plain(value):
             raise SampleError(
                 f"the chips at {evidence.store.path} were made with sample.{key} {found.get(key)}, "
                 f"the config says {value}: run firesat sample again"
