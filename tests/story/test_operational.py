@@ -34,6 +34,14 @@ def test_nothing_in_the_cube_was_published_after_now(out: Path) -> None:
         assert all(step.last <= NOW for step in steps), name
 
 
+def test_yesterday_s_hotspots_are_in_hand(out: Path) -> None:
+    group = open_cube(out / "cube.zarr", "hotspots")
+    known = group["available_time"].values
+    assert known[~np.isnat(known)].max() == np.datetime64(NOW)
+    last = group["time"].values[(~np.isnat(known)).any(axis=(1, 2))].max()
+    assert last == np.datetime64("2023-06-30")
+
+
 def test_forecast_weather_covers_what_the_analysis_does_not(out: Path) -> None:
     known = open_cube(out / "cube.zarr", "era5_land")["available_time"].values.ravel()
     days = open_cube(out / "cube.zarr", "era5_land")["time"].values
