@@ -105,7 +105,8 @@ class Forecaster(LightningModule):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
             val = data.val_dataloader() if self.trainer.limit_val_batches else None
-            start = regression.start(drivers, data.train_dataloader(), val)
+            columns = getattr(data, "drivers", None)
+            start = regression.start(drivers, data.train_dataloader(), val, columns)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         say_random(self.network)
 
