@@ -123,20 +123,6 @@ class ChipData(pl.LightningDataModule):
         return channels if "lead" in self.store.arrays else replace(channels, leads=0)
 
     @property
-    def drivers(self) -> list[int]:
-        """Which drivers the regression inside a network is fitted on (docs/adr/0018).
-
-        Returns
-        -------
-        list of int
-            Columns of `firesat_models.drivers.Drivers.features`: the Fire Weather Index, known
-            fires and ground. Other weather and the season are learned by heart from a few seasons.
-        """
-        weather, here = self.inputs.names["weather"], self.channels.fire + self.channels.static
-        index = [weather.index("fwi")] if "fwi" in weather else []
-        return index + list(range(len(weather), len(weather) + here))
-
-    @property
     def data_sha256(self) -> str:
         """Hash of the chips' table.
 

@@ -105,8 +105,7 @@ class Forecaster(LightningModule):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
             val = data.val_dataloader() if self.trainer.limit_val_batches else None
-            columns = getattr(data, "drivers", None)
-            start = regression.start(drivers, data.train_dataloader(), val, columns)
+            start = regression.start(drivers, data.train_dataloader(), val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         say_random(self.network)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
@@ -177,22 +177,13 @@ def fit(rows: Rows, penalty: float) -> Fit:
     return Fit(weight=found, bias=bias.detach() - found @ mean)
 
 
-def _of(rows: Rows, columns: Tensor) -> Rows:
-    """The same cells with some of their features."""
-    return replace(rows, features=rows.features[:, columns])
-
-
 def _entropy(logits: Tensor, rows: Rows) -> Tensor:
     """Sum of the cross-entropy of each head."""
     return ((functional.softplus(logits) - logits * rows.label) * rows.weight).sum(dim=0)
 
 
 def start(
-    drivers: Linear,
-    train: Batches,
-    val: Batches | None,
-    columns: Sequence[int] | None = None,
-    penalties: Sequence[float] = PENALTIES,
+    drivers: Linear, train: Batches, val: Batches | None, penalties: Sequence[float] = PENALTIES
 ) -> Tensor:
     """Fit a network's drivers on the training chips, with the penalty that the others ask for.
 
@@ -203,8 +194,6 @@ def start(
     train, val : iterable of dict of Tensor
         Batches to learn from, and to choose the penalty by, head by head; without the latter it is
         the largest, which trusts the training chips least.
-    columns : sequence of int, optional
-        Features that get a weight, the others keep none; default all.
     penalties : sequence of float
         To choose from.
 
@@ -218,8 +207,7 @@ def start(
     SampleError
         If no cell of the training chips is known.
     """
-    used = torch.arange(drivers.weight.shape[1]) if columns is None else torch.tensor(columns)
-    learned = _of(gather(drivers, train), used)
+    learned = gather(drivers, train)
     if len(learned.label) < 2:  # one has no spread
         raise SampleError(
             f"of {len(learned.label)} cells of the training chips it is known whether they burned: "
@@ -227,13 +215,11 @@ def start(
         )
     penalties = penalties if val is not None else [max(penalties)]
     fits = [fit(learned, penalty) for penalty in penalties]
-    judged = learned if val is None else _of(gather(drivers, val), used)
+    judged = learned if val is None else gather(drivers, val)
     losses = torch.stack([each.entropy(judged) for each in fits]).nan_to_num(nan=0.0)
     best = losses.argmin(dim=0)
     heads = range(len(best))
-    chosen = torch.stack([fits[best[head]].weight[head] for head in heads])
-    drivers.weight.zero_()
-    drivers.weight[:, used] = chosen.to(drivers.weight.device)
+    drivers.weight.copy_(torch.stack([fits[best[head]].weight[head] for head in heads]))
     log.info(
         "drivers fitted on %d cells: penalties %s",
         len(learned.label),

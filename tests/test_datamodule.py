@@ -21,7 +21,6 @@ from firesat.datamodule import ChipData
 from firesat.errors import ConfigError, SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
-from firesat_models import TemporalCNN
 from tests.tiny_chips import INPUTS, SIZE, make_chip, write_tiny_chips
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,22 +68,6 @@ def test_validation_comes_in_order_scaled_and_unturned(path: Path) -> None:
     for number in range(8):
         for name, values in data.scaler.apply(store[40 + number]).items():
             np.testing.assert_array_equal(batch[name][number].numpy(), values, err_msg=name)
-
-
-def test_a_network_s_regression_is_fitted_on_fwi_fires_and_ground(path: Path) -> None:
-    data = ChipData(path, batch_size=5)
-    network = TemporalCNN(data.channels, width=8, weather_width=8)
-    features = network.drivers.features(next(iter(data.train_dataloader())))
-    names = [
-        *data.inputs.names["weather"],
-        *data.inputs.names["fire"],
-        *data.inputs.names["static"],
-    ]
-    assert features.shape[1] == len(names) + 2  # the season
-    chosen = [names[column] for column in data.drivers]
-    weather = set(data.inputs.names["weather"])
-    assert [name for name in chosen if name in weather] == ["fwi"]
-    assert [name for name in chosen if name not in weather] == names[len(weather) :]
 
 
 def test_training_channels_have_mean_0_and_std_1(path: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from firesat.errors import SampleError
 from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
-from firesat.regression import CELLS, PENALTIES, Fit, Rows, fit, gather, start
+from firesat.regression import CELLS, Fit, Rows, fit, gather, start
 from firesat_models import TemporalCNN
 from firesat_models.drivers import Drivers
 from tests.fake_chips import CHANNELS, FakeChips, make_batch
@@ -97,21 +97,6 @@ def test_the_penalty_is_that_under_which_other_chips_are_least_surprising() -> N
     trusted = drivers.weight.clone()
     start(drivers, train, None, penalties=(1e-4, 1e3))  # nothing to choose by: the stronger one
     torch.testing.assert_close(drivers.weight, trusted)
-
-
-def test_only_the_columns_that_are_asked_for_get_a_weight() -> None:
-    drivers = Drivers(CHANNELS)
-    drivers.weight.fill_(5.0)  # of an earlier fit
-    batch = make_batch(2)
-    columns = [0, CHANNELS.weather, CHANNELS.weather + 1]
-    bias = start(drivers, [batch], None, columns)
-    others = [n for n in range(drivers.weight.shape[1]) if n not in columns]
-    assert not drivers.weight[:, others].any()
-    assert drivers.weight[:, columns].any()
-    rows = gather(drivers, [batch])
-    alone = fit(replace(rows, features=rows.features[:, columns]), max(PENALTIES))
-    torch.testing.assert_close(drivers.weight[:, columns], alone.weight)
-    torch.testing.assert_close(bias, alone.bias)
 
 
 def test_what_is_taken_of_a_chip_counts_for_all_of_it() -> None:
