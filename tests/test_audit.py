@@ -274,6 +274,17 @@ def test_a_layer_that_came_before_its_latency_had_passed_is_named(
     assert found["clock"].endswith("before its latency of 72 hours has passed")
 
 
+def test_hotspots_that_came_before_the_day_was_over_that_published_them_are_named(
+    store: ChipStore, cube: Path
+) -> None:
+    group = zarr.open_group(cube, mode="r+")["hotspots"]
+    group.attrs.update(latency_hours=0.0, day_start=12)
+    assert "clock" not in failed(audited(store, cube))
+    known = group["available_time"][:]
+    group["available_time"][:] = np.where(known > 0, known - 3600, known)
+    assert failed(audited(store, cube))["clock"].startswith("hotspots of ")
+
+
 # --- scenes after the fire ----------------------------------------------------------------------
 
 
