@@ -214,6 +214,24 @@ class ChipData(pl.LightningDataModule):
         """
         return self._loader("train", self.seed)
 
+    def seasons(self) -> dict[int, Loader]:
+        """Give the chips for training season by season, nothing lost or turned.
+
+        Returns
+        -------
+        dict of int to Loader
+            By year of T; all chips in every process, where several train.
+        """
+        train = self.store.table[self.store.table["split"] == "train"]
+        chips = {
+            int(year): SplitChips(self.store, "train", without=self.without, season=int(year))
+            for year in sorted(train["reference_time"].dt.year.unique())
+        }
+        return {
+            year: Loader(some, Order(some.shards, self.batch_size), self.workers)
+            for year, some in chips.items()
+        }
+
     def val_dataloader(self) -> Loader:
         """Give batches for validation.
 

@@ -43,6 +43,8 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         Whether each chip gets the looks of another, so that they can know nothing of it.
     without : tuple of str
         Modalities that no chip has.
+    season : int, optional
+        Year of T, to have its chips alone; each weighs as among all of the split.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class SplitChips(Dataset[dict[str, Tensor]]):
         *,
         blind: bool = False,
         without: tuple[str, ...] = (),
+        season: int | None = None,
     ) -> None:
         if unknown := set(without) - MODALITIES.keys():
             raise ConfigError(
@@ -68,17 +71,20 @@ class SplitChips(Dataset[dict[str, Tensor]]):
                 f"{', '.join(MODALITIES)}"
             )
         self._store, self._without = store, without
-        self._rows = np.flatnonzero(store.table["split"] == split).tolist()
-        if not self._rows:
+        chosen = store.table[store.table["split"] == split]
+        years = chosen["reference_time"].dt.year
+        here = np.full(len(chosen), True) if season is None else (years == season).to_numpy()
+        if not here.any():
             raise SampleError(
                 f"{store.path} has no chips for {split}: add it to sample.splits and run firesat "
                 "sample again"
             )
+        self._rows = chosen.index.to_numpy()[here].tolist()
+        self._weights = weights(chosen["pi"].to_numpy()).astype(np.float32)[here]
         self._augmentation = augmentation or Augmentation()
         self._seed = seed
         # a turn of all rows: nobody keeps its own
         self._donors = np.roll(self._rows, len(self._rows) // 2).tolist() if blind else self._rows
-        self._weights = weights(store.table["pi"].to_numpy()[self._rows]).astype(np.float32)
         self._scaler = Scaler.from_record(store.attrs["scaler"])
         self._names = {name: tuple(some) for name, some in store.attrs["names"].items()}
         self._check_channels()

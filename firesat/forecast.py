@@ -105,7 +105,8 @@ class Forecaster(LightningModule):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
             val = data.val_dataloader() if self.trainer.limit_val_batches else None
-            start = regression.start(drivers, data.train_dataloader(), val)
+            seasons = data.seasons() if hasattr(data, "seasons") else {0: data.train_dataloader()}
+            start = regression.start(drivers, list(seasons.values()), val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         say_random(self.network)
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import Protocol
 
 import torch
@@ -21,6 +21,12 @@ PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 BATCHES = 256
 """Read at most; more add little to so few weights."""
+
+FOLDS = 4
+"""Parts of the seasons to choose by; more cost time."""
+
+ENOUGH = 30_000
+"""Cells of a part to choose by."""
 
 CELLS = 128
 """Cells of a chip that do not burn to look at; those that do are all taken."""
@@ -43,6 +49,11 @@ class Linear(Tabled, Protocol):
 
     weight: Tensor
 
+    @property
+    def choices(self) -> list[list[int]]:
+        """Columns of the features that may get a weight together, the fewest first."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
@@ -62,6 +73,21 @@ class Rows:
     label: Tensor
     weight: Tensor
 
+    def columns(self, which: Sequence[int]) -> "Rows":
+        """Give the same cells with some of their features.
+
+        Parameters
+        ----------
+        which : sequence of int
+            Features.
+
+        Returns
+        -------
+        Rows
+            Shares what it can.
+        """
+        return replace(self, features=self.features[:, list(which)])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
@@ -78,8 +104,8 @@ class Fit:
     weight: Tensor
     bias: Tensor
 
-    def entropy(self, rows: Rows) -> Tensor:
-        """Give the mean cross-entropy of each head.
+    def surprise(self, rows: Rows) -> Tensor:
+        """Give the cross-entropy of each head, summed over cells.
 
         Parameters
         ----------
@@ -89,9 +115,9 @@ class Fit:
         Returns
         -------
         Tensor
-            ``(L,)``; NaN where no cell is known.
+            ``(L,)``.
         """
-        return _entropy(rows.features @ self.weight.T + self.bias, rows) / rows.weight.sum(dim=0)
+        return _entropy(rows.features @ self.weight.T + self.bias, rows)
 
 
 def gather(drivers: Tabled, batches: Batches, seed: int = 0) -> Rows:
@@ -182,20 +208,21 @@ def _entropy(logits: Tensor, rows: Rows) -> Tensor:
     return ((functional.softplus(logits) - logits * rows.label) * rows.weight).sum(dim=0)
 
 
-def start(
-    drivers: Linear, train: Batches, val: Batches | None, penalties: Sequence[float] = PENALTIES
-) -> Tensor:
-    """Fit a network's drivers on the training chips, with the penalty that the others ask for.
+def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> Tensor:
+    """Fit a network's drivers on the training chips.
+
+    Which features get a weight, and how much it is held back, is what forecasts seasons best that
+    it was not learned from, head by head: each season in turn is left out, that of `val` too.
 
     Parameters
     ----------
     drivers : Linear
         Gets the weights.
-    train, val : iterable of dict of Tensor
-        Batches to learn from, and to choose the penalty by, head by head; without the latter it is
-        the largest, which trusts the training chips least.
-    penalties : sequence of float
-        To choose from.
+    seasons : sequence of iterables of dict of Tensor
+        Batches to learn from, of each season.
+    val : iterable of dict of Tensor, optional
+        Batches of other seasons, to choose by alone. Without any other season all features are
+        taken and the largest penalty, which trusts the chips least.
 
     Returns
     -------
@@ -207,22 +234,61 @@ def start(
     SampleError
         If no cell of the training chips is known.
     """
-    learned = gather(drivers, train)
-    if len(learned.label) < 2:  # one has no spread
+    learned = [gather(drivers, batches) for batches in seasons]
+    everything = _together(learned)
+    if len(everything.label) < 2:  # one has no spread
         raise SampleError(
-            f"of {len(learned.label)} cells of the training chips it is known whether they burned: "
-            "give sample.splits with labels, and run firesat sample again"
+            f"of {len(everything.label)} cells of the training chips it is known whether they "
+            "burned: give sample.splits with labels, and run firesat sample again"
         )
-    penalties = penalties if val is not None else [max(penalties)]
-    fits = [fit(learned, penalty) for penalty in penalties]
-    judged = learned if val is None else gather(drivers, val)
-    losses = torch.stack([each.entropy(judged) for each in fits]).nan_to_num(nan=0.0)
-    best = losses.argmin(dim=0)
-    heads = range(len(best))
-    drivers.weight.copy_(torch.stack([fits[best[head]].weight[head] for head in heads]))
+    folds = _folds(learned if val is None else [*learned, gather(drivers, val)])
+    ways = list(product(drivers.choices, PENALTIES))
+    best = [(drivers.choices[-1], max(PENALTIES))] * len(drivers.bias)
+    if len(folds) > 1:
+        surprise = torch.stack([_left_out(folds, *way) for way in ways])
+        best = [ways[int(each)] for each in surprise.argmin(dim=0)]
+    drivers.weight.zero_()
+    bias = torch.empty(len(best))
+    for head, (columns, penalty) in enumerate(best):
+        found = fit(everything.columns(columns), penalty)
+        drivers.weight[head, columns] = found.weight[head].to(drivers.weight.device)
+        bias[head] = found.bias[head]
     log.info(
-        "drivers fitted on %d cells: penalties %s",
-        len(learned.label),
-        ", ".join(f"{penalties[int(each)]:g}" for each in best),
+        "drivers fitted on %d cells: %s",
+        len(everything.label),
+        ", ".join(f"{len(columns)} features with penalty {penalty:g}" for columns, penalty in best),
     )
-    return torch.stack([fits[best[head]].bias[head] for head in heads])
+    return bias
+
+
+def _together(parts: Sequence[Rows]) -> Rows:
+    """All cells of all parts."""
+    return Rows(
+        features=torch.cat([part.features for part in parts]),
+        label=torch.cat([part.label for part in parts]),
+        weight=torch.cat([part.weight for part in parts]),
+    )
+
+
+def _folds(seasons: Sequence[Rows]) -> list[Rows]:
+    """Seasons in at most `FOLDS` parts, thinned; those without a known cell are none."""
+    known = [rows for rows in seasons if rows.weight.any()]
+    parts = [_together(known[first::FOLDS]) for first in range(min(FOLDS, len(known)))]
+    return [_thinned(part) for part in parts]
+
+
+def _thinned(rows: Rows) -> Rows:
+    """Some of the cells, which count for the rest."""
+    step = -(-len(rows.label) // ENOUGH)
+    return Rows(
+        features=rows.features[::step], label=rows.label[::step], weight=step * rows.weight[::step]
+    )
+
+
+def _left_out(folds: Sequence[Rows], columns: Sequence[int], penalty: float) -> Tensor:
+    """Cross-entropy of each head, each part forecast by the others."""
+    total = torch.zeros(folds[0].label.shape[1])
+    for number, part in enumerate(folds):
+        others = _together([*folds[:number], *folds[number + 1 :]])
+        total += fit(others.columns(columns), penalty).surprise(part.columns(columns))
+    return total

@@ -18,6 +18,7 @@ from firesat.augmentation import LOSSES
 from firesat.batch import Channels
 from firesat.chipstore import ChipStore, write_chips
 from firesat.datamodule import ChipData
+from firesat.dataset import SplitChips
 from firesat.errors import ConfigError, SampleError
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
@@ -68,6 +69,21 @@ def test_validation_comes_in_order_scaled_and_unturned(path: Path) -> None:
     for number in range(8):
         for name, values in data.scaler.apply(store[40 + number]).items():
             np.testing.assert_array_equal(batch[name][number].numpy(), values, err_msg=name)
+
+
+def test_seasons_hold_the_training_chips_as_they_are(path: Path) -> None:
+    data = ChipData(path, batch_size=5, look_dropout=1.0, modality_dropout=1.0)
+    table = data.store.table
+    train = table[table["split"] == "train"]
+    seasons = data.seasons()
+    assert list(seasons) == sorted(train["reference_time"].dt.year.unique())
+    everything = SplitChips(data.store, "train")
+    for year, loader in seasons.items():
+        rows = np.flatnonzero(train["reference_time"].dt.year == year)
+        assert 0 < len(rows) < len(train)
+        for name, values in everything.batch(rows.tolist()).items():
+            found = torch.cat([batch[name] for batch in loader])
+            np.testing.assert_array_equal(found.numpy(), values.numpy(), err_msg=name)
 
 
 def test_training_channels_have_mean_0_and_std_1(path: Path) -> None:

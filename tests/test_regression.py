@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from firesat import regression
 from firesat.errors import SampleError
 from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
@@ -69,7 +70,9 @@ def test_a_head_without_fire_learns_its_rate_alone() -> None:
     assert found.bias[0] < -10
 
 
-def test_the_penalty_is_that_under_which_other_chips_are_least_surprising() -> None:
+def test_the_penalty_is_that_under_which_other_chips_are_least_surprising(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Noise in 60 features and few fires: a weak penalty learns the noise."""
     drivers = Drivers(replace(CHANNELS, weather=2, fire=20, static=36))
     rng = torch.Generator().manual_seed(3)
@@ -88,15 +91,76 @@ def test_the_penalty_is_that_under_which_other_chips_are_least_surprising() -> N
         return out
 
     train, val = batches(20), batches(9)
-    bias = start(drivers, train, val, penalties=(1e-4, 1e3))
+    monkeypatch.setattr(regression, "PENALTIES", (1e-4, 1e3))
+    bias = start(drivers, [train], val)
     rows = gather(drivers, val)
-    chosen = Fit(weight=drivers.weight, bias=bias).entropy(rows)
-    weak = fit(gather(drivers, train), 1e-4).entropy(rows)
+    chosen = Fit(weight=drivers.weight, bias=bias).surprise(rows)
+    weak = fit(gather(drivers, train), 1e-4).surprise(rows)
     assert (chosen < weak)[:2].all()
     assert drivers.weight.abs().max() < 1e-2
-    trusted = drivers.weight.clone()
-    start(drivers, train, None, penalties=(1e-4, 1e3))  # nothing to choose by: the stronger one
-    torch.testing.assert_close(drivers.weight, trusted)
+    start(drivers, [train], None)  # nothing to choose by: all features, and the stronger one
+    strong = fit(gather(drivers, train), 1e3)
+    torch.testing.assert_close(drivers.weight, strong.weight)
+
+
+def _season(seed: int, sign: float, number: int = 6) -> list[dict[str, Tensor]]:
+    """Chips whose cells burn by a fire layer, and by a wind that acts as `sign` says."""
+    rng = torch.Generator().manual_seed(seed)
+    batches = []
+    for _ in range(number):
+        batch = make_batch(4, seed=int(torch.randint(1 << 30, (1,), generator=rng)))
+        wind = batch["weather"][:, -1, 2].mean(dim=(1, 2))[:, None, None]
+        odds = 2.0 * batch["fire"][:, 0] + sign * wind - 4.0
+        burns = torch.rand(odds.shape, generator=rng) < odds.sigmoid()
+        batch["label"] = burns[:, None].float().expand(-1, 2, -1, -1).clone()
+        batch["starts"].zero_()
+        batches.append(batch)
+    return batches
+
+
+def _of_weather(drivers: Drivers) -> Tensor:
+    """Weights of the weather in the heads of burning."""
+    return drivers.weight[:2, : CHANNELS.weather]
+
+
+def test_weather_whose_effect_does_not_come_back_gets_no_weight() -> None:
+    drivers = Drivers(CHANNELS)
+    drivers.weight.fill_(5.0)  # of an earlier fit
+    fickle = [_season(seed, sign) for seed, sign in enumerate((2.0, -2.0, 2.0, -2.0))]
+    start(drivers, fickle, None)
+    assert not _of_weather(drivers).any()
+    assert (drivers.weight[:2, CHANNELS.weather] > 0.5).all()
+
+
+def test_weather_that_acts_alike_in_all_seasons_gets_its_weight() -> None:
+    drivers = Drivers(CHANNELS)
+    start(drivers, [_season(seed, 2.0) for seed in range(3)], _season(9, 2.0))
+    assert (_of_weather(drivers)[:, 2] > 0.5).all()
+
+
+def test_some_cells_of_a_season_count_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Rows] = []
+
+    def spy(self: Fit, rows: Rows) -> Tensor:
+        judged.append(rows)
+        return rows.weight.sum(dim=0)
+
+    monkeypatch.setattr(regression, "ENOUGH", 500)
+    monkeypatch.setattr(Fit, "surprise", spy)
+    seasons = [_season(seed, 0.0, number=2) for seed in range(6)]
+    drivers = Drivers(CHANNELS)
+    start(drivers, seasons, None)
+    rows = [gather(drivers, batches) for batches in seasons]
+    for number, part in enumerate(judged[: regression.FOLDS]):
+        assert len(part.label) <= 500
+        total = torch.stack([each.weight.sum(dim=0) for each in rows[number :: regression.FOLDS]])
+        torch.testing.assert_close(part.weight.sum(dim=0), total.sum(dim=0), rtol=0.1, atol=0)
+
+
+def test_where_there_is_neither_fire_nor_ground_the_rest_is_chosen_among() -> None:
+    bare = Drivers(replace(CHANNELS, fire=0, static=0))
+    season, weather = list(range(4, 6)), list(range(4))
+    assert bare.choices == [season, weather, weather + season]
 
 
 def test_what_is_taken_of_a_chip_counts_for_all_of_it() -> None:
@@ -169,5 +233,5 @@ def test_chips_of_which_nothing_is_known_are_refused_in_one_line() -> None:
     batch = make_batch(2)
     batch["valid"].zero_()
     with pytest.raises(SampleError, match="of 0 cells of the training chips") as caught:
-        start(Drivers(CHANNELS), [batch], None)
+        start(Drivers(CHANNELS), [[batch]], None)
     assert "\n" not in str(caught.value)

@@ -78,7 +78,9 @@ def write_tiny_chips(
     table = pd.DataFrame({"split": ["train"] * train + ["val"] * val})
     number = np.arange(len(table))
     table["stratum"], table["pi"] = "random", 0.5 ** (number % 4)
-    table["reference_time"] = pd.Timestamp("2023-07-01T12:00", tz="UTC")
+    table["reference_time"] = pd.to_datetime(
+        [f"{2022 + seed % 2}-07-01T12:00" for seed in number], utc=True
+    )
     table["burning"], table["at_risk"] = 1 + number % 2, size**2
     table["tile"], table["row"], table["col"] = "x26y33", 200, 100
 

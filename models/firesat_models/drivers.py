@@ -35,6 +35,23 @@ class Drivers(nn.Module):
         self.register_buffer("weight", torch.zeros(channels.maps, count))
         self.register_buffer("bias", torch.zeros(channels.maps))
 
+    @property
+    def choices(self) -> list[list[int]]:
+        """Which features may get a weight, together.
+
+        Returns
+        -------
+        list of list of int
+            Columns of `features`, from a few to all: fires and ground, with the season, with the
+            weather, with both. Seasons are few, and the weather of one is much alike everywhere:
+            what it did to fires need not come back.
+        """
+        everything = list(range(self.weight.shape[1]))
+        weather, season = everything[: self.weather], everything[-2:]
+        here = everything[self.weather : -2]
+        some = [here, here + season, weather + here, everything]
+        return [columns for columns in some if columns]
+
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the drivers of every cell.
 
