@@ -212,7 +212,8 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
     """Fit a network's drivers on the training chips.
 
     Which features get a weight, and how much it is held back, is what forecasts seasons best that
-    it was not learned from, head by head: each season in turn is left out, that of `val` too.
+    it was not learned from, head by head: each in turn is left out, that of `val` too. More than
+    `FOLDS` are left out some at once.
 
     Parameters
     ----------
