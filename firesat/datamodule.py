@@ -220,7 +220,7 @@ class ChipData(pl.LightningDataModule):
         Returns
         -------
         dict of int to Loader
-            By year of T; all chips in every process, where several train.
+            By year of T, each in random order; all chips in every process, where several train.
         """
         train = self.store.table[self.store.table["split"] == "train"]
         chips = {
@@ -228,7 +228,7 @@ class ChipData(pl.LightningDataModule):
             for year in sorted(train["reference_time"].dt.year.unique())
         }
         return {
-            year: Loader(some, Order(some.shards, self.batch_size), self.workers)
+            year: Loader(some, Order(some.shards, self.batch_size, self.seed), self.workers)
             for year, some in chips.items()
         }
 

@@ -71,16 +71,16 @@ class SplitChips(Dataset[dict[str, Tensor]]):
                 f"{', '.join(MODALITIES)}"
             )
         self._store, self._without = store, without
-        chosen = store.table[store.table["split"] == split]
-        years = chosen["reference_time"].dt.year
-        here = np.full(len(chosen), True) if season is None else (years == season).to_numpy()
+        rows = np.flatnonzero(store.table["split"] == split)
+        years = store.table["reference_time"].dt.year.to_numpy()[rows]
+        here = np.full(len(rows), True) if season is None else years == season
         if not here.any():
             raise SampleError(
                 f"{store.path} has no chips for {split}: add it to sample.splits and run firesat "
                 "sample again"
             )
-        self._rows = chosen.index.to_numpy()[here].tolist()
-        self._weights = weights(chosen["pi"].to_numpy()).astype(np.float32)[here]
+        self._rows = rows[here].tolist()
+        self._weights = weights(store.table["pi"].to_numpy()[rows]).astype(np.float32)[here]
         self._augmentation = augmentation or Augmentation()
         self._seed = seed
         # a turn of all rows: nobody keeps its own
