@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from firesat.batch import MASKS
 from firesat.boosting import Boosting, Tabular
@@ -18,7 +20,8 @@ from firesat.ladder.result import Ladder, Row
 from firesat.ladder.rungs import rung_of, train_rung
 from firesat.ladder.settings import LadderSettings
 from firesat.ladder.table import blind_verdicts
-from firesat.metrics.bootstrap import Estimate
+from firesat.metrics import EvaluateSettings
+from firesat.metrics.bootstrap import Blocks, Estimate
 from firesat.metrics.case import CaseScores, Difference
 from firesat.sandbox.truth import Chances
 from firesat_models import TemporalCNN
@@ -43,6 +46,15 @@ def draws(law: np.ndarray) -> Chances:
     return Chances(counts=np.stack([counts, np.zeros_like(counts)], axis=1), draws=DRAWS)
 
 
+CELLS = GeoBox((SHAPE[0], SHAPE[1]), Affine(100, 0, 0, 0, -100, 6000), "EPSG:3979")
+DAYS = [np.datetime64(day, "D") for day in ("2021-07-01", "2021-07-17", "2021-08-02")]
+
+
+def expected() -> Expected:
+    """Nothing counted yet."""
+    return Expected(Blocks.of(200.0, 16, DAYS), EvaluateSettings(resamples=200))
+
+
 def expected_ap(forecast: np.ndarray, p: np.ndarray) -> float:
     """The formula, term by term."""
     order = np.argsort(-forecast.ravel(), kind="stable")
@@ -53,23 +65,24 @@ def expected_ap(forecast: np.ndarray, p: np.ndarray) -> float:
 def test_expected_ap_is_that_of_the_formula(law: np.ndarray, draws: Chances) -> None:
     rng = np.random.default_rng(2)
     forecast = law * np.exp(rng.normal(0, 1, SHAPE))
-    found = Expected()
-    found.add({"model": forecast}, draws, np.ones(SHAPE, bool))
+    found = expected()
+    found.add(DAYS[0], CELLS, {"model": forecast}, draws, np.ones(SHAPE, bool))
     scores = found.scores("model")
-    assert scores.ap == pytest.approx(expected_ap(forecast, law), rel=0.02)
+    assert scores.ap.value == pytest.approx(expected_ap(forecast, law), rel=0.02)
     assert found.best == pytest.approx(expected_ap(law, law), rel=0.03)
-    assert scores.share == pytest.approx(scores.ap / found.best)
+    assert scores.share == pytest.approx(scores.ap.value / found.best)
 
 
 def test_the_law_itself_reaches_all_and_a_constant_the_prevalence(
     law: np.ndarray, draws: Chances
 ) -> None:
-    found = Expected()
-    found.add({"law": law, "flat": np.full(SHAPE, 0.01)}, draws, np.ones(SHAPE, bool))
+    found = expected()
+    maps = {"law": law, "flat": np.full(SHAPE, 0.01)}
+    found.add(DAYS[0], CELLS, maps, draws, np.ones(SHAPE, bool))
     best, flat = found.scores("law"), found.scores("flat")
     assert best.share == pytest.approx(1.0, abs=0.03)
     assert (best.ratio, best.slope) == pytest.approx((1.0, 1.0), abs=0.02)
-    assert flat.ap == pytest.approx(law.mean(), rel=0.02)
+    assert flat.ap.value == pytest.approx(law.mean(), rel=0.02)
     assert flat.ratio == pytest.approx(0.01 / law.mean(), rel=0.02)
 
 
@@ -78,12 +91,47 @@ def test_days_add_up_and_cells_that_are_not_scored_do_not_count(
 ) -> None:
     scored = np.ones(SHAPE, bool)
     scored[:20] = False
-    once, twice = Expected(), Expected()
-    once.add({"law": law}, draws, scored)
-    twice.add({"law": law}, draws, scored)
-    twice.add({"law": law}, draws, scored)
+    once, twice = expected(), expected()
+    once.add(DAYS[0], CELLS, {"law": law}, draws, scored)
+    twice.add(DAYS[0], CELLS, {"law": law}, draws, scored)
+    twice.add(DAYS[0], CELLS, {"law": law}, draws, scored)
     assert once.scores("law").ratio == pytest.approx(twice.scores("law").ratio)
     assert once.scores("law").ratio == pytest.approx(1.0, abs=0.03)
+
+
+def test_a_lead_in_expected_ap_is_told_by_blocks(law: np.ndarray, draws: Chances) -> None:
+    rng = np.random.default_rng(3)
+    found = expected()
+    for number, day in enumerate(DAYS):
+        once = replace(draws, counts=draws.counts // (1 + number))
+        worse = law * np.exp(rng.normal(0, 1, SHAPE))
+        maps = {"law": law, "worse": worse, "flat": np.full(SHAPE, 0.01)}
+        found.add(day, CELLS, maps, once, np.ones(SHAPE, bool))
+    lead, none = found.lead("law", "worse"), found.lead("law", "law")
+    assert 0 < lead.low < lead.value < lead.high
+    assert none == (0.0, 0.0, 0.0)
+    for name in ("law", "worse", "flat"):  # which ranks nothing, in however coarse bins
+        value, low, high = found.scores(name).ap
+        assert low < value < high
+    assert lead.value == pytest.approx(
+        found.scores("law").ap.value - found.scores("worse").ap.value
+    )
+
+
+def test_an_interval_of_expected_ap_is_that_of_whole_blocks(
+    law: np.ndarray, draws: Chances
+) -> None:
+    found = expected()
+    each = []
+    for number, day in enumerate(DAYS[:2]):
+        some = replace(draws, counts=draws.counts // (1 + 3 * number))
+        alone = expected()
+        for judge in (found, alone):
+            judge.add(day, CELLS, {"law": law}, some, np.ones(SHAPE, bool))
+        each.append(alone.scores("law").ap.value)
+    # of two blocks a resample has one twice, or each once
+    _, low, high = found.scores("law").ap
+    assert (low, high) == pytest.approx((min(each), max(each)), rel=0.01)
 
 
 @pytest.mark.parametrize("how", MISSING)

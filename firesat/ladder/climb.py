@@ -190,7 +190,7 @@ class _Work:
     settings: LadderSettings
     models: Models
     blocks: Blocks
-    expected: Expected = field(default_factory=Expected)
+    expected: Expected = field(init=False)
     scoring: Scoring = field(init=False)
     heard: dict[str, HeadCounts] = field(default_factory=dict)
     curves: dict[str, dict[str, Curve]] = field(default_factory=dict)
@@ -198,6 +198,7 @@ class _Work:
     def __post_init__(self) -> None:
         """Start from nothing."""
         self.scoring = Scoring(blocks=self.blocks, event=_FIRE, ranks=RANKS)
+        self.expected = Expected(self.blocks, self.project.section("evaluate"))
         self._cube = self.project.cube.path
         self._grid = grid_of(self._cube)
         self._parts = parts(self._grid)
@@ -258,7 +259,7 @@ class _Work:
                 )
             )
             if world is not None and self.settings.draws and len(self._parts) == 1:
-                self._expect(day, forecasts, scored, world)
+                self._expect(day, cells, forecasts, scored, world)
 
     def _forecasts(
         self, maps: Mapping[str, NDArray[np.float32]]
@@ -273,6 +274,7 @@ class _Work:
     def _expect(
         self,
         day: str,
+        cells: GeoBox,
         forecasts: dict[str, NDArray[np.floating[Any]]],
         scored: NDArray[np.bool_],
         world: Path,
@@ -281,7 +283,7 @@ class _Work:
         horizon, folder = self.models.inputs.window.horizon, self.settings.output / "truth"
         law = kept_chances(World.load(world), day, horizon, self.settings.draws, folder)
         chances = {name: values for name, values in forecasts.items() if name not in RANKS}
-        self.expected.add(chances, law, scored)
+        self.expected.add(np.datetime64(day, "D"), cells, chances, law, scored)
 
 
 def _either(heads: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,8 @@ from firesat.metrics.tally import coarsen
 
 CLIMATOLOGY = "climatology"
 BASELINES = (CLIMATOLOGY, "persistence", "FWI x fuel", BOOSTING)
+EXPECTED_AP = "expected average precision"
+"""Score of a difference, beside those of :class:`firesat.metrics.case.Difference`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ class Ladder:
     missing : list of Row
         The first seed of each network with everything, and without each input.
     differences : dict of str to list of Difference
-        Each network's mean against the other rungs, on the same cells and resamples.
+        Each network's mean against the other rungs, on the same cells and resamples; where the law
+        is known, by expected average precision too.
     losses : dict of str to list of Difference
         Each network's first seed against itself without each input: above 0 where that costs skill.
     best : float, optional
@@ -110,6 +113,7 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
 
     rungs = [*BASELINES, *facts["kinds"]]
     found = {name: _against(scoring, name, rungs, evaluate) for name in networks}
+    leads = {name: _expected_leads(expected, name, rungs) for name in networks}
     cases = found[networks[0]][0] | _against(scoring, None, list(members), evaluate)[0]
     spared = {network: f"{network} 0" for network in networks}
     less = {
@@ -121,11 +125,27 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
     return Ladder(
         rows=[row(name, cases[name]) for name in (*rungs, *members)],
         missing=[row(name, case) for name, case in without.items()],
-        differences={name: compared for name, (_, compared) in found.items()},
+        differences={name: [*leads[name], *compared] for name, (_, compared) in found.items()},
         losses={name: _inputs_alone(compared) for name, (_, compared) in less.items()},
         best=expected.best if expected.levels else None,
         facts=facts,
     )
+
+
+def _expected_leads(expected: Expected, name: str, others: Sequence[str]) -> list[Difference]:
+    """One network against the others in expected average precision, which all blocks tell of."""
+    return [
+        Difference(
+            baseline=other,
+            event="any fire",
+            zone="all",
+            score=EXPECTED_AP,
+            estimate=expected.lead(name, other),
+            blocks_with_fire=len(expected.parts[other]),
+        )
+        for other in others
+        if other != name and {name, other} <= expected.levels.keys()
+    ]
 
 
 def _inputs_alone(compared: Sequence[Difference]) -> list[Difference]:

@@ -143,7 +143,7 @@ def _cells(row: Row) -> list[str]:
     return [
         _interval(scores.ap, 4),
         f"{scores.lift.value:.1f}",
-        "-" if expected is None else f"{expected.ap:.4f}",
+        "-" if expected is None else _interval(expected.ap, 4),
         "-" if expected is None else f"{expected.share:.2f}",
         "-" if brier is None else f"{1000 * brier.value:.3f}",
         "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",

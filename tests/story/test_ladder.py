@@ -29,7 +29,14 @@ def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
     assert list(rows)[:5] == ["climatology", "persistence", "FWI x fuel", "boosting", "cnn"]
     # one seed: the mean of all is that seed
     assert rows["cnn"]["scores"]["ap"] == rows["cnn 0"]["scores"]["ap"]
-    assert all(0 < row["expected"]["ap"] < 1 for row in rows.values())
+    for row in rows.values():
+        value, low, high = row["expected"]["ap"]
+        assert 0 < low <= value <= high < 1
+    by_draws = [d for d in found["differences"]["cnn"] if d["score"].startswith("expected")]
+    assert [d["baseline"] for d in by_draws] == list(rows)[:4]
+    for each in by_draws:
+        gain = rows["cnn"]["expected"]["ap"][0] - rows[each["baseline"]]["expected"]["ap"][0]
+        assert np.isclose(each["estimate"][0], gain)
     assert found["facts"]["calibrated_on"] == ["2021-07-21", "2021-07-29"]
     asked = {row["name"] for row in found["missing"]}
     assert {"cnn 0", "cnn 0 without weather", "cnn 0 weather alone"} <= asked
