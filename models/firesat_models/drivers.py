@@ -1,9 +1,10 @@
 """A logistic regression inside a network: what the drivers of fire say of a cell by themselves.
 
-Few fires against many channels: a network alone learns by which weather it may know each of them
-again. A penalised linear model, as fire occurrence is modelled everywhere (Preisler et al. 2004,
-Int. J. Wildland Fire 13, 133), cannot; the network then learns what departs from it (combined
-actuarial neural nets: Wuthrich and Merz 2019, ASTIN Bulletin 49, 1).
+Layers of fires act together (hot cells near by matter the more, the younger they are), so their
+products are drivers, too. Few fires against many channels: a network alone learns by which weather
+it may know each of them again. A penalised linear model, as fire occurrence is modelled everywhere
+(Preisler et al. 2004, Int. J. Wildland Fire 13, 133), cannot; the network then learns what departs
+from it (combined actuarial neural nets: Wuthrich and Merz 2019, ASTIN Bulletin 49, 1).
 """
 
 import torch
@@ -16,7 +17,9 @@ from firesat_models.temporal import known_fires, present
 
 
 class Drivers(nn.Module):
-    """Log odds that are linear in weather, fires, ground and season; zero until they are fitted.
+    """Log odds that are linear in weather, fires and their products, ground and season.
+
+    Zero until they are fitted.
 
     Parameters
     ----------
@@ -26,11 +29,13 @@ class Drivers(nn.Module):
 
     weight: Tensor
     bias: Tensor
+    pairs: Tensor
 
     def __init__(self, channels: Channels) -> None:
         super().__init__()
-        self.weather = channels.weather
-        count = channels.weather + channels.fire + channels.static + 2
+        self.weather, self.fire = channels.weather, channels.fire
+        self.register_buffer("pairs", torch.triu_indices(self.fire, self.fire), persistent=False)
+        count = self.weather + self.fire + self.pairs.shape[1] + channels.static + 2
         # fitted once, with a penalty that the steps of a training would not keep
         self.register_buffer("weight", torch.zeros(channels.maps, count))
         self.register_buffer("bias", torch.zeros(channels.maps))
@@ -64,12 +69,15 @@ class Drivers(nn.Module):
         -------
         Tensor
             ``(N, F, Y, X)``: weather of the newest day, whose fire weather codes hold the memory of
-            the days before (Van Wagner 1987), then fires and ground, then the season.
+            the days before (Van Wagner 1987), then fires, the products of each two and each with
+            itself, ground and season.
         """
         size = batch["age"].shape[-2:]
         season = batch["season"][..., None, None].expand(-1, -1, *size)
-        coarse = enlarge(_newest(batch), size)
-        return torch.cat([coarse, known_fires(batch), batch["static"], season], dim=1)
+        coarse, fires = enlarge(_newest(batch), size), known_fires(batch)
+        one, two = self.pairs
+        products = fires[:, one] * fires[:, two]
+        return torch.cat([coarse, fires, products, batch["static"], season], dim=1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the log odds of one batch, beside the base rate.
@@ -84,15 +92,29 @@ class Drivers(nn.Module):
         Tensor
             ``(N, channels.maps, Y, X)``.
         """
-        here = torch.cat([known_fires(batch), batch["static"]], dim=1)
-        weather, ground = self.weight[:, : self.weather], self.weight[:, self.weather : -2]
+        fires = known_fires(batch).flatten(2)
+        weather, layers, products, ground, season = torch.split(
+            self.weight,
+            [self.weather, self.fire, self.pairs.shape[1], batch["static"].shape[1], 2],
+            dim=1,
+        )
         # the coarse part is weighed before it is enlarged: the same sum, of fewer cells
         coarse = functional.conv2d(_newest(batch), weather[..., None, None], self.bias)
         total = enlarge(coarse, batch["age"].shape[-2:])
-        if here.shape[1]:
-            # a product: as a convolution it takes five times as long
-            total = total + (ground @ here.flatten(2)).reshape_as(total)
-        return total + functional.linear(batch["season"], self.weight[:, -2:])[..., None, None]
+        # products, not convolutions, which take five times as long
+        if ground.shape[1]:
+            total = total + (ground @ batch["static"].flatten(2)).reshape_as(total)
+        if self.fire:
+            total = total + self._of_fires(fires, layers, products).reshape_as(total)
+        return total + functional.linear(batch["season"], season)[..., None, None]
+
+    def _of_fires(self, fires: Tensor, layers: Tensor, products: Tensor) -> Tensor:
+        """Log odds of layers and their products, (N, maps, cells); no product gets a map."""
+        one, two = self.pairs
+        form = products.new_zeros(len(products), self.fire, self.fire)
+        form[:, one, two] = products
+        slopes = (form.flatten(0, 1) @ fires).reshape(len(fires), *form.shape[:2], -1)
+        return ((slopes + layers[..., None]) * fires[:, None]).sum(dim=2)
 
 
 def beside(outputs: Tensor, linear: Tensor) -> Tensor:
