@@ -246,7 +246,8 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
     ways = list(product(drivers.choices, PENALTIES))
     best = [(drivers.choices[-1], max(PENALTIES))] * len(drivers.bias)
     if len(folds) > 1:
-        surprise = torch.stack([_left_out(folds, *way) for way in ways])
+        turns = [(part, _together([*folds[:n], *folds[n + 1 :]])) for n, part in enumerate(folds)]
+        surprise = torch.stack([_left_out(turns, *way) for way in ways])
         best = [ways[int(each)] for each in surprise.argmin(dim=0)]
     drivers.weight.zero_()
     bias = torch.empty(len(best))
@@ -286,10 +287,10 @@ def _thinned(rows: Rows) -> Rows:
     )
 
 
-def _left_out(folds: Sequence[Rows], columns: Sequence[int], penalty: float) -> Tensor:
+def _left_out(turns: Sequence[tuple[Rows, Rows]], columns: Sequence[int], penalty: float) -> Tensor:
     """Cross-entropy of each head, each part forecast by the others."""
-    total = torch.zeros(folds[0].label.shape[1])
-    for number, part in enumerate(folds):
-        others = _together([*folds[:number], *folds[number + 1 :]])
-        total += fit(others.columns(columns), penalty).surprise(part.columns(columns))
-    return total
+    found = [
+        fit(others.columns(columns), penalty).surprise(part.columns(columns))
+        for part, others in turns
+    ]
+    return torch.stack(found).sum(dim=0)

@@ -193,6 +193,25 @@ def test_the_linear_part_is_its_features_times_its_weights() -> None:
     torch.testing.assert_close(drivers(batch), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_fires_that_act_together_get_the_weight_of_their_product() -> None:
+    rng = torch.Generator().manual_seed(5)
+    seasons = []
+    for number in range(4):
+        batch = make_batch(4, seed=number)
+        near, young = batch["fire"][:, 0], batch["fire"][:, 1]
+        burns = torch.rand(near.shape, generator=rng) < (1.5 * near * young - 4.0).sigmoid()
+        batch["label"] = burns[:, None].float().expand(-1, 2, -1, -1).clone()
+        batch["starts"].zero_()
+        seasons.append([batch])
+    drivers = Drivers(CHANNELS)
+    start(drivers, seasons, None)
+    weight = drivers.weight[0, CHANNELS.weather :][: CHANNELS.fire + 6]
+    layers, products = weight[: CHANNELS.fire], weight[CHANNELS.fire :]
+    assert drivers.pairs[:, 1].tolist() == [0, 1]
+    assert 0.5 < products[1] < 1.5  # what is penalised is smaller than it is
+    assert products[1] > 2 * torch.cat([layers, products[:1], products[2:]]).abs().max()
+
+
 def test_the_newest_day_that_is_known_is_read_variable_by_variable() -> None:
     drivers, batch = Drivers(CHANNELS), make_batch(1)
     batch["weather_mask"][0, 3:, 1] = 0

@@ -7,7 +7,7 @@ a made world of `sandbox.s2_blind` as it is, elsewhere with the looks of another
 Example:
   firesat run sample --config configs/ladder.yaml
   firesat ladder --config configs/ladder.yaml --dry-run
-  firesat ladder --config configs/ladder.yaml --epochs 4 --draws 25
+  firesat ladder --config configs/ladder.yaml --epochs 1 --draws 25
   firesat ladder --config configs/blind.yaml --networks cnn --blind
 """
 
