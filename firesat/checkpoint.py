@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from firesat import __version__
 from firesat.batch import Channels
@@ -116,14 +116,14 @@ def plain(value: Any, where: str) -> Any:  # noqa: ANN401  any value, as YAML wo
         return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, where) for item in value]
-    if isinstance(value, np.ndarray | np.generic | torch.Tensor):
+    if isinstance(value, np.ndarray | np.generic | Tensor):
         return value.tolist()
     if isinstance(value, Path):
         return str(value)
     raise CheckpointError(f"{where} is a {type(value).__name__}, which no checkpoint may hold")
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a checkpoint without running anything it may carry.
 
     Parameters
@@ -160,6 +160,34 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]
         raise CheckpointError(
             f"{path} is no checkpoint of firesat, or damaged: train again, or give another one"
         ) from None
+
+
+def refuse_misfit(weights: Mapping[str, Tensor], module: nn.Module, path: Path) -> None:
+    """Refuse weights of other shapes than those of the network that the record describes.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        Of a checkpoint.
+    module : nn.Module
+        Built from its record by this firesat.
+    path : Path
+        Of the checkpoint, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        With the first weight that differs.
+    """
+    wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    odd = [name for name in wanted | found if wanted.get(name) != found.get(name)]
+    if odd:
+        there, here = found.get(odd[0], "missing"), wanted.get(odd[0], "unknown here")
+        raise CheckpointError(
+            f"{path} does not fit its own network ({odd[0]} is {there}, here {here}): if another "
+            "version of firesat made it, train it anew"
+        )
 
 
 def refuse_other(then: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from firesat.batch import HEADS
 from firesat.calibration import Curve, curves_from
-from firesat.checkpoint import read_checkpoint, rebuild, refuse_other
+from firesat.checkpoint import read_checkpoint, rebuild, refuse_misfit, refuse_other
 from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
 from firesat.manifest import sync_folder
@@ -181,11 +181,8 @@ def load_forecaster(path: Path) -> tuple[Forecaster, dict[str, Any], dict[str, A
         rebuild(record, path), inputs=record.get("inputs"), scaler=record.get("scaler")
     )
     forecaster.provenance = {name: record.get(name) for name in (*_KNOWN, "crs", "lattice")}
-    try:
-        forecaster.load_state_dict(weights)
-    except RuntimeError as error:
-        words = " ".join(str(error).split())
-        raise CheckpointError(f"{path} does not fit its own network: {words[:160]}") from None
+    refuse_misfit(weights, forecaster, path)
+    forecaster.load_state_dict(weights)
     forecaster.curves = _curves(record, path)
     return forecaster.eval(), forecaster.inputs, forecaster.scaler
 

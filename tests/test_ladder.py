@@ -14,6 +14,7 @@ from firesat.boosting import Boosting, Tabular
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
 from firesat.forecast import Forecaster
+from firesat.ladder import rungs
 from firesat.ladder.expected import Expected
 from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
@@ -23,6 +24,7 @@ from firesat.ladder.table import blind_verdicts
 from firesat.metrics import EvaluateSettings
 from firesat.metrics.bootstrap import Blocks, Estimate
 from firesat.metrics.case import CaseScores, Difference
+from firesat.project import shipped
 from firesat.sandbox.truth import Chances
 from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
@@ -52,7 +54,7 @@ DAYS = [np.datetime64(day, "D") for day in ("2021-07-01", "2021-07-17", "2021-08
 
 def expected() -> Expected:
     """Nothing counted yet."""
-    return Expected(Blocks.of(200.0, 16, DAYS), EvaluateSettings(resamples=200))
+    return Expected(blocks=Blocks.of(200.0, 16, DAYS), settings=EvaluateSettings(resamples=200))
 
 
 def expected_ap(forecast: np.ndarray, p: np.ndarray) -> float:
@@ -97,6 +99,26 @@ def test_days_add_up_and_cells_that_are_not_scored_do_not_count(
     twice.add(DAYS[0], CELLS, {"law": law}, draws, scored)
     assert once.scores("law").ratio == pytest.approx(twice.scores("law").ratio)
     assert once.scores("law").ratio == pytest.approx(1.0, abs=0.03)
+    assert once.scores("law").ap == pytest.approx(twice.scores("law").ap)
+    (one,), (two,) = once.by_block["law"].values(), twice.by_block["law"].values()
+    np.testing.assert_allclose(two, 2 * one)
+
+
+def test_few_draws_of_fires_that_burn_as_one_promise_no_skill() -> None:
+    """Whole squares burn or not: a product within the same draws would be far too large."""
+    chance = np.kron(10 ** np.random.default_rng(4).uniform(-3, -1, (6, 5)), np.ones((10, 10)))
+    found = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        squares = rng.binomial(5, chance[::10, ::10], (2, 6, 5))
+        counts = np.kron(squares, np.ones((1, 10, 10))).astype(np.int32)
+        few = Chances(counts=np.stack([counts, np.zeros_like(counts)], axis=1), draws=5)
+        judge = expected()
+        judge.add(DAYS[0], CELLS, {"law": chance}, few, np.ones(SHAPE, bool))
+        share = judge.moments["law"][4]  # of all that was drawn
+        found.append((judge.scores("law").ap.value * share, share))
+    hits, total = np.sum(found, axis=0)
+    assert hits / total == pytest.approx(expected_ap(chance, chance), rel=0.15)
 
 
 def test_a_lead_in_expected_ap_is_told_by_blocks(law: np.ndarray, draws: Chances) -> None:
@@ -105,17 +127,28 @@ def test_a_lead_in_expected_ap_is_told_by_blocks(law: np.ndarray, draws: Chances
     for number, day in enumerate(DAYS):
         once = replace(draws, counts=draws.counts // (1 + number))
         worse = law * np.exp(rng.normal(0, 1, SHAPE))
-        maps = {"law": law, "worse": worse, "flat": np.full(SHAPE, 0.01)}
+        flat = 0.01 * (1 + 1e-3 * law)  # one coarse bin, many fine ones
+        maps = {"law": law, "twin": law.copy(), "worse": worse, "flat": flat}
         found.add(day, CELLS, maps, once, np.ones(SHAPE, bool))
-    lead, none = found.lead("law", "worse"), found.lead("law", "law")
+    lead = found.lead("law", "worse")
     assert 0 < lead.low < lead.value < lead.high
-    assert none == (0.0, 0.0, 0.0)
-    for name in ("law", "worse", "flat"):  # which ranks nothing, in however coarse bins
+    assert found.lead("law", "twin") == (0.0, 0.0, 0.0)
+    for name in ("law", "worse", "flat"):
         value, low, high = found.scores(name).ap
         assert low < value < high
     assert lead.value == pytest.approx(
         found.scores("law").ap.value - found.scores("worse").ap.value
     )
+
+
+def test_blocks_in_which_nothing_is_expected_tell_nothing(law: np.ndarray, draws: Chances) -> None:
+    found = expected()
+    assert found.blocks_that_may_burn == 0
+    for day, part in zip(DAYS, (1, 0, 2), strict=True):
+        some = replace(draws, counts=part * draws.counts)
+        found.add(day, CELLS, {"law": law}, some, np.ones(SHAPE, bool))
+    found.add(DAYS[1], CELLS, {"law": law}, draws, np.zeros(SHAPE, bool))  # nothing is scored
+    assert found.blocks_that_may_burn == 2
 
 
 def test_an_interval_of_expected_ap_is_that_of_whole_blocks(
@@ -151,7 +184,9 @@ def test_one_network_of_each_kind_is_trained_first() -> None:
         LadderSettings(networks=())
 
 
-def test_a_rung_is_trained_once_and_anew_when_anything_changes(tmp_path: Path) -> None:
+def test_a_rung_is_trained_once_and_anew_when_anything_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
     section = {
         "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
@@ -164,6 +199,13 @@ def test_a_rung_is_trained_once_and_anew_when_anything_changes(tmp_path: Path) -
     written = made.checkpoint.stat().st_mtime_ns
     assert train_rung(section, settings, "conv_lstm", 0) == made
     assert made.checkpoint.stat().st_mtime_ns == written
+    with monkeypatch.context() as patched:  # the same settings, other code
+        more = tmp_path / "more.py"
+        more.write_text("STRIDE = 2")
+        files = rungs._sources(shipped("configs/model/conv_lstm.yaml"))
+        assert any(file.name == "conv_lstm.py" for file in files)
+        patched.setattr(rungs, "_sources", lambda _: [*files, more])
+        assert rung_of(section, settings, "conv_lstm", 0) is None
     longer = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=2)
     assert rung_of(section, longer, "conv_lstm", 0) is None
     write_tiny_chips(chips, train=9, val=4)

@@ -183,9 +183,11 @@ def test_the_starts_of_a_square_are_shared_among_its_cells() -> None:
     torch.testing.assert_close((rows.weight * rows.label).sum(dim=0)[2], counted)
 
 
-def test_the_linear_part_is_its_features_times_its_weights() -> None:
+@pytest.mark.parametrize("fire", [0, CHANNELS.fire])
+def test_the_linear_part_is_its_features_times_its_weights(fire: int) -> None:
     torch.manual_seed(0)
-    drivers, batch = Drivers(CHANNELS), make_batch(2)
+    drivers, batch = Drivers(replace(CHANNELS, fire=fire)), make_batch(2)
+    batch["fire"], batch["fire_mask"] = batch["fire"][:, :fire], batch["fire_mask"][:, :fire]
     drivers.weight.normal_()
     drivers.bias.normal_()
     product = torch.einsum("nfyx,lf->nlyx", drivers.features(batch), drivers.weight)
@@ -205,10 +207,11 @@ def test_fires_that_act_together_get_the_weight_of_their_product() -> None:
         seasons.append([batch])
     drivers = Drivers(CHANNELS)
     start(drivers, seasons, None)
-    weight = drivers.weight[0, CHANNELS.weather :][: CHANNELS.fire + 6]
-    layers, products = weight[: CHANNELS.fire], weight[CHANNELS.fire :]
+    layers, products = drivers.weight[0, CHANNELS.weather :].split(
+        [CHANNELS.fire, drivers.pairs.shape[1], CHANNELS.static + 2]
+    )[:2]
     assert drivers.pairs[:, 1].tolist() == [0, 1]
-    assert 0.5 < products[1] < 1.5  # what is penalised is smaller than it is
+    assert 0.5 < products[1] < 1.5  # the penalty takes its share
     assert products[1] > 2 * torch.cat([layers, products[:1], products[2:]]).abs().max()
 
 

@@ -7,7 +7,7 @@ a made world of `sandbox.s2_blind` as it is, elsewhere with the looks of another
 Example:
   firesat run sample --config configs/ladder.yaml
   firesat ladder --config configs/ladder.yaml --dry-run
-  firesat ladder --config configs/ladder.yaml --epochs 1 --draws 25
+  firesat ladder --config configs/ladder.yaml --draws 25
   firesat ladder --config configs/blind.yaml --networks cnn --blind
 """
 
@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="names of configs/model, with commas (default conv_lstm,cnn,vit)",
     )
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each (default 3)")
-    parser.add_argument("--epochs", type=int, default=3, help="of each training (default 3)")
+    parser.add_argument("--epochs", type=int, help="of each training (default: as the project's)")
     parser.add_argument(
         "--draws",
         type=int,
@@ -77,12 +77,13 @@ def run(arguments: Namespace) -> int:
     from firesat.ladder import LadderSettings, climb, summary, to_train
 
     project = project_of(arguments)
+    own = project.section("train").get("trainer", {}).get("max_epochs")
     unseeing = project.sandbox is not None and project.sandbox.s2_blind
     settings = LadderSettings(
         output=arguments.output or project.section("evaluate").output / "ladder",
         networks=tuple(arguments.networks.split(",")),
         seeds=arguments.seeds,
-        epochs=arguments.epochs,
+        epochs=arguments.epochs or own or LadderSettings.epochs,
         draws=arguments.draws,
         blind=arguments.blind,
         elsewhere=arguments.blind and not unseeing,

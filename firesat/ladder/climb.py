@@ -198,7 +198,7 @@ class _Work:
     def __post_init__(self) -> None:
         """Start from nothing."""
         self.scoring = Scoring(blocks=self.blocks, event=_FIRE, ranks=RANKS)
-        self.expected = Expected(self.blocks, self.project.section("evaluate"))
+        self.expected = Expected(blocks=self.blocks, settings=self.project.section("evaluate"))
         self._cube = self.project.cube.path
         self._grid = grid_of(self._cube)
         self._parts = parts(self._grid)

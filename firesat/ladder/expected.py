@@ -1,11 +1,14 @@
 """Scores beside a known truth: what a forecast would reach on average over all that might happen.
 
 With cells sorted by forecast f and chances p of the law, the expected average precision is
-E_AP(f) = sum_k p_k (sum_{j<=k} p_j) / k / sum p. The best possible ranks by p itself: by one half
-of the draws, weighed with the other, so that no forecast is judged by the noise it was made of.
+E_AP(f) = sum_k p_k (sum_{j<=k} p_j) / k / sum p. Chances are counted in draws, and cells of one
+fire burn in the same ones: a product of two chances of the same draws is too large, most of all
+where fires are rare. So p_k and p_j come from two halves of the draws that know nothing of each
+other. The best possible ranks by one half, weighed with the other.
 
 Draws take away the chance of what burned in a window, not that of which windows came: intervals and
-paired differences resample blocks of days, as those of realised scores do.
+paired differences resample blocks of space and time. A fire that burns on counts in each block that
+it burns in, for none of the draws is its home.
 """
 
 from collections.abc import Mapping
@@ -49,7 +52,7 @@ class ExpectedScores:
     slope: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Expected:
     """Sums of chances by level of each forecast, fed day by day.
 
@@ -61,18 +64,18 @@ class Expected:
         Resamples, level and seed of the intervals.
     levels : dict of str to ndarray of float64, shape (3, FINE)
         By forecast: cells, and the chances of both halves.
-    parts : dict of str to dict of int to ndarray of float64, shape (3, COARSE)
+    by_block : dict of str to dict of int to ndarray of float64, shape (3, COARSE)
         By forecast and block, the same in coarse bins.
     moments : dict of str to ndarray of float64, shape (5,)
         By forecast: n, sum f, sum f2, sum f p, sum p.
     """
 
     blocks: Blocks
-    settings: EvaluateSettings = field(default_factory=EvaluateSettings)
+    settings: EvaluateSettings
     levels: dict[str, Floats] = field(default_factory=dict)
-    parts: dict[str, dict[int, Floats]] = field(default_factory=dict)
+    by_block: dict[str, dict[int, Floats]] = field(default_factory=dict)
     moments: dict[str, Floats] = field(default_factory=dict)
-    _resampled: dict[str, Floats] = field(default_factory=dict)
+    _resampled: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def add(
         self,
@@ -97,35 +100,25 @@ class Expected:
         scored : ndarray of bool, shape (Y, X)
             Which cells count.
         """
-        halves = [truth.half(number)[scored] for number in range(HALVES)]
-        block = self.blocks.index(cells, day)[scored]
-        for number in range(HALVES):
-            for smooth in SMOOTH:
-                rank = _oracle(truth, number, smooth)[scored]
-                self._count(_name(number, smooth), rank, halves, block)
-        for name, values in forecasts.items():
-            self._count(name, values[scored], halves, block)
+        if not scored.any():
+            return
         self._resampled.clear()
-
-    def _count(
-        self,
-        name: str,
-        f: NDArray[np.floating],
-        halves: list[Floats],
-        block: NDArray[np.int64],
-    ) -> None:
-        """Add one forecast's cells."""
-        level, shelf = level_of(f), self.parts.setdefault(name, {})
-        weights = [np.ones(len(f)), *halves]
-        for number in np.unique(block).tolist():
-            here = block == number
-            rows = np.stack([np.bincount(level[here], w[here], minlength=FINE) for w in weights])
-            self.levels[name] = rows + self.levels.get(name, 0.0)
-            shelf[number] = np.stack([coarsen(row) for row in rows]) + shelf.get(number, 0.0)
-        p = np.mean(halves, axis=0)
-        f = f.astype(np.float64)
-        sums = [len(f), f.sum(), (f * f).sum(), (f * p).sum(), p.sum()]
-        self.moments[name] = np.array(sums, dtype=np.float64) + self.moments.get(name, 0.0)
+        halves = np.stack([truth.half(half)[scored] for half in range(HALVES)])
+        for half in range(HALVES):
+            for smooth in SMOOTH:
+                rank = level_of(_oracle(truth, half, smooth)[scored])
+                _add(self.levels, _name(half, smooth), _histogram(rank, halves))
+        block = self.blocks.index(cells, day)[scored]
+        for name, values in forecasts.items():
+            f, p = values[scored].astype(np.float64), halves.mean(axis=0)
+            level, mine = level_of(values[scored]), self.by_block.setdefault(name, {})
+            for number in np.unique(block).tolist():
+                here = block == number
+                rows = _histogram(level[here], halves[:, here])
+                _add(self.levels, name, rows)
+                _add(mine, number, np.stack([coarsen(row) for row in rows]))
+            sums = [len(f), f.sum(), (f * f).sum(), (f * p).sum(), p.sum()]
+            _add(self.moments, name, np.array(sums, dtype=np.float64))
 
     @property
     def best(self) -> float:
@@ -134,12 +127,30 @@ class Expected:
         Returns
         -------
         float
-            Rather too low: the oracle ranks by draws, not by the chances themselves.
+            Too low since the oracle ranks by draws, not by the chances themselves; too high since
+            the half that weighs is multiplied by itself, which fires that burn in few draws show.
         """
         return max(
-            float(np.mean([_ap(self.levels[_name(n, cells)])[1 - n] for n in range(HALVES)]))
-            for cells in SMOOTH
+            float(np.mean([_ap(self._other_half(half, smooth)) for half in range(HALVES)]))
+            for smooth in SMOOTH
         )
+
+    def _other_half(self, half: int, smooth: float) -> Floats:
+        """Levels of the oracle that ranks by one half; the other stands for both."""
+        cells, *chances = self.levels[_name(half, smooth)]
+        return np.stack([cells, *[chances[1 - half]] * HALVES])
+
+    @property
+    def blocks_that_may_burn(self) -> int:
+        """Count the blocks that tell something.
+
+        Returns
+        -------
+        int
+            Those in which a cell or more is expected to burn.
+        """
+        some = next(iter(self.by_block.values()), {})
+        return sum(bool(rows[1:].sum() >= HALVES) for rows in some.values())
 
     def scores(self, name: str) -> ExpectedScores:
         """Give the scores of a forecast.
@@ -152,9 +163,9 @@ class Expected:
         Returns
         -------
         ExpectedScores
-            The mean of both halves.
+            By both halves.
         """
-        ap = self._value(name)
+        ap = float(_ap(self.levels[name]))
         n, f, ff, fp, p = self.moments[name]
         spread = ff - f * f / n
         slope = (fp - f * p / n) / spread if spread > 0 else float("nan")
@@ -179,45 +190,55 @@ class Expected:
             With the interval over the same resamples of both.
         """
         gain = self._resamples(name) - self._resamples(other)
-        value = self._value(name) - self._value(other)
+        value = float(_ap(self.levels[name]) - _ap(self.levels[other]))
         return Estimate(value, *interval(gain, self.settings.level))
 
-    def _value(self, name: str) -> float:
-        """Expected average precision on everything, the mean of both halves."""
-        return float(_ap(self.levels[name]).mean())
-
     def _resamples(self, name: str) -> Floats:
-        """The same in each resample; the seed gives all forecasts the same ones."""
+        """Expected average precision in each resample; the seed gives all forecasts the same."""
         if name not in self._resampled:
-            blocks = sorted(self.parts[name])
-            held = np.stack([self.parts[name][block] for block in blocks])
+            everywhere = sorted({block for some in self.by_block.values() for block in some})
+            mine = self.by_block[name]
+            nothing = np.zeros_like(next(iter(mine.values())))
+            held = np.stack([mine.get(block, nothing) for block in everywhere])
+            held = held[..., held[:, 0].any(axis=0)]  # without the bins that nobody uses
             rng = np.random.default_rng(self.settings.seed)
             found = [
-                _ap(np.einsum("rb,bhl->rhl", taken, held, optimize=True)).mean(axis=-1)
-                for taken in draws(blocks, self.settings.resamples, rng)
+                _ap(np.tensordot(taken, held, axes=1))
+                for taken in draws(everywhere, self.settings.resamples, rng)
             ]
             # what coarse bins do to a forecast that hardly varies is taken out
-            whole = float(_ap(held.sum(axis=0)).mean())
-            self._resampled[name] = np.concatenate(found) * (self._value(name) / whole)
+            unbiased = _ap(self.levels[name]) / _ap(held.sum(axis=0))
+            self._resampled[name] = np.concatenate(found) * unbiased
         return self._resampled[name]
 
 
+def _add[K](shelf: dict[K, Floats], key: K, values: Floats) -> None:
+    """Add to what stands under a key."""
+    shelf[key] = shelf[key] + values if key in shelf else values
+
+
+def _histogram(level: NDArray[np.int64], halves: Floats) -> Floats:
+    """Cells, and the chances of both halves, by fine bin."""
+    weights = (None, *halves)
+    return np.stack([np.bincount(level, w, minlength=FINE).astype(np.float64) for w in weights])
+
+
 def _ap(levels: Floats) -> Floats:
-    """Expected average precision by each half, (..., 2), of (..., 3, bins); ties count as last."""
-    cells, p = levels[..., :1, ::-1], levels[..., 1:, ::-1]
-    hits = (p * p.cumsum(axis=-1) / np.maximum(cells.cumsum(axis=-1), 1)).sum(axis=-1)
-    total = p.sum(axis=-1)
-    found: Floats = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
-    return found
+    """Expected average precision of (..., 3, bins); cells of a bin count as if they came last."""
+    cells, one, other = (levels[..., row, ::-1] for row in range(1 + HALVES))
+    hits = (one * other.cumsum(axis=-1) + other * one.cumsum(axis=-1)) / 2.0
+    found = (hits / np.maximum(cells.cumsum(axis=-1), 1)).sum(axis=-1)
+    total = (one + other).sum(axis=-1) / 2.0
+    return np.asarray(np.divide(found, total, out=np.full_like(total, np.nan), where=total > 0))
 
 
-def _name(half: int, cells: float) -> str:
+def _name(half: int, smooth: float) -> str:
     """An oracle's."""
-    return f"oracle {half} {cells:g}"
+    return f"oracle {half} {smooth:g}"
 
 
-def _oracle(truth: Chances, half: int, cells: float) -> Floats:
+def _oracle(truth: Chances, half: int, smooth: float) -> Floats:
     """Chances of one half, those of new fires smoothed."""
     new = truth.half(half, "new")
-    smooth: Floats = gaussian_filter(new, cells) if cells else new
-    return np.clip(truth.half(half, "growth") + smooth, 0.0, 1.0)
+    blurred: Floats = gaussian_filter(new, smooth) if smooth else new
+    return np.clip(truth.half(half, "growth") + blurred, 0.0, 1.0)

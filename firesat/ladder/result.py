@@ -16,7 +16,7 @@ from firesat.metrics.tally import coarsen
 CLIMATOLOGY = "climatology"
 BASELINES = (CLIMATOLOGY, "persistence", "FWI x fuel", BOOSTING)
 EXPECTED_AP = "expected average precision"
-"""Score of a difference, beside those of :class:`firesat.metrics.case.Difference`."""
+"""What a difference beside a known truth is in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
 
     rungs = [*BASELINES, *facts["kinds"]]
     found = {name: _against(scoring, name, rungs, evaluate) for name in networks}
-    leads = {name: _expected_leads(expected, name, rungs) for name in networks}
+    leads = {name: _expected_leads(expected, scoring.event, name, rungs) for name in networks}
     cases = found[networks[0]][0] | _against(scoring, None, list(members), evaluate)[0]
     spared = {network: f"{network} 0" for network in networks}
     less = {
@@ -132,16 +132,18 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
     )
 
 
-def _expected_leads(expected: Expected, name: str, others: Sequence[str]) -> list[Difference]:
-    """One network against the others in expected average precision, which all blocks tell of."""
+def _expected_leads(
+    expected: Expected, event: str, name: str, others: Sequence[str]
+) -> list[Difference]:
+    """One network against the others in expected average precision; none without a law."""
     return [
         Difference(
             baseline=other,
-            event="any fire",
+            event=event,
             zone="all",
             score=EXPECTED_AP,
             estimate=expected.lead(name, other),
-            blocks_with_fire=len(expected.parts[other]),
+            blocks_with_fire=expected.blocks_that_may_burn,
         )
         for other in others
         if other != name and {name, other} <= expected.levels.keys()

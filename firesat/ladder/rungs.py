@@ -1,6 +1,7 @@
-"""The trained rungs: each network and seed in a folder of its own, trained once."""
+"""The trained rungs: each network and seed in a folder of its own, trained once by its code."""
 
 import hashlib
+import importlib.util
 import json
 import logging
 import time
@@ -13,7 +14,7 @@ from firesat.errors import ConfigError
 from firesat.jobs.train import train
 from firesat.ladder.settings import UNSEEING, LadderSettings
 from firesat.manifest import write_json
-from firesat.project import shipped
+from firesat.project import read_yaml, shipped
 
 log = logging.getLogger(__name__)
 
@@ -149,11 +150,20 @@ def _fingerprint(
 ) -> str:
     """Hash of everything that makes a rung what it is."""
     overrides = _overrides(section, settings, network, seed)
-    chips = Path(str(section["data"]["path"])) / "zarr.json"
+    config, chips = Path(overrides[1]), Path(str(section["data"]["path"])) / "zarr.json"
     parts = [
         json.dumps(section, sort_keys=True, default=str),
         json.dumps(overrides[2:]),
-        Path(overrides[1]).read_text(),
+        config.read_text(),
         chips.read_text() if chips.is_file() else "",
+        *(source.read_text() for source in _sources(config)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _sources(config: Path) -> list[Path]:
+    """Files of the package that a config's network is from: other code, another network."""
+    package = str(read_yaml(config)["model"]["network"]["class_path"]).partition(".")[0]
+    found = importlib.util.find_spec(package)
+    folders = (found and found.submodule_search_locations) or []
+    return sorted(file for folder in folders for file in Path(folder).rglob("*.py"))

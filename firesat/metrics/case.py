@@ -132,11 +132,12 @@ class Difference:
     event, zone : str
         As in :class:`CaseScores`.
     score : str
-        "average precision", or "Brier skill" with the baseline as reference.
+        "average precision", or "Brier skill" with the baseline as reference; of a ladder beside a
+        known truth, "expected average precision".
     estimate : Estimate
         Above 0 where the model is better.
     blocks_with_fire : int
-        Blocks behind the interval.
+        Blocks behind the interval; beside a known truth, those in which fire is expected.
     """
 
     baseline: str

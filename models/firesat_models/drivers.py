@@ -7,6 +7,8 @@ it may know each of them again. A penalised linear model, as fire occurrence is 
 from it (combined actuarial neural nets: Wuthrich and Merz 2019, ASTIN Bulletin 49, 1).
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,6 +43,21 @@ class Drivers(nn.Module):
         self.register_buffer("bias", torch.zeros(channels.maps))
 
     @property
+    def columns(self) -> dict[str, list[int]]:
+        """Which features are of what.
+
+        Returns
+        -------
+        dict of str to list of int
+            Columns of `features` of "weather", "fires" (layers, then their products), "ground" and
+            "season".
+        """
+        fires, ground = self.fire + self.pairs.shape[1], self.weight.shape[1] - 2
+        ends = [0, self.weather, self.weather + fires, ground, ground + 2]
+        names = ("weather", "fires", "ground", "season")
+        return {name: list(range(*part)) for name, part in zip(names, pairwise(ends), strict=True)}
+
+    @property
     def choices(self) -> list[list[int]]:
         """Which features may get a weight, together.
 
@@ -51,10 +68,9 @@ class Drivers(nn.Module):
             weather, with both. Seasons are few, and the weather of one is much alike everywhere:
             what it did to fires need not come back.
         """
-        everything = list(range(self.weight.shape[1]))
-        weather, season = everything[: self.weather], everything[-2:]
-        here = everything[self.weather : -2]
-        some = [here, here + season, weather + here, everything]
+        weather, fires, ground, season = self.columns.values()
+        here = fires + ground
+        some = [here, here + season, weather + here, weather + here + season]
         return [columns for columns in some if columns]
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
@@ -75,8 +91,8 @@ class Drivers(nn.Module):
         size = batch["age"].shape[-2:]
         season = batch["season"][..., None, None].expand(-1, -1, *size)
         coarse, fires = enlarge(_newest(batch), size), known_fires(batch)
-        one, two = self.pairs
-        products = fires[:, one] * fires[:, two]
+        first, second = self.pairs
+        products = fires[:, first] * fires[:, second]
         return torch.cat([coarse, fires, products, batch["static"], season], dim=1)
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -101,7 +117,7 @@ class Drivers(nn.Module):
         # the coarse part is weighed before it is enlarged: the same sum, of fewer cells
         coarse = functional.conv2d(_newest(batch), weather[..., None, None], self.bias)
         total = enlarge(coarse, batch["age"].shape[-2:])
-        # products, not convolutions, which take five times as long
+        # matrix products: convolutions take five times as long
         if ground.shape[1]:
             total = total + (ground @ batch["static"].flatten(2)).reshape_as(total)
         if self.fire:
@@ -109,11 +125,11 @@ class Drivers(nn.Module):
         return total + functional.linear(batch["season"], season)[..., None, None]
 
     def _of_fires(self, fires: Tensor, layers: Tensor, products: Tensor) -> Tensor:
-        """Log odds of layers and their products, (N, maps, cells); no product gets a map."""
-        one, two = self.pairs
-        form = products.new_zeros(len(products), self.fire, self.fire)
-        form[:, one, two] = products
-        slopes = (form.flatten(0, 1) @ fires).reshape(len(fires), *form.shape[:2], -1)
+        """Log odds of layers and their products, (N, maps, cells), as a quadratic form: quicker."""
+        first, second = self.pairs
+        square = products.new_zeros(len(products), self.fire, self.fire)
+        square[:, first, second] = products
+        slopes = (square.flatten(0, 1) @ fires).reshape(len(fires), *square.shape[:2], -1)
         return ((slopes + layers[..., None]) * fires[:, None]).sum(dim=2)
 
 

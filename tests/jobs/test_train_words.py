@@ -241,6 +241,22 @@ def test_a_checkpoint_of_other_chips_or_another_network_is_refused_with_the_diff
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("subcommand", ["fit", "validate"])
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(
+    config: Path, tmp_path: Path, subcommand: str
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    made = torch.load(last, weights_only=True)
+    weights = made["state_dict"]["network.drivers.weight"]
+    made["state_dict"]["network.drivers.weight"] = weights[:, :-6]  # a version with fewer drivers
+    torch.save(made, last)
+    with pytest.raises(CheckpointError, match=r"drivers\.weight is .*train it anew") as caught:
+        train(subcommand, settings, [f"--ckpt_path={last}"])
+    assert "\n" not in str(caught.value)
+
+
 def _with(settings: dict[str, Any], word: str) -> dict[str, Any]:
     """Settings without the arguments that only the CNN has."""
     if "TemporalViT" not in word:

@@ -142,7 +142,7 @@ def baselines(model: Forecaster, data: ChipData) -> dict[str, Callable[[Batch], 
     made: dict[str, Callable[[Batch], Tensor]] = {
         BASE: lambda batch: torch.full_like(batch["label"][:, 0], rate)
     }
-    for name, columns in _columns(data, rows.features.shape[1]).items():
+    for name, columns in _columns(data, network.drivers).items():
         chosen = Rows(
             features=rows.features[:, columns],
             label=rows.label[:, :heads],
@@ -152,14 +152,15 @@ def baselines(model: Forecaster, data: ChipData) -> dict[str, Callable[[Batch], 
     return made
 
 
-def _columns(data: ChipData, count: int) -> dict[str, list[int]]:
-    """Which drivers each regression reads, in the order of `firesat_models.drivers`."""
-    names, fires = data.inputs.names["weather"], data.channels.fire
+def _columns(data: ChipData, drivers: Any) -> dict[str, list[int]]:  # noqa: ANN401
+    """Which drivers each regression reads, as `firesat_models.drivers.Drivers.columns`."""
+    weather, fires, *others = drivers.columns.values()
+    names = data.inputs.names["weather"]
     codes = [n for n, name in enumerate(names) if name in data.inputs.fire_weather]
     return {
-        "known fires": list(range(len(names), len(names) + fires)),
-        "fire weather": codes or list(range(len(names))),
-        "all drivers": list(range(count)),
+        "known fires": fires,
+        "fire weather": codes or weather,
+        "all drivers": sum(others, [*weather, *fires]),
     }
 
 

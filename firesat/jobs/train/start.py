@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firesat.checkpoint import describe, read_checkpoint, refuse_other
+from firesat.checkpoint import describe, read_checkpoint, refuse_misfit, refuse_other
 from firesat.errors import CheckpointError
 from firesat.forecast import Forecaster
 from firesat.model_folder import load_forecaster
@@ -49,8 +49,9 @@ def start_from(subcommand: str, given: str | None, folder: Path, model: Forecast
         raise CheckpointError(
             f"there is no checkpoint at {path}: run firesat train fit, or give --ckpt_path"
         )
-    record, _ = read_checkpoint(path)  # refused here, in one line
+    record, weights = read_checkpoint(path)  # refused here, in one line
     _refuse(record, model)
+    refuse_misfit(weights, model, path)
     log.info("%s starts from %s", subcommand, path)
     return str(path)
 
