@@ -328,7 +328,8 @@ def calm_and_stormy(
             grid = Grid(region=world.config.region)
             project = project_of(client, place, server.url, sources, *days, grid=grid)
             reports[name] = ingest(project, Unwatched())
-            asked[name] = server.answered.total()
+            # a slow machine asks more often whether a job has ended
+            asked[name] = sum(n for key, n in server.answered.items() if "/jobs/" not in key)
         hashes[name] = cube_hash(place / "cube.zarr")
     calm, stormy = reports["calm"], reports["stormy"]
     assert calm.complete
