@@ -8,7 +8,7 @@ import numpy as np
 from firesat.ladder.result import EXPECTED_AP
 from tests.story.conftest import firesat
 
-LADDER = ("ladder", "--config", "small.yaml", "--networks", "cnn", "--seeds", "1", "--epochs", "1")
+LADDER = ("ladder", "--config", "small.yaml", "--networks", "cnn", "--seeds", "1")
 
 
 def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
@@ -40,6 +40,7 @@ def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
         gain = rows["cnn"]["expected"]["ap"][0] - rows[each["baseline"]]["expected"]["ap"][0]
         assert np.isclose(each["estimate"][0], gain)
     assert found["facts"]["calibrated_on"] == ["2021-07-21", "2021-07-29"]
+    assert found["facts"]["epochs"] == 1  # as the project's training
     asked = {row["name"] for row in found["missing"]}
     assert {"cnn 0", "cnn 0 without weather", "cnn 0 weather alone"} <= asked
     assert np.isfinite([row["slope"] for row in rows.values()]).all()
