@@ -79,7 +79,7 @@ def run(arguments: Namespace) -> int:
     int
         0 when the trainer ended well.
     """
-    from firesat.jobs.train import plan, train
+    from firesat.jobs.train import loggers_at, plan, train
     from firesat.project import read_yaml
 
     arguments.config, *over = arguments.config
@@ -94,13 +94,13 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would {arguments.subcommand} {plan(section, words)}", soft_wrap=True)
         return 0
-    for name in _TELLING:  # epochs, and what weights a network starts from: never in silence
-        logging.getLogger(name).setLevel(logging.INFO)
     audit = "none"  # a Lightning YAML names no cube to compare with
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # where several train, one looks for leaks
     if project is not None and arguments.subcommand == "fit" and first:
         audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
-    with redirect_stdout(sys.stderr):  # Lightning's bars and tables; stdout is for the report
+    # Lightning's bars and tables go to standard error: standard output is for the report. Epochs,
+    # and what weights a network starts from, are never passed over in silence.
+    with redirect_stdout(sys.stderr), loggers_at(logging.INFO, *_TELLING):
         scores = train(arguments.subcommand, section, words, audit=audit)
     rows = []
     if arguments.subcommand == "fit" and scores and not arguments.no_baselines:
@@ -115,11 +115,11 @@ def _beside(section: "Mapping[str, Any]", words: list[str]) -> list[dict[str, An
     """Print the network beside baselines on the validation chips."""
     from dataclasses import asdict
 
-    from firesat.jobs.train import standings
+    from firesat.jobs.train import loggers_at, standings
 
     # the network is built once more, from its checkpoint: nothing starts at random now
-    logging.getLogger("firesat_models").setLevel(logging.WARNING)
-    with progress_bar("baselines") as advance:
+    still = loggers_at(logging.WARNING, "firesat_models")
+    with still, progress_bar("baselines") as advance:
         found = standings(section, words, advance)
     if found:
         few = "" if found[0].reliable else "; few blocks with fire: intervals unreliable"

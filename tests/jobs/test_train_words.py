@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,17 +43,12 @@ def config(chips: Path, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def _as_loud_as_before() -> Iterator[None]:
-    """The command lets its loggers speak; the next test does not inherit that."""
-    yield
-    for name in ("firesat", "firesat_models"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
 def _asked(config: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """Exit code and what stood on standard error."""
+    loggers = [logging.getLogger(name) for name in ("firesat", "firesat_models")]
+    before = [logger.level for logger in loggers]
     code = main(["train", "fit", "--config", str(config), *words])
+    assert [logger.level for logger in loggers] == before  # what runs next is as loud as it was
     return code, capsys.readouterr().err
 
 

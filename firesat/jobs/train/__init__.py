@@ -1,7 +1,8 @@
 """Train, validate and test a forecaster through the Lightning CLI; list the networks."""
 
 from firesat.jobs.train.beside import standings
+from firesat.jobs.train.lightning import loggers_at
 from firesat.jobs.train.models import list_models
 from firesat.jobs.train.run import plan, train
 
-__all__ = ["list_models", "plan", "standings", "train"]
+__all__ = ["list_models", "loggers_at", "plan", "standings", "train"]

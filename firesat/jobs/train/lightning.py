@@ -178,6 +178,33 @@ def _record(value: Any) -> Any:  # noqa: ANN401  settings or their record
 
 
 @contextmanager
+def loggers_at(level: int, *names: str) -> Iterator[None]:
+    """Set loggers to a level for a while, and give them back the level they had.
+
+    Parameters
+    ----------
+    level : int
+        Such as `logging.WARNING`.
+    *names : str
+        The loggers.
+
+    Yields
+    ------
+    None
+        What these loggers have to say from that level on is heard.
+    """
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, old in zip(loggers, before, strict=True):
+            logger.setLevel(old)
+
+
+@contextmanager
 def quiet() -> Iterator[None]:
     """Keep Lightning's advertisements and other people's deprecations out of a training.
 
@@ -187,18 +214,10 @@ def quiet() -> Iterator[None]:
         Errors and Lightning's own warnings about the training pass.
     """
     names = ("pytorch_lightning", "lightning_fabric", "lightning.fabric")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for settings in _UPSTREAM:
-                warnings.filterwarnings("ignore", **settings)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with loggers_at(logging.WARNING, *names), warnings.catch_warnings():
+        for settings in _UPSTREAM:
+            warnings.filterwarnings("ignore", **settings)
+        yield
 
 
 _UPSTREAM: tuple[dict[str, Any], ...] = (
