@@ -195,24 +195,33 @@ def test_the_linear_part_is_its_features_times_its_weights(fire: int) -> None:
     torch.testing.assert_close(drivers(batch), expected, rtol=1e-4, atol=1e-4)
 
 
+def _together(seed: int, weight: float) -> list[dict[str, Tensor]]:
+    """A season whose cells burn by the product of two layers of fires."""
+    rng = torch.Generator().manual_seed(seed)
+    batch = make_batch(4, seed=seed)
+    near, young = batch["fire"][:, 0], batch["fire"][:, 1]
+    odds = weight * near * young - 4.0
+    burns = torch.rand(near.shape, generator=rng) < odds.sigmoid()
+    batch["label"] = burns[:, None].float().expand(-1, 2, -1, -1).clone()
+    batch["starts"].zero_()
+    return [batch]
+
+
 def test_fires_that_act_together_get_the_weight_of_their_product() -> None:
-    rng = torch.Generator().manual_seed(5)
-    seasons = []
-    for number in range(4):
-        batch = make_batch(4, seed=number)
-        near, young = batch["fire"][:, 0], batch["fire"][:, 1]
-        burns = torch.rand(near.shape, generator=rng) < (1.5 * near * young - 4.0).sigmoid()
-        batch["label"] = burns[:, None].float().expand(-1, 2, -1, -1).clone()
-        batch["starts"].zero_()
-        seasons.append([batch])
     drivers = Drivers(CHANNELS)
-    start(drivers, seasons, None)
-    layers, products = drivers.weight[0, CHANNELS.weather :].split(
-        [CHANNELS.fire, drivers.pairs.shape[1], CHANNELS.static + 2]
-    )[:2]
+    start(drivers, [_together(seed, 1.5) for seed in range(4)], None)
+    first = drivers.weight[0]
+    products = first[drivers.columns["products"]]
     assert drivers.pairs[:, 1].tolist() == [0, 1]
     assert 0.5 < products[1] < 1.5  # the penalty takes its share
-    assert products[1] > 2 * torch.cat([layers, products[:1], products[2:]]).abs().max()
+    others = torch.cat([first[drivers.columns["fires"]], products[:1], products[2:]])
+    assert products[1] > 2 * others.abs().max()
+
+
+def test_products_whose_effect_does_not_come_back_get_no_weight() -> None:
+    drivers = Drivers(CHANNELS)
+    start(drivers, [_together(seed, 0.6 * (-1.0) ** seed) for seed in range(4)], None)
+    assert not drivers.weight[:2, drivers.columns["products"]].any()
 
 
 def test_the_newest_day_that_is_known_is_read_variable_by_variable() -> None:

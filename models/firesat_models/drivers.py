@@ -7,7 +7,7 @@ it may know each of them again. A penalised linear model, as fire occurrence is 
 from it (combined actuarial neural nets: Wuthrich and Merz 2019, ASTIN Bulletin 49, 1).
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor, nn
@@ -49,12 +49,11 @@ class Drivers(nn.Module):
         Returns
         -------
         dict of str to list of int
-            Columns of `features` of "weather", "fires" (layers, then their products), "ground" and
-            "season".
+            Columns of `features` of "weather", "fires", "products" of these, "ground" and "season".
         """
-        fires, ground = self.fire + self.pairs.shape[1], self.weight.shape[1] - 2
-        ends = [0, self.weather, self.weather + fires, ground, ground + 2]
-        names = ("weather", "fires", "ground", "season")
+        fires, ground = self.weather + self.fire, self.weight.shape[1] - 2
+        ends = [0, self.weather, fires, fires + self.pairs.shape[1], ground, ground + 2]
+        names = ("weather", "fires", "products", "ground", "season")
         return {name: list(range(*part)) for name, part in zip(names, pairwise(ends), strict=True)}
 
     @property
@@ -65,13 +64,15 @@ class Drivers(nn.Module):
         -------
         list of list of int
             Columns of `features`, from a few to all: fires and ground, with the season, with the
-            weather, with both. Seasons are few, and the weather of one is much alike everywhere:
-            what it did to fires need not come back.
+            weather, with both; then each of these with products of fires. Seasons are few, and the
+            weather of one is much alike everywhere: what it did to fires need not come back.
         """
-        weather, fires, ground, season = self.columns.values()
-        here = fires + ground
-        some = [here, here + season, weather + here, weather + here + season]
-        return [columns for columns in some if columns]
+        weather, fires, products, ground, season = self.columns.values()
+        some = [
+            (*w, *fires, *p, *ground, *s)
+            for p, w, s in product(([], products), ([], weather), ([], season))
+        ]
+        return [list(columns) for columns in dict.fromkeys(some) if columns]
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         """Give the drivers of every cell.

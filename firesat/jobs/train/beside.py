@@ -154,13 +154,13 @@ def baselines(model: Forecaster, data: ChipData) -> dict[str, Callable[[Batch], 
 
 def _columns(data: ChipData, drivers: Any) -> dict[str, list[int]]:  # noqa: ANN401
     """Which drivers each regression reads, as `firesat_models.drivers.Drivers.columns`."""
-    weather, fires, *others = drivers.columns.values()
+    weather, fires, products, *others = drivers.columns.values()
     names = data.inputs.names["weather"]
     codes = [n for n, name in enumerate(names) if name in data.inputs.fire_weather]
     return {
-        "known fires": fires,
+        "known fires": fires + products,
         "fire weather": codes or weather,
-        "all drivers": sum(others, [*weather, *fires]),
+        "all drivers": sum(others, [*weather, *fires, *products]),
     }
 
 
