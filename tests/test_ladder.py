@@ -1,6 +1,7 @@
 """The ladder's parts: what is asked without, what is trained already, scores beside a known law."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rich.console import Console
 
 from firesat.batch import MASKS
 from firesat.boosting import Boosting, Tabular
@@ -20,7 +22,7 @@ from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
 from firesat.ladder.rungs import rung_of, train_rung
 from firesat.ladder.settings import LadderSettings
-from firesat.ladder.table import blind_verdicts
+from firesat.ladder.table import blind_verdicts, summary
 from firesat.metrics import EvaluateSettings
 from firesat.metrics.bootstrap import Blocks, Estimate
 from firesat.metrics.case import CaseScores, Difference
@@ -289,6 +291,33 @@ def test_a_blind_ladder_says_what_sentinel2_gains(
     assert len(said) == 1
     assert said[0].startswith(words)
     assert said[0].endswith(f"seed by seed {seeds[0]:+.4f}, {seeds[1]:+.4f}).")
+
+
+def test_a_terminal_shows_by_how_much_each_network_leads_and_what_that_says() -> None:
+    skill = replace(difference("boosting", -0.01, -0.02, -0.005), score="Brier skill")
+    less = replace(difference("cnn 0 without weather", 0.0, -0.1, 0.1), blocks_with_fire=3)
+    facts = {
+        "days": ["2021-07-01"], "regime": "protocol", "calibrated_on": [], "sandbox": True,
+        "draws": 0, "blind": False, "elsewhere": False,
+    }  # fmt: skip
+    ladder = Ladder(
+        rows=[case("boosting", 0.2), case("cnn", 0.1)],
+        missing=[],
+        differences={"cnn": [difference("boosting", 0.03, 0.01, 0.05), skill]},
+        losses={"cnn": [less]},
+        best=None,
+        facts=facts,
+    )
+    screen = Console(width=110, record=True, file=StringIO())
+    screen.print(summary(ladder))
+    lines = [line for line in screen.export_text().splitlines() if line.strip()]
+    lead = next(n for n, line in enumerate(lines) if line.startswith("cnn less"))
+    assert lines[lead + 1].split() == ["average", "precision", "Brier", "skill"]
+    rows = [line.split() for line in lines[lead + 3 :]]
+    assert rows[0] == ["boosting", "+0.0300", "ahead", "-0.0100", "BEHIND"]
+    assert rows[1] == ["[+0.0100,+0.0500]", "[-0.0200,-0.0050]"]
+    weather = next(line.split() for line in lines if "without weather" in line)
+    assert weather[4:] == ["+0.0000", "not", "told", "apart", "(few", "blocks)"]
 
 
 def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path) -> None:

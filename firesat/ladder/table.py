@@ -5,6 +5,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from firesat.jobs.evaluate.table import STYLES
 from firesat.ladder.result import Ladder, Row
 from firesat.ladder.settings import UNSEEING
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate
@@ -37,17 +38,14 @@ def summary(ladder: Ladder) -> Group:
         f"(prevalence {first.prevalence:.2e}), {first.fires} fires, {first.blocks_with_fire} "
         f"blocks with fire{'' if first.reliable else ': intervals unreliable'}"
     )
-    lines = [Text(_about(ladder), style="bold")]
-    for name, differences in ladder.differences.items():
-        lines += [Text(f"{name}: {each.sentence}") for each in differences]
-    if facts["blind"]:
-        lines += [Text(words, style="bold") for words in blind_verdicts(ladder)]
-    lost = [Text(_loss(network, each)) for network, some in ladder.losses.items() for each in some]
+    blind = blind_verdicts(ladder) if facts["blind"] else []
     return Group(
         _table(f"The ladder. {title}", ladder.rows),
-        *lines,
+        Text(_about(ladder), style="bold"),
+        *(_leads(f"{name} less", some) for name, some in ladder.differences.items()),
+        *(Text(words, style="bold") for words in blind),
         _table("Without inputs, the same checkpoint", ladder.missing),
-        *lost,
+        *(_leads(f"{name} 0 less", some) for name, some in ladder.losses.items()),
     )
 
 
@@ -61,6 +59,7 @@ def _about(ladder: Ladder) -> str:
         words.append("Measured on the sandbox.")
     if ladder.best is not None:
         words.append(f"Best possible E[AP] by {facts['draws']} draws a half: {ladder.best:.4f}.")
+    words.append("One less another is paired by blocks: above 0 the first is better.")
     if facts["blind"]:
         place = "that of another place" if facts["elsewhere"] else "blind in this world"
         words.append(f"Sentinel-2 is {place}: it must gain nothing.")
@@ -117,13 +116,28 @@ def _gain(network: str, difference: Difference, seeds: list[float]) -> str:
     )
 
 
-def _loss(network: str, difference: Difference) -> str:
-    """What one input is worth."""
-    how = difference.baseline.partition(" 0 ")[2]
+def _leads(title: str, differences: list[Difference]) -> Table:
+    """One network beside the others: a row for each of these, a column for each score."""
+    columns = list(dict.fromkeys(each.score for each in differences))
+    others = list(dict.fromkeys(each.baseline for each in differences))
+    found = {(each.baseline, each.score): each for each in differences}
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in ("", *columns):
+        table.add_column(column)
+    for other in others:
+        table.add_row(other, *(_lead(found.get((other, column))) for column in columns))
+    return table
+
+
+def _lead(difference: Difference | None) -> Text:
+    """By how much, between what, and what that says."""
+    if difference is None:
+        return Text("-")
     value, low, high = difference.estimate
-    verdict = {"ahead": "costs", "behind": "GAINS", "not told apart": "costs nothing to tell of"}
-    said = verdict.get(difference.verdict, "cannot be told")
-    return f"{network} {how}: {said} {difference.score} ({value:+.4f}, {low:+.4f} to {high:+.4f})"
+    verdict = difference.verdict
+    few = "" if difference.blocks_with_fire >= LEAST_BLOCKS else " (few blocks)"
+    words = f"{value:+.4f} {verdict.upper() if verdict == 'behind' else verdict}{few}"
+    return Text(f"{words}\n[{low:+.4f},{high:+.4f}]", style=STYLES[verdict])
 
 
 def _table(title: str, rows: list[Row]) -> Table:

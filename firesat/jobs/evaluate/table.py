@@ -34,14 +34,15 @@ def summary(scores: Scores) -> Group:
     regime = f"Regime: {scores.facts.get('regime')}. Negatives: full map."
     note = " Measured on the sandbox." if scores.facts.get("sandbox") else ""
     lines = [
-        Text(item.sentence, style=_STYLES[item.verdict])
+        Text(item.sentence, style=STYLES[item.verdict])
         for item in scores.differences
         if item.zone == "all" and item.event == "fire"
     ]
     return Group(*tables, Text(regime + note, style="bold"), *lines)
 
 
-_STYLES = {"ahead": "green", "behind": "red", "not told apart": "yellow", "undefined": "dim"}
+STYLES = {"ahead": "green", "behind": "red", "not told apart": "yellow", "undefined": "dim"}
+"""Of a verdict."""
 
 
 def _table(zone: str, cases: list[CaseScores]) -> Table:
