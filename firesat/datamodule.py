@@ -214,18 +214,23 @@ class ChipData(pl.LightningDataModule):
         """
         return self._loader("train", self.seed)
 
-    def seasons(self) -> dict[int, Loader]:
-        """Give the chips for training season by season, nothing lost or turned.
+    def seasons(self, split: str = "train") -> dict[int, Loader]:
+        """Give the chips of a split season by season, nothing lost or turned.
+
+        Parameters
+        ----------
+        split : str
+            Such as "train" or "val".
 
         Returns
         -------
         dict of int to Loader
             By year of T, each in random order; all chips in every process, where several train.
         """
-        train = self.store.table[self.store.table["split"] == "train"]
+        table = self.store.table[self.store.table["split"] == split]
         chips = {
-            int(year): SplitChips(self.store, "train", without=self.without, season=int(year))
-            for year in sorted(train["reference_time"].dt.year.unique())
+            int(year): SplitChips(self.store, split, without=self.without, season=int(year))
+            for year in sorted(table["reference_time"].dt.year.unique())
         }
         return {
             year: Loader(some, Order(some.shards, self.batch_size, self.seed), self.workers)

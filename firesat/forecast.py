@@ -10,8 +10,10 @@ chips of any size that begin on multiples of the stride), and ``stride``, which 
 
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -26,13 +28,13 @@ from firesat.mishaps import diverged, refuse_broken, say_random
 from firesat.monitor import probabilities
 from firesat.optimiser import Rates, adamw_to_the_end
 from firesat.precision import PRECISIONS, cast, quickest
+from firesat.regression import Batches
 from firesat.watch import Watch
 
 PROBABILITIES = ("fire", *HEADS)
 """Maps of a forecast: any fire, then one for each process."""
 
 _BASE_RATE = 1e-3  # a cell's chance in a summer week
-_EPOCHS, _BATCHES = 1 << 16, 1 << 24  # more than any training has
 
 
 class Forecaster(LightningModule):
@@ -104,9 +106,9 @@ class Forecaster(LightningModule):
         if not self.prior and (rate := getattr(data, "base_rate", None)):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
-            val = data.val_dataloader() if self.trainer.limit_val_batches else None
-            seasons = data.seasons() if hasattr(data, "seasons") else {0: data.train_dataloader()}
-            start = regression.start(drivers, list(seasons.values()), val)
+            seasons, held_out = _batches(data)
+            val = held_out if self.trainer.limit_val_batches else None
+            start = regression.start(drivers, seasons, val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         say_random(self.network)
 
@@ -140,7 +142,8 @@ class Forecaster(LightningModule):
         """
         with cast(self.device, self.precision):
             values: Tensor = self.network(batch)
-        window, scores = hazard.take_apart(values, self.leads)
+        heads = max(1, len(self.processes))
+        window, scores = hazard.take_apart(values, self.leads, heads)
         # the network learns what departs from the base rate, so that rare events start out rare;
         # in bfloat16 a sum of -8 would be rounded to steps of 3 to 6 % of the odds
         offset = self.offset[: window.shape[1], None, None]
@@ -212,7 +215,8 @@ class Forecaster(LightningModule):
             If it is no number.
         """
         if self.precision not in PRECISIONS:
-            self.precision = quickest(self.network, batch, learn=True)
+            found_here = quickest(self.network, batch, learn=True)
+            self.precision = self.trainer.strategy.broadcast(found_here)  # one for all processes
         cells = cell_weight(batch["valid"], batch["weight"])
         found, total = self.outputs(batch), self.usual(cells)
         loss = self.loss(found.odds, batch["label"], cells, total)
@@ -311,5 +315,13 @@ class Forecaster(LightningModule):
         batch, batch_idx
             A batch and its number.
         """
-        seed = int(self.provenance.get("seed") or 0) + self.trainer.global_rank
-        torch.manual_seed((seed * _EPOCHS + self.current_epoch) * _BATCHES + batch_idx)
+        place = (self.trainer.global_rank, self.current_epoch, batch_idx)
+        mixed = np.random.SeedSequence([int(self.provenance.get("seed") or 0), *place])
+        torch.manual_seed(int(mixed.generate_state(1)[0]))
+
+
+def _batches(data: Any) -> tuple[list[Batches], Batches]:  # noqa: ANN401  any data module
+    """Batches to fit drivers on, season by season, and to choose by; of all processes alike."""
+    if hasattr(data, "seasons"):
+        return list(data.seasons("train").values()), chain(*data.seasons("val").values())
+    return [data.train_dataloader()], data.val_dataloader()

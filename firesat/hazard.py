@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from firesat.batch import HEADS
 from firesat.errors import ConfigError
 
 SQUARE = 10
@@ -64,27 +63,30 @@ class Outputs(NamedTuple):
         Returns
         -------
         Tensor
-            ``(N, L, Y, X)``, heads as `firesat.batch.HEADS`.
+            ``(N, L, Y, X)``, heads as `firesat.batch.HEADS`; or of any fire, L = 1.
         """
-        return self.window[:, : len(HEADS)] if self.leads else self.window
+        return self.window[:, :-1] if self.leads else self.window
 
 
-def take_apart(outputs: Tensor, leads: int) -> Outputs:
+def take_apart(outputs: Tensor, leads: int, heads: int) -> Outputs:
     """Take apart what a network gives.
 
     Parameters
     ----------
     outputs : Tensor
-        ``(N, maps * (1 + leads), Y, X)``; of a network that does not tell days apart its heads.
+        ``(N, (heads + 1) * (1 + leads), Y, X)``; of a network that does not tell days apart its
+        heads.
     leads : int
         H; 0 = maps of the window alone.
+    heads : int
+        L.
 
     Returns
     -------
     Outputs
         Views.
     """
-    if outputs.shape[1] % (1 + leads):
+    if outputs.shape[1] == heads:
         leads = 0
     maps = outputs.shape[1] // (1 + leads)
     number, _, height, width = outputs.shape
@@ -211,11 +213,14 @@ def _log_chance(hazard: Tensor) -> Tensor:
 
 
 def _where_started(outputs: Outputs, batch: dict[str, Tensor], cells: Tensor) -> Tensor:
-    """Surprise of the counts of new fires, less what no forecast changes."""
-    known = cells[:, -1:] > 0
-    rate = _by_square(_start_rate(outputs) * known)
-    found = batch["starts"].float() * (_by_square(known.float()) > 0)
-    surprise = rate - found * (rate + _LEAST).log()
+    """Surprise of the counts of new fires, less what no forecast changes.
+
+    They are counted over whole squares, and so is the rate, as in `starts`; squares of which no
+    cell is known say nothing.
+    """
+    known = _by_square((cells[:, -1:] > 0).float()) > 0
+    rate = starts(outputs)
+    surprise = (rate - batch["starts"].float() * (rate + _LEAST).log()).where(known, 0.0)
     return (surprise * batch["weight"].float()[:, None, None, None]).sum()
 
 

@@ -87,6 +87,21 @@ class Order:
             return dealt
         return [[(chip, self.epoch) for chip in some] for some in dealt]
 
+    def repeats(self, number: int) -> bool:
+        """Say whether a batch is another process's, dealt so that all have as many.
+
+        Parameters
+        ----------
+        number : int
+            Of a batch of this process.
+
+        Returns
+        -------
+        bool
+            Such a batch must not be scored twice. In training, where it does no harm, False.
+        """
+        return self._seed is None and self._rank + self._ranks * number >= self._batches
+
     @property
     def _batches(self) -> int:
         """Batches of all processes."""
@@ -145,8 +160,7 @@ class Loader:
         batches = self.sampler.batches()[self._given :]
         if not self._threads:
             for keys in batches:
-                self._given += 1
-                yield self.chips.batch(keys)
+                yield self._give(self.chips.batch(keys))
             return
         yield from self._ahead(batches)
 
@@ -195,6 +209,12 @@ class Loader:
         batch, shares = pending
         for share in shares:
             share.result()
+        return self._give(batch)
+
+    def _give(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Count a batch; one that another process scores weighs nothing."""
+        if self.sampler.repeats(self._given):
+            batch["weight"].zero_()
         self._given += 1
         return batch
 

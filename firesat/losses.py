@@ -71,8 +71,8 @@ def masked_bce(
     # float32 and log1p: torch's own cross-entropy loses a chance of 1e-5 in the rounding of 1 + p
     entropy = functional.softplus(logits.float()) - logits.float() * truth
     if gamma > 0:
-        # exp(-entropy) is the probability given to what happened
-        entropy = entropy * (1.0 - (-entropy).exp()) ** gamma
+        # exp(-entropy) is the probability given to what happened; at 0 a root has no slope
+        entropy = entropy * (-torch.expm1(-entropy)).clamp(min=1e-12) ** gamma
     summed = (entropy * cells).sum()
     return summed / (cells.sum() if total is None else total).clamp(min=1e-12)
 

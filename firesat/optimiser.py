@@ -14,6 +14,9 @@ from firesat.errors import ConfigError
 ENCODER = "frames."
 """Under this name a network holds the encoder that may start from learned weights."""
 
+_FREE = ("bias", "pos_embed", "cls_token", "reg_token", ".day")
+"""Ends of names of what is no matrix, whatever its shape."""
+
 _BLOCK = re.compile(r".*?\b(blocks|layer\d+)\.\d+\.")  # as timm names them, in every family
 
 
@@ -26,7 +29,7 @@ class Rates:
     learning_rate : float
         Highest rate, above 0.
     weight_decay : float
-        Of matrices and kernels, from 0; biases and norms are free.
+        Of matrices and kernels, from 0; biases, norms and tables of places and tokens are free.
     warmup : float
         Share of the steps with a rising rate, 0..1.
     lowest_rate : float
@@ -93,7 +96,7 @@ def adamw(network: nn.Module, rates: Rates) -> torch.optim.AdamW:
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, weight in moving:
         below = depth - layers.get(name, depth)
-        decays = weight.ndim >= 2
+        decays = weight.ndim >= 2 and not name.endswith(_FREE)
         made = {
             "params": [],
             "lr": rates.learning_rate * rates.layer_decay**below,

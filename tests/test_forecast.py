@@ -105,6 +105,22 @@ def test_biases_and_norms_do_not_decay() -> None:
     assert len(decayed["params"]) + len(free["params"]) == len(list(network.parameters()))
 
 
+def test_tables_do_not_decay_whatever_their_shape() -> None:
+    class Tables(nn.Module):
+        """As `Tabular`, a vision transformer and the encoder of weather have them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            for name in ("weight", "bias", "pos_embed", "cls_token", "day"):
+                owner = nn.Module()
+                owner.register_parameter(name, nn.Parameter(torch.zeros(2, 3)))
+                self.add_module(f"of_{name}", owner)
+
+    rates = Rates(learning_rate=1e-3, weight_decay=0.1)
+    decayed, free = adamw(Tables(), rates).param_groups
+    assert (len(decayed["params"]), len(free["params"])) == (1, 4)
+
+
 def _save(path: Path, network: nn.Module, **changes: Any) -> Path:
     forecaster = Forecaster(network, inputs={"looks": 2}, scaler={"age": [1.0]})
     content: dict[str, Any] = {"state_dict": forecaster.state_dict()}

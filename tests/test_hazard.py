@@ -25,7 +25,7 @@ LEADS = 8
 
 def outputs(seed: int = 0, size: int = 10) -> Outputs:
     rng = torch.Generator().manual_seed(seed)
-    return take_apart(torch.randn(1, 3 * (1 + LEADS), size, size, generator=rng) - 1.0, LEADS)
+    return take_apart(torch.randn(1, 3 * (1 + LEADS), size, size, generator=rng) - 1.0, LEADS, 2)
 
 
 def batch(label: Tensor, first: int, last: int, valid: float = 1.0) -> dict[str, Tensor]:
@@ -72,7 +72,7 @@ def test_the_days_add_up_to_the_window_and_the_chance_only_grows() -> None:
 def test_chances_of_one_in_a_million_keep_their_digits() -> None:
     values = torch.zeros(1, 3 * (1 + LEADS), 10, 10)
     values[:, :2] = -14.0
-    chance = burning_by(take_apart(values, LEADS))[0, :, 0, 0]
+    chance = burning_by(take_apart(values, LEADS, 2))[0, :, 0, 0]
     whole = 2 * math.log1p(math.exp(-14.0))
     expected = [-math.expm1(-whole * (day + 1) / LEADS) for day in range(LEADS)]
     assert chance.tolist() == pytest.approx(expected, rel=1e-5)
@@ -99,7 +99,7 @@ def test_an_interval_is_as_likely_as_surviving_until_it_and_not_through_it(
 
 def test_any_day_of_the_window_says_no_more_than_the_window() -> None:
     found = without_starts(outputs())
-    given = batch(growth(), 1, LEADS)
+    given = batch(growth(), 1, LEADS, 2)
     cells = cell_weight(given["valid"], given["weight"])
     assert day_loss(found, given, cells).item() == pytest.approx(0.0, abs=1e-6)
 
@@ -123,7 +123,7 @@ def test_without_fire_every_gradient_is_finite() -> None:
     values = torch.zeros(1, 3 * (1 + LEADS), 10, 10, requires_grad=True)
     given = batch(torch.zeros(1, 2, 10, 10), LEADS + 1, LEADS + 1)
     cells = cell_weight(given["valid"], given["weight"])
-    day_loss(take_apart(values, LEADS), given, cells).backward()
+    day_loss(take_apart(values, LEADS, 2), given, cells).backward()
     assert values.grad is not None
     assert values.grad.isfinite().all()
 
@@ -136,25 +136,37 @@ def test_starts_are_counted_by_square_kilometre_and_day() -> None:
     torch.testing.assert_close(rate.sum(dim=1)[0, 0, 0], cells[0, :10, :10].sum())
 
 
-def test_the_least_surprising_rate_of_starts_is_the_mean_count() -> None:
-    """One fire in 100 squares and 8 days: a rate of 0.01 / 100 for each cell and window."""
+@pytest.mark.parametrize("known", [100, 55])
+def test_the_least_surprising_rate_of_starts_is_the_mean_count(known: int) -> None:
+    """One fire in 100 squares and 8 days: a rate of 0.01 / 100 for each cell and window.
+
+    Of 55 rows 5 squares are known whole, and one in half: what started there is counted whole.
+    """
     given = batch(torch.zeros(1, 2, 100, 100), LEADS + 1, LEADS + 1)
-    given["starts"][0, 3, 5, 5] = 1.0
+    given["starts"][0, 3, 5, 5] = 1.0 if known == 100 else 0.6
+    given["valid"][:, :, known:] = 0.0
     cells = cell_weight(given["valid"], given["weight"])
     rates = torch.linspace(-12.0, -6.0, 121)
     losses = []
     for rate in rates:
         values = torch.zeros(1, 3 * (1 + LEADS), 100, 100)
         values[:, 2] = rate
-        losses.append(day_loss(take_apart(values, LEADS), given, cells, torch.ones(())).item())
+        losses.append(day_loss(take_apart(values, LEADS, 2), given, cells, torch.ones(())).item())
     best = rates[int(torch.tensor(losses).argmin())].item()
     assert best == pytest.approx(math.log(1e-4), abs=0.05)
     assert STARTS_WEIGHT == 100.0
 
 
 def test_a_network_that_does_not_tell_days_apart_gives_its_heads() -> None:
-    found = take_apart(torch.zeros(1, 2, 4, 4), LEADS)
-    assert (found.leads, found.odds.shape) == (0, (1, 2, 4, 4))
+    for leads in (LEADS, 1):
+        found = take_apart(torch.zeros(1, 2, 4, 4), leads, 2)
+        assert (found.leads, found.odds.shape) == (0, (1, 2, 4, 4))
+
+
+def test_a_network_of_any_fire_may_tell_days_and_starts_apart() -> None:
+    found = take_apart(torch.zeros(1, 2 * (1 + LEADS), 10, 10), LEADS, 1)
+    assert found.odds.shape == (1, 1, 10, 10)
+    assert starts(found).shape == (1, LEADS, 1, 1)
 
 
 def test_before_anything_is_known_starts_are_as_rare_as_in_canada() -> None:

@@ -59,6 +59,20 @@ def test_processes_share_the_batches_and_none_has_more(chips: int, batch: int, r
     assert given_ - len(Order(shards, batch, 1)) < ranks
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_of_several_processes_one_scores_each_chip(path: Path, threads: int) -> None:
+    chips = SplitChips(ChipStore(path), "train")
+    alone = Loader(chips, Order(chips.shards, 3, None), threads)
+    ranks = len(alone) + 1  # one has only what is another's
+    shared = [
+        Loader(chips, Order(chips.shards, 3, None, rank, ranks), threads) for rank in range(ranks)
+    ]
+    assert {len(loader) for loader in shared} == {1}
+    weight = sum(batch["weight"].sum() for batch in alone)
+    assert weight > 0
+    assert sum(batch["weight"].sum() for loader in shared for batch in loader) == weight
+
+
 def test_a_small_store_is_shuffled_as_a_whole() -> None:
     # 5 chips in 5 shards: each of 25 (chip, place) pairs comes in a fifth of 5000 orders
     orders = np.array([chips_of(Order(np.arange(5), 2, seed)) for seed in range(5000)])

@@ -85,6 +85,14 @@ def test_focus_weakens_what_is_already_right_and_moves_the_optimum() -> None:
     assert min(at, key=lambda p: at[p]) > 0.1  # so its outputs are no probabilities
 
 
+def test_a_weak_focus_has_a_slope_where_all_is_right() -> None:
+    logits = _cells([-20.0, 20.0]).requires_grad_()
+    loss = masked_bce(logits, _cells([0.0, 1.0]), torch.ones(1, 1, 1, 2), gamma=0.5)
+    loss.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
 def test_bfloat16_logits_are_judged_in_float32() -> None:
     logits = torch.full((1, 1, 1, 4), -7.0, dtype=torch.bfloat16)
     loss = masked_bce(logits, torch.zeros(1, 1, 1, 4), torch.ones(1, 1, 1, 4))

@@ -58,6 +58,7 @@ def test_a_measured_network_is_not_changed() -> None:
 def test_forecasts_in_both_precisions_are_close_in_odds() -> None:
     torch.manual_seed(0)
     forecaster = Forecaster(TemporalCNN(CHANNELS), prior=5e-4).eval()
+    forecaster.network.drivers.weight.normal_(std=0.3)  # as if fitted: log odds of some size
     with torch.inference_mode():
         exact = forecaster.forecast(make_batch(2)).logit()
         forecaster.precision = "bfloat16"

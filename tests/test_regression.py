@@ -212,10 +212,32 @@ def test_fires_that_act_together_get_the_weight_of_their_product() -> None:
     start(drivers, [_together(seed, 1.5) for seed in range(4)], None)
     first = drivers.weight[0]
     products = first[drivers.columns["products"]]
-    assert drivers.pairs[:, 1].tolist() == [0, 1]
+    assert drivers._pairs(first.device)[:, 1].tolist() == [0, 1]
     assert 0.5 < products[1] < 1.5  # the penalty takes its share
     others = torch.cat([first[drivers.columns["fires"]], products[:1], products[2:]])
     assert products[1] > 2 * others.abs().max()
+
+
+def test_rows_are_gathered_where_the_chips_are_wherever_the_network_is() -> None:
+    """Lightning brings the network to its device first; batches are still on the CPU."""
+    there = Drivers(CHANNELS).to("meta")
+    here, batch = gather(Drivers(CHANNELS), [make_batch(2)]), make_batch(2)
+    torch.testing.assert_close(gather(there, [batch]).features, here.features)
+
+
+def test_averaged_weights_leave_the_products_as_they_are() -> None:
+    drivers = Drivers(replace(CHANNELS, fire=6))
+    assert all(buffer.is_floating_point() for buffer in drivers.buffers())
+    mean = torch.optim.swa_utils.AveragedModel(
+        drivers, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9), use_buffers=True
+    )
+    drivers.weight.normal_()
+    for _ in range(300):
+        mean.update_parameters(drivers)
+    batch = make_batch(1)
+    batch["fire"] = torch.randn(1, 6, 40, 40)
+    batch["fire_mask"] = torch.ones(1, 6)
+    torch.testing.assert_close(mean(batch), drivers(batch), rtol=1e-4, atol=1e-4)
 
 
 def test_products_whose_effect_does_not_come_back_get_no_weight() -> None:

@@ -132,7 +132,8 @@ def _beside(section: "Mapping[str, Any]", words: list[str]) -> list[dict[str, An
             }
             for one in found
         ]
-        print_table(f"validation chips, with 90 % block intervals{few}", rows)
+        chosen = "which chose the network's epoch, and flatter it"
+        print_table(f"validation chips, {chosen}; 90 % block intervals{few}", rows)
     return [asdict(one) for one in found]
 
 

@@ -89,6 +89,10 @@ def climb(
         If the cube lacks labels, fire weather or hotspots, or nothing burned in training.
     """
     days, held_out = _unseen(project), _held_out(project)
+    if settings.draws and len(parts(grid_of(project.cube.path))) > 1:
+        raise ConfigError(
+            "--draws needs a region within one tile of 100 km: give a smaller grid.region, or none"
+        )
     total = len(settings.rungs) + 2 + len(held_out) + len(days)
     section = project.section("train")
     rungs = []
@@ -258,7 +262,7 @@ class _Work:
                     fire=truth.fire_id,
                 )
             )
-            if world is not None and self.settings.draws and len(self._parts) == 1:
+            if world is not None and self.settings.draws:
                 self._expect(day, cells, forecasts, scored, world)
 
     def _forecasts(

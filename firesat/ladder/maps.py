@@ -101,7 +101,9 @@ class Models:
             By name of its config: what a training moves.
         """
         return {
-            name.partition(" ")[0]: sum(w.numel() for w in each.network.parameters())
+            name.partition(" ")[0]: sum(
+                weight.numel() for weight in each.network.parameters() if weight.requires_grad
+            )
             for name, each in self.networks.items()
         }
 

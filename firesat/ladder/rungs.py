@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import firesat
 from firesat.errors import ConfigError
 from firesat.jobs.train import train
 from firesat.ladder.settings import UNSEEING, LadderSettings
@@ -108,12 +109,10 @@ def train_rung(
     if kept is not None:
         return kept
     folder, start = _folder(settings, network, seed), time.monotonic()
+    made_from = _fingerprint(section, settings, network, seed)  # code may be edited meanwhile
     train("fit", section, _overrides(section, settings, network, seed))
-    made = {
-        "made_from": _fingerprint(section, settings, network, seed),
-        "seconds": round(time.monotonic() - start, 1),
-    }
-    write_json(folder / "rung.json", made)
+    seconds = round(time.monotonic() - start, 1)
+    write_json(folder / "rung.json", {"made_from": made_from, "seconds": seconds})
     found = rung_of(section, settings, network, seed)
     if found is None:
         raise ConfigError(f"the training of {network} left no checkpoint in {folder}")
@@ -162,8 +161,9 @@ def _fingerprint(
 
 
 def _sources(config: Path) -> list[Path]:
-    """Files of the package that a config's network is from: other code, another network."""
+    """Files of the config's network and of what trains it: other code, another rung."""
     package = str(read_yaml(config)["model"]["network"]["class_path"]).partition(".")[0]
     found = importlib.util.find_spec(package)
     folders = (found and found.submodule_search_locations) or []
-    return sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+    networks = [file for folder in folders for file in Path(folder).rglob("*.py")]
+    return sorted([*networks, *Path(firesat.__file__).parent.glob("*.py")])

@@ -13,6 +13,7 @@ from firesat_models.fusion import Context, blend, conv_block, enlarge, extend
 from firesat_models.temporal import look_frames, present
 
 _POOL = 2
+_CONTEXT = 16  # cells that MODIS reaches
 
 
 class WeatherLSTM(nn.Module):
@@ -71,13 +72,13 @@ class TemporalConvLSTM(nn.Module):
     """
 
     inputs: ClassVar[tuple[str, ...]] = INPUTS
-    halo: ClassVar[int] = 16
-    reach: ClassVar[int] = 16
     stride: ClassVar[int] = _POOL
 
     def __init__(self, channels: Channels, *, width: int = 16, weather_width: int = 12) -> None:
         super().__init__()
         self.channels, self.width, self.weather_width = channels, width, weather_width
+        # kernels of 3 x 3: the encoder's and the decoder's, and the state's once for each look
+        self.halo = self.reach = max(_CONTEXT, _POOL * (2 + channels.looks))
         self.fine = fine_looks(channels)
         self.encode = conv_block(channels.sentinel2 + 2, width)
         self.over_looks = ConvLSTM(width, width)

@@ -31,13 +31,12 @@ class Drivers(nn.Module):
 
     weight: Tensor
     bias: Tensor
-    pairs: Tensor
 
     def __init__(self, channels: Channels) -> None:
         super().__init__()
         self.weather, self.fire = channels.weather, channels.fire
-        self.register_buffer("pairs", torch.triu_indices(self.fire, self.fire), persistent=False)
-        count = self.weather + self.fire + self.pairs.shape[1] + channels.static + 2
+        self.products = self.fire * (self.fire + 1) // 2
+        count = self.weather + self.fire + self.products + channels.static + 2
         # fitted once, with a penalty that the steps of a training would not keep
         self.register_buffer("weight", torch.zeros(channels.maps, count))
         self.register_buffer("bias", torch.zeros(channels.maps))
@@ -52,7 +51,7 @@ class Drivers(nn.Module):
             Columns of `features` of "weather", "fires", "products" of these, "ground" and "season".
         """
         fires, ground = self.weather + self.fire, self.weight.shape[1] - 2
-        ends = [0, self.weather, fires, fires + self.pairs.shape[1], ground, ground + 2]
+        ends = [0, self.weather, fires, fires + self.products, ground, ground + 2]
         names = ("weather", "fires", "products", "ground", "season")
         return {name: list(range(*part)) for name, part in zip(names, pairwise(ends), strict=True)}
 
@@ -92,7 +91,7 @@ class Drivers(nn.Module):
         size = batch["age"].shape[-2:]
         season = batch["season"][..., None, None].expand(-1, -1, *size)
         coarse, fires = enlarge(_newest(batch), size), known_fires(batch)
-        first, second = self.pairs
+        first, second = self._pairs(fires.device)
         products = fires[:, first] * fires[:, second]
         return torch.cat([coarse, fires, products, batch["static"], season], dim=1)
 
@@ -109,10 +108,16 @@ class Drivers(nn.Module):
         Tensor
             ``(N, channels.maps, Y, X)``.
         """
+        # their log odds are large: bfloat16 would round them to steps of some per cents
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return self._log_odds(batch)
+
+    def _log_odds(self, batch: dict[str, Tensor]) -> Tensor:
+        """Log odds in float32, (N, maps, Y, X)."""
         fires = known_fires(batch).flatten(2)
         weather, layers, products, ground, season = torch.split(
             self.weight,
-            [self.weather, self.fire, self.pairs.shape[1], batch["static"].shape[1], 2],
+            [self.weather, self.fire, self.products, batch["static"].shape[1], 2],
             dim=1,
         )
         # the coarse part is weighed before it is enlarged: the same sum, of fewer cells
@@ -125,9 +130,13 @@ class Drivers(nn.Module):
             total = total + self._of_fires(fires, layers, products).reshape_as(total)
         return total + functional.linear(batch["season"], season)[..., None, None]
 
+    def _pairs(self, device: torch.device) -> Tensor:
+        """Which two layers each product is of: no buffer, which averaged weights would move."""
+        return torch.triu_indices(self.fire, self.fire, device=device)
+
     def _of_fires(self, fires: Tensor, layers: Tensor, products: Tensor) -> Tensor:
         """Log odds of layers and their products, (N, maps, cells), as a quadratic form: quicker."""
-        first, second = self.pairs
+        first, second = self._pairs(products.device)
         square = products.new_zeros(len(products), self.fire, self.fire)
         square[:, first, second] = products
         slopes = (square.flatten(0, 1) @ fires).reshape(len(fires), *square.shape[:2], -1)

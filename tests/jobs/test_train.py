@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from torch.utils.data import DataLoader
 
 from firesat.cli.main import main
 from firesat.errors import CheckpointError, ConfigError, SampleError
@@ -92,6 +93,49 @@ def test_a_training_goes_on_from_a_checkpoint_and_validates_the_best(tmp_path: P
     assert torch.load(last, weights_only=True)["global_step"] == 3 * before
     train("validate", settings, allowed=TRUSTED)
     assert "val/ap" in _metrics(tmp_path, version=2)
+
+
+class UpAndDown(FakeChips):
+    """Chips that the second epoch forecasts best: before it all labels are turned, after it half."""
+
+    def val_dataloader(self) -> Any:
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        batches = list(super().val_dataloader())
+        turned = {0: 4, 1: 0, 2: 2}[epoch]
+        for batch in batches:
+            batch["label"][:turned] = 1.0 - batch["label"][:turned]
+        return DataLoader(batches, batch_size=None)
+
+
+def test_a_training_that_paused_keeps_the_epoch_that_one_without_a_pause_keeps(
+    tmp_path: Path,
+) -> None:
+    best = {}
+    for name, pauses in (("whole", (3,)), ("paused", (2, 3))):
+        root = tmp_path / name
+        settings = _settings(root, "tests.jobs.test_train.UpAndDown", train=8, val=4)
+        settings["trainer"]["reload_dataloaders_every_n_epochs"] = 1
+        for until in pauses:
+            last = root / "checkpoints" / "last.ckpt"
+            on = ["--ckpt_path", str(last)] if last.is_file() else []
+            train("fit", settings, [*on, f"--trainer.max_epochs={until}"], allowed=TRUSTED)
+        best[name] = torch.load(root / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["whole"]["epoch"] == best["paused"]["epoch"] == 1
+
+
+def test_seeds_may_be_dates(tmp_path: Path) -> None:
+    train("fit", _settings(tmp_path), ["--seed_everything=20240501"], allowed=TRUSTED)
+    record = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["firesat"]
+    assert record["seed"] == 20240501
+
+
+def test_a_network_that_is_not_named_may_be_configured() -> None:
+    content = assemble({"data": {"path": "x.zarr"}}, ["--model.network.width=24"])
+    check(content)
+    assert content["model"]["network"] == {
+        "class_path": "firesat_models.TemporalCNN",
+        "init_args": {"width": 24},
+    }
 
 
 def test_validation_without_a_checkpoint_says_what_to_run(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import pytest
 import torch
 import yaml
 
+from firesat.calibration import Curve
 from firesat.checkpoint import read_checkpoint
 from firesat.cli.main import main
 from firesat.errors import CheckpointError, ConfigError
 from firesat.jobs.train import train
 from firesat.jobs.train.keys import ALLOWED, assemble, check
+from firesat.model_folder import CURVES, with_calibration
 from tests.tiny_chips import INPUTS, write_tiny_chips
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -210,6 +212,11 @@ def test_a_folder_is_judged_as_its_checkpoint_is_but_no_training_goes_on_from_it
     fitted = train("fit", settings)
     judged = train("validate", settings, [f"--ckpt_path={tmp_path / 'model'}"])
     assert judged["val/loss"] == pytest.approx(fitted["val/loss"], rel=1e-5)
+    curves = {head: Curve(shift=-2.0).record for head in ("growth", "new")}
+    calibrated = {"method": CURVES, "curves": curves, "rests_on": {}, "days": ["2022-08-01"]}
+    with_calibration(tmp_path / "model", tmp_path / "calibrated", calibrated)
+    less = train("validate", settings, [f"--ckpt_path={tmp_path / 'calibrated'}"])
+    assert less["val/ratio"] < 0.3 * judged["val/ratio"]  # judged as it forecasts
     with pytest.raises(CheckpointError, match=r"goes on from checkpoints/last\.ckpt"):
         train("fit", settings, [f"--ckpt_path={tmp_path / 'model'}"])
 

@@ -1,5 +1,6 @@
 """Every network with a config keeps the same promises; a new one is tested by being there."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,16 @@ def test_chips_do_not_see_each_other(network: nn.Module, batch: dict[str, Tensor
     torch.testing.assert_close(alone, network(batch)[:1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("looks", [CHANNELS.looks, 10])
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_a_cell_sees_no_farther_than_the_network_says(path: Path) -> None:
+def test_a_cell_sees_no_farther_than_the_network_says(path: Path, looks: int) -> None:
     """The gradient of a cell by every field: beyond the reach it is 0, to the last bit."""
     torch.manual_seed(0)
-    network: Any = build_network(path, CHANNELS).double().eval()
+    network: Any = build_network(path, replace(CHANNELS, looks=looks)).double().eval()
     nn.init.normal_(network.head.weight)  # begun quietly, it would say next to nothing
     batch = {name: value.double() for name, value in make_batch(1, size=160).items()}
+    for name in ("sentinel2", "age", "clear"):
+        batch[name] = batch[name][:, :1].repeat_interleave(looks, dim=1)
     batch["clear"] = torch.ones_like(batch["clear"])
     fields = {"sentinel2": 1, "age": 1, "fire": 1, "static": 1, "modis": 5, "weather": 10}
     for name in fields:

@@ -8,6 +8,7 @@ differences are paired (`firesat.metrics.bootstrap`). Maps are the better judge:
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def baselines(model: Forecaster, data: ChipData) -> dict[str, Callable[[Batch], 
     """
     network: Any = model.network
     heads = max(1, len(model.processes))
-    rows = gather(network.drivers, data.train_dataloader())
+    rows = gather(network.drivers, chain(*data.seasons().values()))  # nothing lost or turned
     rate = float(np.log(data.base_rate / (1.0 - data.base_rate)))
     made: dict[str, Callable[[Batch], Tensor]] = {
         BASE: lambda batch: torch.full_like(batch["label"][:, 0], rate)

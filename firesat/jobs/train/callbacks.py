@@ -7,13 +7,16 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
 log = logging.getLogger(__name__)
 
 
-class Last(Callback):
-    """Keep ``last.ckpt`` of every epoch, to go on from: Lightning's own writes it beside a best."""
+class Last(Checkpoint):
+    """Keep ``last.ckpt`` of every epoch, to go on from: Lightning's own writes it beside a best.
+
+    A checkpoint callback, since these come last: what is kept knows which epoch is the best.
+    """
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it; what stood there is replaced once it is whole.

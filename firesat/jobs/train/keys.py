@@ -39,6 +39,8 @@ SECTIONS: dict[str, type | None] = {
 """Keys of the section, with the class each configures."""
 
 CHIPS = "firesat.datamodule.ChipData"
+NETWORK = "firesat_models.TemporalCNN"
+"""Where none is named."""
 
 _Tree = dict[str, Any]
 
@@ -58,7 +60,8 @@ def assemble(settings: Mapping[str, Any], overrides: Sequence[str]) -> _Tree:
     Returns
     -------
     dict
-        With `data` in the form ``class_path`` and ``init_args``.
+        With `data`, and a network of which something is said, in the form ``class_path`` and
+        ``init_args``.
 
     Raises
     ------
@@ -74,6 +77,10 @@ def assemble(settings: Mapping[str, Any], overrides: Sequence[str]) -> _Tree:
     data = content.get("data")
     if isinstance(data, Mapping) and "class_path" not in data:
         content["data"] = {"class_path": CHIPS, "init_args": dict(data)}
+    model = content.get("model")
+    network = model.get("network") if isinstance(model, Mapping) else None
+    if isinstance(network, Mapping) and "class_path" not in network:
+        content["model"]["network"] = {"class_path": NETWORK, "init_args": dict(network)}
     return content
 
 

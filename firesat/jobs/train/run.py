@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer
 
 from firesat.checkpoint import read_checkpoint
 from firesat.errors import ConfigError, TrainingError
-from firesat.jobs.train.keys import ALLOWED, assemble, check, digest
+from firesat.jobs.train.keys import ALLOWED, NETWORK, assemble, check, digest
 from firesat.jobs.train.lightning import MISTAKES, Command, build, quiet
 from firesat.jobs.train.start import start_from
 from firesat.mishaps import out_of_memory
@@ -137,7 +137,7 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
     model = content.setdefault("model", {})
     trainer = content.setdefault("trainer", {})
     root = trainer.setdefault("default_root_dir", "out")
-    model.setdefault("network", {"class_path": "firesat_models.TemporalCNN"})
+    model.setdefault("network", {"class_path": NETWORK})
     trainer.setdefault(
         "logger",
         {

@@ -67,6 +67,7 @@ def _take_folder(subcommand: str, path: Path, model: Forecaster) -> None:
     parts = {"inputs": inputs, "scaler": scaler, **trained.provenance}
     _refuse(describe(trained.network) | parts, model)
     model.load_state_dict(trained.state_dict())
+    model.curves = trained.curves  # as it forecasts, so it is judged
     log.info("%s starts from %s", subcommand, path)
 
 
