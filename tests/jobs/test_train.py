@@ -96,7 +96,7 @@ def test_a_training_goes_on_from_a_checkpoint_and_validates_the_best(tmp_path: P
 
 
 class UpAndDown(FakeChips):
-    """Chips that the second epoch forecasts best: before it all labels are turned, after it half."""
+    """Chips that the second epoch forecasts best: before it all are turned, after it half."""
 
     def val_dataloader(self) -> Any:
         epoch = self.trainer.current_epoch if self.trainer else 0
