@@ -368,7 +368,8 @@ def test_chips_without_fire_train_and_the_score_that_is_not_defined_is_named(
 
 def test_two_processes_train_one_network_and_leave_one_folder(tmp_path: Path) -> None:
     """By Lightning's own flags, as a user would; the other process is started by the first."""
-    write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    # three batches to validate on: one process is dealt one that is the other's
+    write_tiny_chips(tmp_path / "chips.zarr", train=8, val=5)
     network = {
         "class_path": "firesat_models.TemporalCNN",
         "init_args": {"width": 8, "encoder_args": {"channels": [8, 8, 8, 8], "stem_width": 8}},
@@ -394,3 +395,5 @@ def test_two_processes_train_one_network_and_leave_one_folder(tmp_path: Path) ->
     best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
     assert best["global_step"] == 2  # four batches, two at a time
     assert best[RECORD]["scores"] == scores
+    alone = train("validate", content)
+    assert alone == pytest.approx(scores, rel=1e-4)
