@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from firesat.batch import HEADS
-from firesat.regression import Rows, gather
+from firesat.penalised import Rows
+from firesat.regression import gather
 
 log = logging.getLogger(__name__)
 

@@ -2,17 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from firesat.errors import SampleError
 from firesat.hazard import targets
 from firesat.losses import cell_weight
+from firesat.penalised import Rows, fit
 
 log = logging.getLogger(__name__)
 
@@ -53,71 +52,6 @@ class Linear(Tabled, Protocol):
     def choices(self) -> list[list[int]]:
         """Columns of the features that may get a weight together, the fewest first."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Cells to learn from.
-
-    Parameters
-    ----------
-    features : Tensor
-        ``(cells, F)``.
-    label : Tensor
-        ``(cells, L)``, 0 to 1.
-    weight : Tensor
-        ``(cells, L)``: for how many cells each stands.
-    """
-
-    features: Tensor
-    label: Tensor
-    weight: Tensor
-
-    def columns(self, which: Sequence[int]) -> "Rows":
-        """Give the same cells with some of their features.
-
-        Parameters
-        ----------
-        which : sequence of int
-            Features.
-
-        Returns
-        -------
-        Rows
-            Shares what it can.
-        """
-        return replace(self, features=self.features[:, list(which)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """A logistic regression.
-
-    Parameters
-    ----------
-    weight : Tensor
-        ``(L, F)``.
-    bias : Tensor
-        ``(L,)``.
-    """
-
-    weight: Tensor
-    bias: Tensor
-
-    def surprise(self, rows: Rows) -> Tensor:
-        """Give the cross-entropy of each head, summed over cells.
-
-        Parameters
-        ----------
-        rows : Rows
-            Cells.
-
-        Returns
-        -------
-        Tensor
-            ``(L,)``.
-        """
-        return _entropy(rows.features @ self.weight.T + self.bias, rows)
 
 
 def gather(drivers: Tabled, batches: Batches, seed: int = 0) -> Rows:
@@ -166,48 +100,6 @@ def _take(
     )
 
 
-def fit(rows: Rows, penalty: float) -> Fit:
-    """Fit each head by its penalised likelihood.
-
-    Parameters
-    ----------
-    rows : Rows
-        Cells.
-    penalty : float
-        Of the squared weights of standardised features. The likelihood is counted for each unit of
-        weight that burns, so that it means the same for rare and for common fires.
-
-    Returns
-    -------
-    Fit
-        For features as they come.
-    """
-    mean, deviation = rows.features.mean(dim=0), rows.features.std(dim=0).clamp(min=1e-3)
-    scaled = Rows(features=(rows.features - mean) / deviation, label=rows.label, weight=rows.weight)
-    burning = (rows.weight * rows.label).sum(dim=0)
-    rate = (burning / rows.weight.sum(dim=0)).nan_to_num().clamp(1e-7, 0.5)
-    weight = torch.zeros(len(rate), len(mean), requires_grad=True)
-    bias = rate.logit().requires_grad_()
-    search = torch.optim.LBFGS([weight, bias], max_iter=60, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        search.zero_grad()
-        entropy = _entropy(scaled.features @ weight.T + bias, scaled) / burning.clamp(min=1e-12)
-        # a head without fire has nothing to learn but its rate
-        loss = entropy.where(burning > 0, 0.0).sum() + penalty * weight.square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    search.step(closure)  # type: ignore[no-untyped-call]
-    found = weight.detach() / deviation
-    return Fit(weight=found, bias=bias.detach() - found @ mean)
-
-
-def _entropy(logits: Tensor, rows: Rows) -> Tensor:
-    """Sum of the cross-entropy of each head."""
-    return ((functional.softplus(logits) - logits * rows.label) * rows.weight).sum(dim=0)
-
-
 def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> Tensor:
     """Fit a network's drivers on the training chips.
 
@@ -244,21 +136,24 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
         )
     folds = _folds(learned if val is None else [*learned, gather(drivers, val)])
     ways = list(product(drivers.choices, PENALTIES))
-    best = [(drivers.choices[-1], max(PENALTIES))] * len(drivers.bias)
+    best = [len(ways) - 1] * len(drivers.bias)
     if len(folds) > 1:
         turns = [(part, _together([*folds[:n], *folds[n + 1 :]])) for n, part in enumerate(folds)]
-        surprise = torch.stack([_left_out(turns, *way) for way in ways])
-        best = [ways[int(each)] for each in surprise.argmin(dim=0)]
-    drivers.weight.zero_()
-    bias = torch.empty(len(best))
-    for head, (columns, penalty) in enumerate(best):
-        found = fit(everything.columns(columns), penalty)
-        drivers.weight[head, columns] = found.weight[head].to(drivers.weight.device)
-        bias[head] = found.bias[head]
+        surprise = torch.cat([_left_out(turns, columns) for columns in drivers.choices])
+        best = surprise.argmin(dim=0).tolist()
+    weight, bias = torch.zeros(drivers.weight.shape), torch.zeros(len(best))
+    for way in set(best):
+        columns, penalty = ways[way]
+        heads = [head for head, its in enumerate(best) if its == way]
+        found = fit(everything.columns(columns).heads(heads), penalty)
+        bias[heads] = found.bias
+        for head, weights in zip(heads, found.weight, strict=True):
+            weight[head, columns] = weights
+    drivers.weight.copy_(weight)
     log.info(
         "drivers fitted on %d cells: %s",
         len(everything.label),
-        ", ".join(f"{len(columns)} features with penalty {penalty:g}" for columns, penalty in best),
+        ", ".join(f"{len(ways[way][0])} features with penalty {ways[way][1]:g}" for way in best),
     )
     return bias
 
@@ -287,10 +182,12 @@ def _thinned(rows: Rows) -> Rows:
     )
 
 
-def _left_out(turns: Sequence[tuple[Rows, Rows]], columns: Sequence[int], penalty: float) -> Tensor:
-    """Cross-entropy of each head, each part forecast by the others."""
-    found = [
-        fit(others.columns(columns), penalty).surprise(part.columns(columns))
-        for part, others in turns
-    ]
-    return torch.stack(found).sum(dim=0)
+def _left_out(turns: Sequence[tuple[Rows, Rows]], columns: Sequence[int]) -> Tensor:
+    """Cross-entropy by penalty and head, each part forecast by the others."""
+    total = torch.zeros(len(PENALTIES), turns[0][0].label.shape[1])
+    for part, others in turns:
+        judged, learned, found = part.columns(columns), others.columns(columns), None
+        for n in reversed(range(len(PENALTIES))):  # the strongest is found at once
+            found = fit(learned, PENALTIES[n], found)
+            total[n] += found.surprise(judged)
+    return total

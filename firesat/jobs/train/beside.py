@@ -27,7 +27,8 @@ from firesat.jobs.train.run import complete
 from firesat.losses import cell_weight
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate, interval
 from firesat.monitor import BINS, bin_of, combine
-from firesat.regression import Fit, Rows, fit, gather
+from firesat.penalised import Fit, Rows, fit
+from firesat.regression import gather
 
 NETWORK, BASE = "network", "base rate"
 
