@@ -160,13 +160,37 @@ def test_burned_cells_under_a_mask_are_counted(cube: Path, record: Record, tmp_p
     assert "sandbox" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_table_names_prevalence_baselines_and_few_blocks(found: tuple[Scores, Path]) -> None:
+def told(scores: Scores) -> str:
+    """What the terminal shows."""
     console = Console(width=160, record=True, file=None, quiet=False, no_color=True)
     with console.capture() as capture:
-        console.print(summary(found[0]))
-    text = capture.get()
+        console.print(summary(scores))
+    return capture.get()
+
+
+def test_the_table_names_prevalence_baselines_and_few_blocks(found: tuple[Scores, Path]) -> None:
+    text = told(found[0])
     for word in ("prevalence", "climatology", "FWI x fuel", "is ahead of", "unreliable", "sandbox"):
         assert word in text
+
+
+def test_a_model_that_abstains_everywhere_is_ahead_of_nobody(
+    cube: Path, record: Record, tmp_path: Path
+) -> None:
+    state = np.full(CELLS.shape, State.ABSTAINED, np.uint8)
+    state[0] = State.CANNOT_BURN  # which counts as a forecast of nothing
+    publish(tmp_path, DAYS[1], *informed(record, DAYS[1]), state=state)
+    settings = EvaluateSettings(output=tmp_path / "out", resamples=20, negatives=500, train_step=14)
+    scores = evaluate(settings, cube, tmp_path, SPLITS, progress=silent)
+    assert scores.case("model").cells > scores.case("model").burned == 0
+    text = told(scores)
+    assert "Nothing burned in the scored cells: the forecasts cannot be judged." in text
+    assert "is ahead of" not in text
+    assert "1.000" not in text
+    missing = f"{scores.facts['cells_without_forecast']:,}".replace(",", " ")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for shown in (text, page):
+        assert f"No score counts the {missing} cells without a forecast: 99." in shown
 
 
 def test_a_second_evaluation_gives_the_same_numbers(
