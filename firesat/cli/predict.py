@@ -68,12 +68,12 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would forecast {', '.join(settings.days)} into {settings.output}")
         return 0
-    from firesat.jobs.predict import predict
+    from firesat.jobs.predict import empty_shares, predict
 
     with progress_bar("predict") as advance:
         paths = predict(settings, project.cube.path, advance)
     if arguments.json:
-        print_json({"maps": paths})
+        print_json({"maps": paths, "share_without_forecast": empty_shares(settings)})
     else:
         screen.print(f"{len(paths)} maps in {settings.output}: drag one into QGIS")
     return 0

@@ -21,7 +21,8 @@ from firesat.cube import Cube, create_cube, grid_of
 from firesat.errors import CheckpointError, ConfigError, CubeError, GridError, ProductError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict import conditions as conditions_module
-from firesat.jobs.predict import machine, plan, predict, run
+from firesat.jobs.predict import empty_shares, machine, plan, predict, run
+from firesat.jobs.predict.census import Census, count
 from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.machine import chip_side, chip_step, machine_of
@@ -30,7 +31,7 @@ from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
 from firesat.products.settings import PredictSettings
-from firesat.products.strips import State
+from firesat.products.strips import State, Strip
 from firesat.samples import Inputs, Reader, Region
 from firesat.scaling import Moments, Scaler
 from firesat.window import Window
@@ -352,6 +353,39 @@ def test_cells_with_too_few_looks_are_abstained_from(cube: Path, settings: Predi
     outside = np.ones((CELLS, CELLS), dtype=bool)
     outside[LAKE] = outside[:150, :150] = False
     np.testing.assert_array_equal(abstained(2)[outside], few[outside])
+
+
+@pytest.mark.usefixtures("smooth")
+def test_an_empty_map_is_warned_of_once_with_the_reason_and_counted(
+    cube: Path, settings: PredictSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    predict(settings, cube, quiet)
+    assert not caplog.messages
+    assert empty_shares(settings)["2023-05-17"] < 0.5
+    blind = replace(settings, min_looks=99)
+    (path,) = predict(blind, cube, quiet)
+    (told,) = caplog.messages
+    assert told == (
+        "2023-05-17: 100 % of the cells that can burn have no forecast: too few clear looks "
+        "(predict.min_looks is 99)"
+    )
+    assert empty_shares(blind) == {"2023-05-17": 1.0}
+    assert empty_shares(replace(blind, days=("2023-05-18",))) == {}
+    assert (mask_of(path) != State.FORECAST).all()
+
+
+def test_a_census_leaves_out_what_cannot_burn_and_names_what_most_cells_lack() -> None:
+    state = np.full((1, 8), State.ABSTAINED, np.uint8)
+    state[0, :3] = State.CANNOT_BURN, State.FORECAST, State.NOT_EVALUATED
+    looks = np.array([[0, 1, 1, 0, 1, 1, 1, 1]], np.uint8)
+    p = np.full((1, 8), 0.1, np.float32)
+    strip = Strip(row=0, growth=p, new=p, state=state, looks=looks, age=p)
+    found = count([strip], 1)
+    assert found == Census(forecast=1, few_looks=1, no_weather=4, unknown=1)
+    assert found.empty == 6 / 7
+    assert "86 % of the cells that can burn" in found.warning("2023-05-17", 1)
+    assert found.warning("2023-05-17", 1).endswith("no weather in hand on that day")
+    assert Census(forecast=0, few_looks=0, no_weather=0, unknown=0).empty == 0.0
 
 
 def test_without_weather_the_forecaster_abstains(cube: Path) -> None:

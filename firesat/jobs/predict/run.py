@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from firesat import __version__
 from firesat.cube import grid_of
 from firesat.errors import ProductError
+from firesat.jobs.predict.census import Census, count
 from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Load, Piece, pieces
@@ -70,11 +71,13 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
         made_from = fingerprint(settings, cube_path)
         for planned in missing:
             try:
-                files = work.forecast(planned.day)
+                files, census = work.forecast(planned.day)
             except torch.OutOfMemoryError as error:
                 words = out_of_memory(error, work.load.size, learning=False)
                 raise ProductError(words) from None
-            leave_receipt(planned.receipt, files, made_from)
+            leave_receipt(planned.receipt, files, made_from, census)
+            if words := census.warning(planned.day, settings.min_looks):
+                log.warning(words)
             maps[planned.day] = files[0]
     return [maps[planned.day] for planned in plans]
 
@@ -116,21 +119,22 @@ class _Work:
     done: int = 0
     whole: int = 0
 
-    def forecast(self, day: str) -> list[Path]:
-        """Write all files of one day; the first product's first file is the map."""
+    def forecast(self, day: str) -> tuple[list[Path], Census]:
+        """Write all files of one day, the map first, and count its cells."""
         folder, issue = self.settings.output, self._issue(day)
         folder.mkdir(parents=True, exist_ok=True)
         height, width = self.cells.shape
         with tempfile.TemporaryDirectory(prefix=".spool-", dir=folder) as scratch:
             spool = Spool(Path(scratch), (height, width), self.machine.leads)
             self._fill(spool, day)
+            census = count(spool, self.settings.min_looks)
             assets = [
                 asset
                 for product in self.settings.products
                 for asset in product.write(spool, self.cells, issue, folder)
             ]
         item = write_item(folder, issue, self.cells, assets, datetime.now(UTC))
-        return [*(asset.path for asset in assets), item]
+        return [*(asset.path for asset in assets), item], census
 
     def _issue(self, day: str) -> Issue:
         """What the files say of themselves."""
