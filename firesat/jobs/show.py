@@ -8,7 +8,8 @@ from pyproj import Transformer
 
 from firesat.errors import ProductError
 from firesat.grid import TILE_SIZE, Grid, Tile
-from firesat.products.wording import chance
+from firesat.products.strips import State
+from firesat.products.wording import STATES, chance
 from firesat.raster import open_raster
 
 _TAGS = (
@@ -19,6 +20,9 @@ _TAGS = (
     "checkpoint_sha256",
     "regime",
 )
+
+_CHANCES = ("p_", "band ")
+"""How the names of bands begin that hold probabilities."""
 
 
 def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
@@ -47,8 +51,8 @@ def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
     return int(row), int(column)
 
 
-def trail(path: Path, row: int, column: int) -> dict[str, Any]:
-    """Tell a pixel's values in words, its place, and what the map was made from.
+def pixel(path: Path, row: int, column: int) -> dict[str, Any]:
+    """Tell a pixel's values, its place, and what the map was made from.
 
     Parameters
     ----------
@@ -60,8 +64,10 @@ def trail(path: Path, row: int, column: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        Values by band (with the chance in words), ``x``, ``y`` (m), ``longitude``, ``latitude``,
-        ``tile``, ``cell`` (row and column in the tile), and the map's tags.
+        ``file``, ``row``, ``column``; values by band, None where there is no forecast; ``state``,
+        a name of `State` in small letters, from the mask beside the map, None without one; ``x``,
+        ``y`` (m), ``longitude``, ``latitude``, ``tile``, ``cell`` (row and column in the tile), and
+        the map's tags.
 
     Raises
     ------
@@ -82,8 +88,10 @@ def trail(path: Path, row: int, column: int) -> dict[str, Any]:
         tags = source.tags()
         return {
             "file": str(path),
-            "pixel": f"row {row}, column {column}",
+            "row": row,
+            "column": column,
             **_values(source, row, column),
+            "state": _state(path, source.shape, row, column),
             "x": x,
             "y": y,
             "longitude": round(longitude, 5),
@@ -93,16 +101,54 @@ def trail(path: Path, row: int, column: int) -> dict[str, Any]:
         }
 
 
-def _values(source: rasterio.DatasetReader, row: int, column: int) -> dict[str, str]:
-    """Each band's value, as a chance in words; nodata is said, not shown as a number."""
+def trail(path: Path, row: int, column: int) -> dict[str, Any]:
+    """Say a pixel in words: its chances, or why it has none, its place, and what made the map.
+
+    Parameters
+    ----------
+    path : Path
+        A map written by ``firesat predict``.
+    row, column : int
+        The pixel, from the upper left.
+
+    Returns
+    -------
+    dict
+        As of :func:`pixel`, the values as chances and row and column together as ``pixel``.
+    """
+    found = pixel(path, row, column)
+    state = found.pop("state")
+    why = f": {STATES[State[state.upper()]]['en']}" if state not in (None, "forecast") else ""
+    said: dict[str, Any] = {"file": found.pop("file")}
+    said["pixel"] = f"row {found.pop('row')}, column {found.pop('column')}"
+    for name, value in found.items():
+        if value is None:
+            said[name] = f"no forecast{why}"
+        else:
+            said[name] = chance(value) if name.startswith(_CHANCES) else value
+    return said
+
+
+def _values(source: rasterio.DatasetReader, row: int, column: int) -> dict[str, float | None]:
+    """Each band's value; None where there is none."""
     window = rasterio.windows.Window(column, row, 1, 1)
     values = source.read(window=window)[:, 0, 0]
     return {
-        name or f"band {number}": "no forecast (see the mask)"
-        if value == source.nodata
-        else chance(float(value))
+        name or f"band {number}": None if value == source.nodata else float(value)
         for number, (name, value) in enumerate(zip(source.descriptions, values, strict=True), 1)
     }
+
+
+def _state(path: Path, shape: tuple[int, int], row: int, column: int) -> str | None:
+    """What the mask says, if one of the same size lies beside the map."""
+    mask = path.parent / "masks" / f"{path.stem}_mask.tif"
+    if not mask.is_file():
+        return None
+    with open_raster(mask) as source:
+        if source.shape != shape:
+            return None
+        value = int(source.read(1, window=rasterio.windows.Window(column, row, 1, 1))[0, 0])
+    return State(value).name.lower() if value in set(State) else None
 
 
 def _cell(x: float, y: float) -> dict[str, str]:
