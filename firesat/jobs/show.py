@@ -5,8 +5,9 @@ from typing import Any
 
 import rasterio
 from pyproj import Transformer
+from pyproj.enums import TransformDirection
 
-from firesat.errors import ProductError
+from firesat.errors import ConfigError
 from firesat.grid import TILE_SIZE, Grid, Tile
 from firesat.products.strips import State
 from firesat.products.wording import STATES, chance
@@ -33,7 +34,7 @@ def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
     path : Path
         A map.
     longitude, latitude : float
-        Degrees.
+        Degrees, -180 to 180 and -90 to 90.
 
     Returns
     -------
@@ -42,12 +43,29 @@ def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
 
     Raises
     ------
+    ConfigError
+        If there is no such place, or it lies outside the map.
     CorruptFileError
         If the file is no raster.
     """
+    if not (abs(longitude) <= 180 and abs(latitude) <= 90):  # nor NaN
+        raise ConfigError(
+            f"{longitude:g} {latitude:g} is no place: give the longitude (-180 to 180) first, then "
+            "the latitude (-90 to 90), such as --lonlat -94.4 54.9"
+        )
     with open_raster(path) as source:
         to_map = Transformer.from_crs("EPSG:4326", source.crs, always_xy=True)
-        row, column = source.index(*to_map.transform(longitude, latitude))
+        x, y = to_map.transform(longitude, latitude)
+        left, bottom, right, top = source.bounds
+        if not (left <= x < right and bottom < y <= top):
+            west, south, east, north = to_map.transform_bounds(
+                left, bottom, right, top, direction=TransformDirection.INVERSE
+            )
+            raise ConfigError(
+                f"{longitude:g} {latitude:g} lies outside {path.name}, which reaches from "
+                f"longitude {west:.2f} to {east:.2f} and from latitude {south:.2f} to {north:.2f}"
+            )
+        row, column = source.index(x, y)
     return int(row), int(column)
 
 
@@ -71,14 +89,14 @@ def pixel(path: Path, row: int, column: int) -> dict[str, Any]:
 
     Raises
     ------
-    ProductError
+    ConfigError
         If the pixel lies outside the map.
     CorruptFileError
         If the file is no raster.
     """
     with open_raster(path) as source:
         if not (0 <= row < source.height and 0 <= column < source.width):
-            raise ProductError(
+            raise ConfigError(
                 f"{path.name} has {source.height} rows and {source.width} columns, pixel "
                 f"({row}, {column}) lies outside"
             )

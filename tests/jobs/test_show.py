@@ -7,7 +7,7 @@ import rasterio
 from pyproj import Transformer
 
 from firesat.cli.main import main
-from firesat.errors import CorruptFileError, ProductError
+from firesat.errors import ConfigError, CorruptFileError
 from firesat.grid import geobox
 from firesat.jobs.show import locate, trail
 from firesat.products.base import Issue
@@ -90,12 +90,37 @@ def test_a_place_is_found_by_degrees(map_path: Path) -> None:
 def test_places_outside_and_files_that_are_no_maps_are_refused(
     map_path: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ProductError, match=r"100 rows and 100 columns, pixel \(100, 0\)"):
+    with pytest.raises(ConfigError, match=r"100 rows and 100 columns, pixel \(100, 0\)"):
         trail(map_path, 100, 0)
     page = tmp_path / "page.tif"
     page.write_text("hello")
     with pytest.raises(CorruptFileError, match=r"page\.tif"):
         trail(page, 0, 0)
+
+
+@pytest.mark.parametrize("typed", [("54.9", "-94.4"), ("nan", "5"), ("5", "inf"), ("-181", "55")])
+def test_degrees_that_are_no_place_are_refused_in_one_line(
+    map_path: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, str]
+) -> None:
+    assert main(["show", str(map_path), "--lonlat", *typed]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"ConfigError: {' '.join(typed)} is no place: give the longitude")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("typed", [("-120", "55"), ("85", "-90")])
+def test_a_place_outside_is_refused_with_the_map_s_extent(
+    map_path: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, str]
+) -> None:
+    assert main(["show", str(map_path), "--lonlat", *typed]) == 2
+    left, bottom, right, top = EXTENT
+    to_degrees = Transformer.from_crs("EPSG:3979", "EPSG:4326", always_xy=True)
+    east, north = to_degrees.transform([left, left, right, right], [bottom, top, bottom, top])
+    assert capsys.readouterr().err == (
+        f"ConfigError: {' '.join(typed)} lies outside map.tif, which reaches from longitude "
+        f"{min(east):.2f} to {max(east):.2f} and from latitude {min(north):.2f} to "
+        f"{max(north):.2f}\n"
+    )
 
 
 def test_the_command_asks_which_pixel(map_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
