@@ -89,10 +89,13 @@ def _fit(project: "Project", folder: Path, work: Path, days: list[str]) -> dict[
     """Draw maps as the forecaster was trained, fit it to what burned, and write it so."""
     from firesat.jobs.evaluate import calibrate, record_of
     from firesat.jobs.predict import predict
+    from firesat.manifest import refuse_unwritable
     from firesat.metrics import EvaluateSettings
     from firesat.model_folder import CURVES, IDENTITY, with_calibration
     from firesat.products.probability import Probability
 
+    for place, setting in ((work, "predict.output"), (folder.parent, "--checkpoint")):
+        refuse_unwritable(place, setting)
     with_calibration(folder, work / "model", IDENTITY)
     maps = replace(
         project.section("predict"),

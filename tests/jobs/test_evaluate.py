@@ -267,6 +267,15 @@ def test_maps_of_different_regimes_are_not_mixed(tmp_path: Path) -> None:
         find(tmp_path)
 
 
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    settings = EvaluateSettings(output=tmp_path / "file" / "scores")
+    with pytest.raises(ConfigError, match=r"into .*scores within .*file: .* as evaluate\.output"):
+        evaluate(settings, tmp_path / "none.zarr", tmp_path, SPLITS, progress=silent)
+
+
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no forecast"):
         find(tmp_path)

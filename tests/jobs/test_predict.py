@@ -517,6 +517,15 @@ def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
     assert not settings.output.exists()
 
 
+@pytest.mark.usefixtures("smooth")
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
+    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "machine_of", None)
+    with pytest.raises(ConfigError, match=r"into .*smooth\.ckpt: Not a directory; .* as --output"):
+        predict(replace(settings, output=settings.output.with_name("smooth.ckpt")), cube, quiet)
+
+
 def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*smooth\.ckpt"):
         predict(settings, cube, quiet)

@@ -18,6 +18,7 @@ from firesat.jobs.evaluate.pages import draw, write
 from firesat.jobs.evaluate.published import Published, find, unseen
 from firesat.jobs.evaluate.record import Record, parts
 from firesat.jobs.evaluate.rivals import RANKS, Rivals, fit
+from firesat.manifest import refuse_unwritable
 from firesat.metrics import EvaluateSettings, Scores
 from firesat.metrics.bootstrap import Blocks
 from firesat.metrics.case import EVENTS, ZONES
@@ -66,10 +67,12 @@ def evaluate(
     Raises
     ------
     ConfigError
-        If there is nothing to score, windows overlap, or maps of different models lie together.
+        If nothing can be written, there is nothing to score, windows overlap, or maps of different
+        models lie together.
     CubeError, SampleError
         If the cube lacks labels, fire weather or hotspots, or nothing burned in training.
     """
+    refuse_unwritable(settings.output, "evaluate.output")
     held_out = [name for name in splits if name != "test"]
     scored, seen = unseen(find(forecasts), [splits[name] for name in held_out])
     work = _Work(settings, cube_path, grid_of(cube_path), scored, progress)

@@ -18,6 +18,7 @@ from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Load, Piece, pieces
 from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.manifest import refuse_unwritable
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.base import Issue, local_offset
@@ -54,7 +55,8 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     Raises
     ------
     ConfigError
-        If no day is given, the network cannot take the chips, or they would leave gaps.
+        If no day is given, nothing can be written, the network cannot take the chips, or they would
+        leave gaps.
     CheckpointError
         If there is no checkpoint, or it gives no numbers.
     CubeError
@@ -67,6 +69,7 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     missing = [planned for planned in plans if not planned.kept]
     log.info("%d of %d days have whole maps already", len(maps), len(plans))
     if missing:
+        refuse_unwritable(settings.output, "--output or predict.output")
         work = _work(settings, cube_path, [planned.day for planned in missing], progress)
         made_from = fingerprint(settings, cube_path)
         for planned in missing:
