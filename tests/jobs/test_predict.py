@@ -1,5 +1,6 @@
 """From a cube and a checkpoint to maps, once and not twice."""
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+import yaml
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from torch.nn import functional
 from firesat import compiling
 from firesat.batch import Channels
 from firesat.checkpoint import RECORD
+from firesat.cli.main import main
 from firesat.cube import Cube, create_cube, grid_of
 from firesat.errors import CheckpointError, ConfigError, CubeError, GridError, ProductError
 from firesat.forecast import Forecaster
@@ -27,6 +30,7 @@ from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.machine import chip_side, chip_step, machine_of
 from firesat.jobs.predict.pieces import Load, pieces
+from firesat.model_folder import write_folder
 from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
@@ -42,6 +46,7 @@ from tests.tiny_cube import (
     HOUR,
     LAKE,
     LATENCY,
+    REGION,
     TinyFire,
     World,
     layouts,
@@ -126,6 +131,9 @@ def scaler(cube: Path) -> Scaler:
 
 def save(network: nn.Module, scaler: Scaler, path: Path) -> Path:
     forecaster = Forecaster(network, inputs=INPUTS.record, scaler=scaler.record)
+    forecaster.provenance = {
+        "data_sha256": "ab" * 32, "config_hash": "cd" * 8, "git_revision": "", "seed": 0
+    }  # fmt: skip
     content: dict[str, Any] = {"state_dict": forecaster.state_dict()}
     forecaster.on_save_checkpoint(content)
     assert RECORD in content
@@ -524,6 +532,91 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
     monkeypatch.setattr(run, "machine_of", None)
     with pytest.raises(ConfigError, match=r"into .*smooth\.ckpt: Not a directory; .* as --output"):
         predict(replace(settings, output=settings.output.with_name("smooth.ckpt")), cube, quiet)
+
+
+@pytest.fixture
+def config(cube: Path, scaler: Scaler, tmp_path: Path) -> Path:
+    """A project of the tiny cube, whose forecaster is a folder."""
+    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
+    write_folder(save(network, scaler, tmp_path / "best.ckpt"), tmp_path / "model")
+    period = {"start": "2023-05-01", "end": "2023-05-20"}
+    content = {
+        "grid": {"region": list(REGION)},
+        "cube": {"path": str(cube), "periods": [period]},
+        "sample": {
+            "path": str(tmp_path / "chips.zarr"),
+            "splits": {
+                "train": [{"start": "2022-05-01", "end": "2022-05-20"}],
+                "val": [{"start": "2023-05-02", "end": "2023-05-17"}],
+            },
+        },
+        "predict": {
+            "output": str(tmp_path / "out" / "maps"),
+            "checkpoint": str(tmp_path / "model"),
+            "days": ["2023-05-17", "2023-05-18"],
+        },
+    }
+    path = tmp_path / "project.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    command = ["predict", "--config", str(config), "--dry-run"]
+    for wrong, words in (
+        (["--reference_time", "2024-07-05"], "2024-07-05 cannot be forecast"),
+        (["--checkpoint", "nope"], "there is no checkpoint at nope"),
+        (["--set", "predict.chip=84"], "takes multiples of 40 cells"),
+        (["--output", str(config)], "Not a directory; give another folder as --output"),
+    ):
+        assert main([*command, *wrong]) == main([*command[:-1], *wrong]) != 0
+        said, again = capsys.readouterr().err.splitlines()
+        assert words in said
+        assert said == again
+    assert main(command) == 0
+    assert "would forecast 2023-05-17, 2023-05-18 in" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_tells_kept_days_from_days_to_be_made_in_json_too(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", "--config", str(config)]
+    assert main([*command, "--reference_time", "2023-05-18", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["share_without_forecast"]) == ["2023-05-18"]
+    assert main([*command, "--dry-run"]) == 0
+    told = capsys.readouterr()
+    output = tmp_path / "out" / "maps"
+    assert told.err.splitlines()[-2:] == [
+        f"would forecast 2023-05-17 in {output}",
+        f"would keep the whole maps of 2023-05-18 in {output}",
+    ]
+    assert told.out == ""
+    assert main([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "output": str(output),
+        "would_forecast": ["2023-05-17"],
+        "kept": ["2023-05-18"],
+    }
+
+
+def test_a_dry_run_of_a_calibration_checks_its_maps_and_writes_nothing(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    command = ["calibrate", "--config", str(config), "--dry-run"]
+    assert main(command) == 0
+    work = tmp_path / "out" / "calibration"
+    assert f"would forecast 2023-05-02, 2023-05-10 into {work}, then" in capsys.readouterr().err
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["would_forecast"] == ["2023-05-02", "2023-05-10"]
+    period = "sample.splits.val=[{start: 2024-05-02, end: 2024-05-09}]"
+    assert main([*command, "--set", period]) == 1
+    assert "2024-05-02 cannot be forecast" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:

@@ -5,6 +5,6 @@ have them made again, delete the day's receipt under ``receipts/``.
 """
 
 from firesat.jobs.predict.plan import DayPlan, empty_shares, plan
-from firesat.jobs.predict.run import predict
+from firesat.jobs.predict.run import predict, rehearse
 
-__all__ = ["DayPlan", "empty_shares", "plan", "predict"]
+__all__ = ["DayPlan", "empty_shares", "plan", "predict", "rehearse"]

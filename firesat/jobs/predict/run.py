@@ -17,7 +17,7 @@ from firesat.jobs.predict.census import Census, count
 from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Load, Piece, pieces
-from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.jobs.predict.plan import DayPlan, checkpoint_of, fingerprint, leave_receipt, plan
 from firesat.manifest import refuse_unwritable
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import fingerprint as checkpoint_hash
@@ -31,6 +31,8 @@ from firesat.stitch import Canvas
 log = logging.getLogger(__name__)
 
 _MARGIN = SCAR - 1  # cells around the chips, for what is judged of a cell's neighbourhood
+
+_OUTPUT = "--output or predict.output"
 
 Progress = Callable[[int, int, str], None]
 
@@ -69,7 +71,7 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     missing = [planned for planned in plans if not planned.kept]
     log.info("%d of %d days have whole maps already", len(maps), len(plans))
     if missing:
-        refuse_unwritable(settings.output, "--output or predict.output")
+        refuse_unwritable(settings.output, _OUTPUT)
         work = _work(settings, cube_path, [planned.day for planned in missing], progress)
         made_from = fingerprint(settings, cube_path)
         for planned in missing:
@@ -83,6 +85,38 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
                 log.warning(words)
             maps[planned.day] = files[0]
     return [maps[planned.day] for planned in plans]
+
+
+def rehearse(settings: PredictSettings, cube_path: Path) -> list[DayPlan]:
+    """Refuse what :func:`predict` would refuse, and write nothing.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Days, checkpoint, products.
+    cube_path : Path
+        The cube.
+
+    Returns
+    -------
+    list of DayPlan
+        In the order of the settings; days without kept files are to be forecast.
+
+    Raises
+    ------
+    ConfigError
+        As of :func:`predict`.
+    CheckpointError
+        If there is no checkpoint.
+    CubeError
+        If a day cannot be forecast from the cube.
+    """
+    plans = plan(settings, cube_path)
+    missing = [planned.day for planned in plans if not planned.kept]
+    if missing:
+        refuse_unwritable(settings.output, _OUTPUT)
+        _work(settings, cube_path, missing, lambda *_: None)
+    return plans
 
 
 def _work(
