@@ -62,9 +62,11 @@ def run(arguments: Namespace) -> int:
     int
         0.
     """
+    from firesat.cube import check_place
     from firesat.jobs.evaluate import held_out_days
 
     project = project_of(arguments)
+    check_place(project.cube.path, project.grid)
     sample, settings = project.section("sample"), project.section("predict")
     days = held_out_days(sample.splits, sample.inputs.window, needed=not arguments.if_held_out)
     if not days:

@@ -45,8 +45,11 @@ def run(arguments: Namespace) -> int:
     int
         0, whether the model is ahead or not.
     """
+    from firesat.cube import check_place
+
     project = project_of(arguments)
     settings, maps = project.section("evaluate"), project.section("predict").output
+    check_place(project.cube.path, project.grid)
     if arguments.dry_run:
         screen.print(f"would score the maps of {maps} into {settings.output}")
         return 0

@@ -69,8 +69,10 @@ def run(arguments: Namespace) -> int:
         "checkpoint": arguments.checkpoint or settings.checkpoint,
     }
     settings = replace(settings, **given)
+    from firesat.cube import check_place
     from firesat.jobs.predict import empty_shares, predict, rehearse
 
+    check_place(project.cube.path, project.grid)
     if arguments.dry_run:
         _say(rehearse(settings, project.cube.path), settings.output, as_json=arguments.json)
         return 0

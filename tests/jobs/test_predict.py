@@ -619,6 +619,18 @@ def test_a_dry_run_of_a_calibration_checks_its_maps_and_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("command", ["predict", "calibrate", "evaluate"])
+def test_a_config_of_another_region_than_the_cube_s_is_refused_with_both(
+    config: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    elsewhere = "grid.region=[10000, 660000, 40000, 680000]"
+    output = f"evaluate.output={config.parent / 'scores'}"
+    assert main([command, "--config", str(config), "--set", elsewhere, "--set", output]) == 1
+    said = capsys.readouterr().err
+    assert f"extent: {list(REGION)} there, [10000.0, 660000.0, 40000.0, 680000.0] now" in said
+    assert said.count("\n") == 1
+
+
 def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*smooth\.ckpt"):
         predict(settings, cube, quiet)
