@@ -1,5 +1,7 @@
 """A pixel of the map has a name: file, band, row, column; this says what stands behind it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
     Raises
     ------
     ConfigError
-        If there is no such place, or it lies outside the map.
+        If there is no such place, it lies outside the map, or the file is no map.
     CorruptFileError
         If the file is no raster.
     """
@@ -53,7 +55,7 @@ def locate(path: Path, longitude: float, latitude: float) -> tuple[int, int]:
             f"{longitude:g} {latitude:g} is no place: give the longitude (-180 to 180) first, then "
             "the latitude (-90 to 90), such as --lonlat -94.4 54.9"
         )
-    with open_raster(path) as source:
+    with _opened(path) as source:
         to_map = Transformer.from_crs("EPSG:4326", source.crs, always_xy=True)
         x, y = to_map.transform(longitude, latitude)
         left, bottom, right, top = source.bounds
@@ -90,11 +92,11 @@ def pixel(path: Path, row: int, column: int) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If the pixel lies outside the map.
+        If the pixel lies outside the map, or the file is none.
     CorruptFileError
         If the file is no raster.
     """
-    with open_raster(path) as source:
+    with _opened(path) as source:
         if not (0 <= row < source.height and 0 <= column < source.width):
             raise ConfigError(
                 f"{path.name} has {source.height} rows and {source.width} columns, pixel "
@@ -145,6 +147,15 @@ def trail(path: Path, row: int, column: int) -> dict[str, Any]:
         else:
             said[name] = chance(value) if name.startswith(_CHANCES) else value
     return said
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """A raster that says where on Earth it lies."""
+    with open_raster(path) as source:
+        if source.crs is None:
+            raise ConfigError(f"{path} has no CRS, it is no map: give a GeoTIFF of firesat predict")
+        yield source
 
 
 def _values(source: rasterio.DatasetReader, row: int, column: int) -> dict[str, float | None]:

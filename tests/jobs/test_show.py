@@ -123,6 +123,22 @@ def test_a_place_outside_is_refused_with_the_map_s_extent(
     )
 
 
+def test_a_raster_without_a_crs_is_no_map(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "picture.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=9, height=9, count=1, dtype="uint8",
+        transform=geobox(EXTENT, "EPSG:3979", 100).affine,
+    ) as file:  # fmt: skip
+        file.write(np.zeros((1, 9, 9), np.uint8))
+    for place in (("--lonlat", "-94.4", "54.9"), ("--row", "1", "--column", "1")):
+        assert main(["show", str(path), *place]) == 2
+        assert capsys.readouterr().err == (
+            f"ConfigError: {path} has no CRS, it is no map: give a GeoTIFF of firesat predict\n"
+        )
+
+
 def test_the_command_asks_which_pixel(map_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", str(map_path)]) == 2
     assert "give --row and --column, or --lonlat" in capsys.readouterr().err
