@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from firesat.cli.main import main
 from firesat.errors import ConfigError, ProductError
 from firesat.grid import Grid, geobox
 from firesat.jobs.evaluate import evaluate, summary
@@ -25,6 +26,8 @@ CELLS = geobox(REGION, "EPSG:3979", 100)
 DAYS = ("2023-07-10", "2023-07-18")  # fire 4 burns from 15 July on
 SPLITS = {"train": [Period(start="2023-05-20", end="2023-07-08")]}
 GROUPS = ("fire_weather", "hotspots", "labels", "static")
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Forecaster = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
@@ -274,6 +277,29 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(
     settings = EvaluateSettings(output=tmp_path / "file" / "scores")
     with pytest.raises(ConfigError, match=r"into .*scores within .*file: .* as evaluate\.output"):
         evaluate(settings, tmp_path / "none.zarr", tmp_path, SPLITS, progress=silent)
+
+
+def test_a_dry_run_names_the_maps_to_be_scored_and_refuses_what_a_run_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["evaluate", "--config", str(ROOT / "configs" / "small.yaml"), "--dry-run"]
+    for wrong in (command, command[:-1]):
+        assert main(wrong) == 2
+        assert "there is no forecast in out/small/forecast" in capsys.readouterr().err
+    p = np.full(CELLS.shape, 0.1)
+    for day in ("2021-07-01", "2022-07-10"):
+        publish(tmp_path / "out" / "small" / "forecast", day, p, p)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(command) == 0
+    assert capsys.readouterr().err == (
+        "would score the maps of 2022-07-10 in out/small/forecast into out/small; left out, seen "
+        "in training: 2021-07-01\n"
+    )
+    assert main([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["would_score"], said["left_out"]) == (["2022-07-10"], ["2021-07-01"])
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
