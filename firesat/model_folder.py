@@ -36,6 +36,9 @@ _CONFIG = ("network_class", "network_args", "channels", "inputs", "precision")
 _KNOWN = ("data_sha256", "config_hash", "git_revision", "firesat_version", "seed")
 """What a provenance must say."""
 
+BEST = "best.ckpt"
+"""What a training calls its best checkpoint."""
+
 IDENTITY: dict[str, Any] = {"method": "identity"}
 """Calibration of probabilities as they are: the loss is a proper score at natural prevalence."""
 
@@ -139,8 +142,16 @@ def fingerprint(path: Path) -> str:
     -------
     str
         SHA-256: of the file; of a folder that of its provenance, which has those of the others.
+
+    Raises
+    ------
+    CheckpointError
+        If a folder lacks a part.
     """
-    return _sha256(path / PROVENANCE if path.is_dir() else path)
+    if not path.is_dir():
+        return _sha256(path)
+    _refuse_parts_missing(path)
+    return _sha256(path / PROVENANCE)
 
 
 def _sha256(path: Path) -> str:
@@ -209,12 +220,7 @@ def _curves(record: Mapping[str, Any], path: Path) -> dict[str, Curve]:
 
 def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read every part of a folder, each as it was written."""
-    lacking = [name for name in FILES if not (folder / name).is_file()]
-    if lacking:
-        raise CheckpointError(
-            f"{folder} lacks {', '.join(lacking)}: a forecaster without it is not opened; copy the "
-            "whole folder, or run firesat train fit again"
-        )
+    _refuse_parts_missing(folder)
     try:
         known = json.loads((folder / PROVENANCE).read_text())
         sums = {name: _sha256(folder / name) for name in FILES if name != PROVENANCE}
@@ -229,6 +235,22 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     _check(folder, known, config, parts)
     own = {"scaler": parts[SCALER], "calibration": parts[CALIBRATION]}
     return {**known, **config, **own}, weights
+
+
+def _refuse_parts_missing(folder: Path) -> None:
+    """Refuse a folder without all of its files, and name the checkpoint that may be meant."""
+    lacking = [name for name in FILES if not (folder / name).is_file()]
+    best = folder / BEST
+    if lacking and best.is_file():
+        raise CheckpointError(
+            f"{folder} is no folder of a forecaster, it lacks {', '.join(lacking)}; the checkpoint "
+            f"in it is {best}"
+        )
+    if lacking:
+        raise CheckpointError(
+            f"{folder} lacks {', '.join(lacking)}: a forecaster without it is not opened; give the "
+            "whole folder, such as model of a training, or run firesat train fit again"
+        )
 
 
 def _check(

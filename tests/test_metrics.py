@@ -459,6 +459,20 @@ def test_the_sentence_says_who_is_ahead() -> None:
     assert "cannot be compared" in verdict(float("nan"), float("nan"))
 
 
+def test_where_nothing_burned_nobody_is_ahead() -> None:
+    burned = np.zeros((SIDE, SIDE), bool)
+    shape = burned.shape
+    cases, differences = judged(
+        {"model": np.zeros(shape), "climatology": np.full(shape, 0.05)}, burned
+    )
+    assert cases["model"].brier_skill is None
+    assert {item.score for item in differences} == {"average precision", "Brier skill"}
+    for item in differences:
+        assert item.verdict == "undefined"
+        assert item.sentence.endswith("nothing burned in the scored cells.")
+        assert "nan" not in item.sentence
+
+
 # ---- days, JSON, settings, speed ------------------------------------------------------------
 
 

@@ -144,6 +144,21 @@ def test_a_calibration_that_is_none_leaves_the_folder_as_it_was(folder: Path) ->
     assert not list(folder.parent.glob(".*.part"))
 
 
+def test_a_folder_of_checkpoints_is_refused_with_the_one_that_may_be_meant(tmp_path: Path) -> None:
+    for ask in (fingerprint, load_forecaster):
+        with pytest.raises(
+            CheckpointError, match=r"lacks weights\.safetensors, config\.yaml, .*: "
+        ):
+            ask(tmp_path)
+    best = checkpoint(tmp_path / "best.ckpt")
+    for ask in (fingerprint, load_forecaster):
+        with pytest.raises(
+            CheckpointError, match=r"lacks .*README\.md; .* is .*best\.ckpt"
+        ) as told:
+            ask(tmp_path)
+        assert str(told.value).endswith(str(best))
+
+
 def test_other_weights_have_another_fingerprint(folder: Path, tmp_path: Path) -> None:
     write_folder(checkpoint(tmp_path / "x.ckpt", seed=1), tmp_path / "other")
     assert fingerprint(tmp_path / "other") != fingerprint(folder)

@@ -55,7 +55,7 @@ def test_a_good_file_becomes_objects(tmp_path: Path) -> None:
             "x",
             r"Modis: unknown key 'prodcut': did you mean product\?",
         ),
-        (("ingest", "workers"), "many", "expected is a whole number, found many"),
+        (("ingest", "workers"), "many", "expected a whole number, found many"),
         (("cube", "periods", 0, "end"), "2021-04-01", "ends 2021-04-01, before it starts"),
         (("cube", "periods", 0, "end"), "2021-02-30", "is not a day"),
         (("grid", "region"), [0, 0, 10_000_000, 10_000], "leaves Canada's box"),
@@ -69,7 +69,7 @@ def test_a_good_file_becomes_objects(tmp_path: Path) -> None:
         (
             ("ingest", "sources", 0, "init_args", "product"),
             "MOD13Q1",
-            "product\": there is no MOD13Q1: give one of 'MOD13A1', ",
+            "product: there is no MOD13Q1: give one of 'MOD13A1', ",
         ),
         (("ingest", "sources", 0, "class_path"), "firesat.window.DAY_START", "is no class"),
     ],
@@ -81,6 +81,36 @@ def test_what_is_wrong_is_said_in_one_line(
         load(changed(tmp_path, *keys, value=value))
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "sample.inputs.fire_extent=treu",
+            "sample.inputs.fire_extent: expected true or false, found treu",
+        ),
+        ("sample.positives=many", "sample.positives: expected a whole number, found many"),
+        (
+            "sample.overwintering.metres=x",
+            "sample.overwintering.metres: expected a number, found x",
+        ),
+        ("predict.chip=x", "predict.chip: expected a whole number, found x"),
+        ("sandbox.seed=[1]", "sandbox.seed: expected a whole number, found [1]"),
+        ("evaluate.level=high", "evaluate.level: expected a number, found high"),
+        ("grid.region=x", "grid.region: expected a list, found x"),
+        (
+            "predict.precision=x",
+            "predict.precision: there is no x: give one of 'auto', 'float32', 'bfloat16'",
+        ),
+    ],
+)
+def test_a_wrong_value_in_a_section_that_may_be_absent_is_one_key_and_what_it_may_be(
+    override: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(shipped("configs/sandbox.yaml"), [override])
+    assert str(caught.value) == f"sandbox.yaml: {said}"
 
 
 def test_files_that_hold_no_settings_are_refused(tmp_path: Path) -> None:

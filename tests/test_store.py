@@ -6,7 +6,7 @@ import pytest
 
 from firesat.errors import ConfigError, StoreError
 from firesat.manifest import Manifest, Receipt, leave_receipt
-from firesat.store import DiskStore, Holder, disk, store_of, write_json
+from firesat.store import DiskStore, Holder, disk, refuse_unwritable, store_of, write_json
 
 
 @pytest.fixture
@@ -125,3 +125,17 @@ def test_the_parts_of_a_machine_are_told_by_its_boot(monkeypatch: pytest.MonkeyP
     assert here.alive is True
     monkeypatch.setattr("firesat.store.holder._machine", lambda: "00000000")
     assert here.alive is None  # the same name, another boot or container: cannot be told
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_and_nothing_stays_of_the_trial(
+    tmp_path: Path,
+) -> None:
+    refuse_unwritable(tmp_path / "new" / "folder", "--output")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    (tmp_path / "astray").symlink_to(tmp_path / "nowhere")
+    for wrong in (tmp_path / "file", tmp_path / "file" / "maps", tmp_path / "astray" / "maps"):
+        with pytest.raises(ConfigError, match=f"into {wrong}.*: .*; give another folder as --out"):
+            refuse_unwritable(wrong, "--output")
+    with pytest.raises(ConfigError, match="into /proc/x within /proc: "):
+        refuse_unwritable(Path("/proc/x"), "--output")

@@ -10,6 +10,7 @@ Example:
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
@@ -25,6 +26,7 @@ from firesat.cli.console import (
 
 if TYPE_CHECKING:
     from firesat.jobs.evaluate.calibrate import Fitted
+    from firesat.products.settings import PredictSettings
     from firesat.project import Project
 
 
@@ -60,9 +62,11 @@ def run(arguments: Namespace) -> int:
     int
         0.
     """
+    from firesat.cube import check_place
     from firesat.jobs.evaluate import held_out_days
 
     project = project_of(arguments)
+    check_place(project.cube.path, project.grid)
     sample, settings = project.section("sample"), project.section("predict")
     days = held_out_days(sample.splits, sample.inputs.window, needed=not arguments.if_held_out)
     if not days:
@@ -73,7 +77,15 @@ def run(arguments: Namespace) -> int:
     folder = _folder(arguments.checkpoint or settings.checkpoint)
     work = settings.output.parent / "calibration"
     if arguments.dry_run:
-        screen.print(f"would fit {folder} to its maps of {', '.join(days)}, written into {work}")
+        missing = _rehearse(project, folder, work, days)
+        if arguments.json:
+            kept = [day for day in days if day not in missing]
+            print_json({"checkpoint": folder, "would_forecast": missing, "kept": kept})
+        else:
+            made = (
+                f"would forecast {', '.join(missing)} into {work}, then " if missing else "would "
+            )
+            screen.print(f"{made}fit {folder} to its maps of {', '.join(days)}", soft_wrap=True)
         return 0
     fitted = _fit(project, folder, work, days)
     if arguments.json:
@@ -85,22 +97,51 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
+def _rehearse(project: "Project", folder: Path, work: Path, days: list[str]) -> list[str]:
+    """Refuse what the work would refuse, and list the days to be forecast for it."""
+    from firesat.jobs.predict import rehearse
+    from firesat.model_folder import IDENTITY, with_calibration
+
+    _refuse_unwritable(folder, work)
+    with TemporaryDirectory() as scratch:
+        drawing = Path(scratch) / "model"
+        with_calibration(folder, drawing, IDENTITY)
+        plans = rehearse(_drawn(project, drawing, work, days), project.cube.path)
+    return [planned.day for planned in plans if not planned.kept]
+
+
+def _refuse_unwritable(folder: Path, work: Path) -> None:
+    """Refuse places that could not be written to in the end."""
+    from firesat.manifest import refuse_unwritable
+
+    for place, setting in ((work, "predict.output"), (folder.parent, "--checkpoint")):
+        refuse_unwritable(place, setting)
+
+
+def _drawn(project: "Project", drawing: Path, work: Path, days: list[str]) -> "PredictSettings":
+    """How the maps are drawn that a forecaster is calibrated on."""
+    from firesat.products.probability import Probability
+
+    settings: PredictSettings = project.section("predict")
+    return replace(
+        settings,
+        days=tuple(days),
+        checkpoint=drawing,
+        output=work / "maps",
+        products=[Probability()],
+    )
+
+
 def _fit(project: "Project", folder: Path, work: Path, days: list[str]) -> dict[str, "Fitted"]:
     """Draw maps as the forecaster was trained, fit it to what burned, and write it so."""
     from firesat.jobs.evaluate import calibrate, record_of
     from firesat.jobs.predict import predict
     from firesat.metrics import EvaluateSettings
     from firesat.model_folder import CURVES, IDENTITY, with_calibration
-    from firesat.products.probability import Probability
 
+    _refuse_unwritable(folder, work)
     with_calibration(folder, work / "model", IDENTITY)
-    maps = replace(
-        project.section("predict"),
-        days=tuple(days),
-        checkpoint=work / "model",
-        output=work / "maps",
-        products=[Probability()],
-    )
+    maps = _drawn(project, work / "model", work, days)
     with progress_bar("predict") as advance:
         predict(maps, project.cube.path, advance)
     settings = project.evaluate or EvaluateSettings()

@@ -45,19 +45,29 @@ def run(arguments: Namespace) -> int:
     int
         0, whether the model is ahead or not.
     """
+    from firesat.cube import check_place
+    from firesat.jobs.evaluate import evaluate, rehearse, summary
+
     project = project_of(arguments)
     settings, maps = project.section("evaluate"), project.section("predict").output
+    check_place(project.cube.path, project.grid)
+    splits = project.section("sample").splits
     if arguments.dry_run:
-        screen.print(f"would score the maps of {maps} into {settings.output}")
+        found = rehearse(settings, maps, splits)
+        scored, seen = ([str(made.day) for made in part] for part in found)
+        if arguments.json:
+            print_json({"output": settings.output, "would_score": scored, "left_out": seen})
+        else:
+            told = f"would score the maps of {', '.join(scored)} in {maps} into {settings.output}"
+            left = f"; left out, seen in training: {', '.join(seen)}" if seen else ""
+            screen.print(told + left, soft_wrap=True)
         return 0
-    from firesat.jobs.evaluate import evaluate, summary
-
     with progress_bar("evaluate") as advance:
         scores = evaluate(
             settings,
             project.cube.path,
             maps,
-            project.section("sample").splits,
+            splits,
             progress=advance,
             sandbox=project.sandbox is not None,
         )

@@ -144,10 +144,21 @@ def _run(name: str, arguments: list[str]) -> int:
     except FiresatError as error:
         sys.stderr.write(f"{type(error).__name__}: {redaction.redact(str(error))}\n")
         return error.exit_code
+    except OSError as error:  # a full disk, a right that is missing
+        logging.getLogger(__name__).info("where it happened", exc_info=True)
+        sys.stderr.write(f"{type(error).__name__}: {redaction.redact(_words(error))}\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("stopped: what is finished is kept, run the command again to go on\n")
         return INTERRUPTED
     return code
+
+
+def _words(error: OSError) -> str:
+    """What the system says of a file, in one line."""
+    place = f"{error.filename}: " if error.filename else ""
+    said = " ".join(str(error.strerror or error).split())
+    return f"{place}{said}; what is finished is kept, --verbose tells where it happened"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Example:
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firesat.cli.console import (
     add_config,
@@ -20,6 +21,9 @@ from firesat.cli.console import (
     project_of,
     screen,
 )
+
+if TYPE_CHECKING:
+    from firesat.jobs.predict import DayPlan
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,15 +69,30 @@ def run(arguments: Namespace) -> int:
         "checkpoint": arguments.checkpoint or settings.checkpoint,
     }
     settings = replace(settings, **given)
-    if arguments.dry_run:
-        screen.print(f"would forecast {', '.join(settings.days)} into {settings.output}")
-        return 0
-    from firesat.jobs.predict import predict
+    from firesat.cube import check_place
+    from firesat.jobs.predict import empty_shares, predict, rehearse
 
+    check_place(project.cube.path, project.grid)
+    if arguments.dry_run:
+        _say(rehearse(settings, project.cube.path), settings.output, as_json=arguments.json)
+        return 0
     with progress_bar("predict") as advance:
         paths = predict(settings, project.cube.path, advance)
     if arguments.json:
-        print_json({"maps": paths})
+        print_json({"maps": paths, "share_without_forecast": empty_shares(settings)})
     else:
         screen.print(f"{len(paths)} maps in {settings.output}: drag one into QGIS")
     return 0
+
+
+def _say(plans: "list[DayPlan]", output: Path, *, as_json: bool) -> None:
+    """Tell which days would be forecast, and which are there already."""
+    missing = [planned.day for planned in plans if not planned.kept]
+    kept = [planned.day for planned in plans if planned.kept]
+    if as_json:
+        print_json({"output": output, "would_forecast": missing, "kept": kept})
+        return
+    lines = {"would forecast": missing, "would keep the whole maps of": kept}
+    for words, days in lines.items():
+        if days:
+            screen.print(f"{words} {', '.join(days)} in {output}", soft_wrap=True)

@@ -9,6 +9,7 @@ Example:
 """
 
 import os
+import re
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -20,6 +21,9 @@ from firesat.errors import ConfigError
 from firesat.project import Project, load, shipped
 
 TARGETS = ("ingest", "sample", "train", "calibrate", "forecast", "evaluate", "demo")
+
+_QUIET = ("--quiet", "rules", "progress", "host")
+_DRY = ("--dry-run", "--printshellcmds", "--quiet", "host")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,24 +62,42 @@ def run(arguments: Namespace) -> int:
         raise ConfigError("snakemake is not installed: pip install 'firesat[pipeline]'")
     if arguments.config is None and arguments.target != "demo":
         raise ConfigError(f"firesat run {arguments.target} needs --config FILE")
+    if arguments.cores < 1:
+        raise ConfigError(f"--cores is {arguments.cores}: give 1 or more")
     path = arguments.config or shipped("configs/sandbox.yaml")
     project = load(path)  # whatever is wrong with it is said now, not an hour into the pipeline
     command = [
         *(sys.executable, "-m", "snakemake", arguments.target),
         *("--snakefile", str(shipped("pipelines/Snakefile"))),
         *("--cores", str(arguments.cores), "--rerun-triggers", "mtime", "params"),
-        *("--quiet", "rules", "progress", "host"),
-        *(["--dry-run"] if arguments.dry_run else []),
+        *(_DRY if arguments.dry_run else _QUIET),
         *("--config", f"project={path}", f"out={project.cube.folder}"),
     ]
     # The rules call `firesat`: the one of this interpreter, its environment active or not.
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": search}
+    if arguments.dry_run:
+        return _say_what_would_be_run(command, environment)
     code = subprocess.run(command, check=False, env=environment).returncode
-    if code == 0 and arguments.target == "demo" and not arguments.dry_run:
+    if code == 0 and arguments.target == "demo":
         _say_how_much_burned(project)
         _say_where(project.cube.folder, path)
     return code
+
+
+def _say_what_would_be_run(command: list[str], environment: dict[str, str]) -> int:
+    """List the commands that Snakemake would give, in its order; what it says if it refuses."""
+    done = subprocess.run(
+        command, check=False, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    if done.returncode:
+        sys.stderr.write(done.stdout)
+        return done.returncode
+    wanted = re.findall(r"^(?:Shell command:)?\s*(firesat .*?)(?: > .*)?$", done.stdout, re.M)
+    sys.stdout.write("would run, in this order:\n" if wanted else "everything is there already\n")
+    sys.stdout.writelines(f"  {each}\n" for each in wanted)
+    return 0
 
 
 def _say_how_much_burned(project: Project) -> None:

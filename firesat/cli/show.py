@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
     ConfigError
         If no place is given.
     """
-    from firesat.jobs.show import locate, trail
+    from firesat.jobs.show import locate, pixel, trail
 
     if arguments.lonlat is not None:
         row, column = locate(arguments.map, *arguments.lonlat)
@@ -54,10 +54,9 @@ def run(arguments: Namespace) -> int:
         raise ConfigError("which pixel? give --row and --column, or --lonlat LON LAT")
     else:
         row, column = arguments.row, arguments.column
-    found = trail(arguments.map, row, column)
     if arguments.json:
-        print_json(found)
+        print_json(pixel(arguments.map, row, column))
     else:
-        for name, value in found.items():
+        for name, value in trail(arguments.map, row, column).items():
             sys.stdout.write(f"{name:16} {value}\n")
     return 0

@@ -17,7 +17,7 @@ made again. ::
 from firesat.manifest.lease import LEASE_EXPIRES, Claim
 from firesat.manifest.ledger import Manifest
 from firesat.manifest.receipt import FileSum, Receipt, leave_receipt
-from firesat.store import sync_folder, write_json
+from firesat.store import refuse_unwritable, sync_folder, write_json
 
 __all__ = [
     "LEASE_EXPIRES",
@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "Receipt",
     "leave_receipt",
+    "refuse_unwritable",
     "sync_folder",
     "write_json",
 ]

@@ -68,7 +68,7 @@ class CaseScores:
     capture_curve : list of (float, float)
         Share of the burnable area, share of the burned area in it.
     brier, brier_skill : Estimate, optional
-        Brier score, and its skill against climatology.
+        Brier score, and its skill against climatology; no skill where nothing burned.
     murphy : Murphy, optional
         Parts of the Brier score.
     expected, expected_ha : float, optional
@@ -154,9 +154,10 @@ class Difference:
         Returns
         -------
         {"ahead", "behind", "not told apart", "undefined"}
-            By the interval alone; "undefined" where there is none.
+            By the interval alone; "undefined" where there is none, or nothing burned: whoever says
+            least would then be ahead.
         """
-        if math.isnan(self.estimate.low):
+        if not self.blocks_with_fire or math.isnan(self.estimate.low):
             return "undefined"
         if self.estimate.low > 0:
             return "ahead"
@@ -177,6 +178,11 @@ class Difference:
             "not told apart": "is NOT ahead of",
             "undefined": "cannot be compared with",
         }[self.verdict]
+        if not self.blocks_with_fire:
+            return (
+                f"The model {words} {self.baseline} in {self.score}: nothing burned in the scored "
+                "cells."
+            )
         value, low, high = self.estimate
         n = self.estimate.digits(4)
         figures = f"{value:+.{n}f}, interval {low:+.{n}f} to {high:+.{n}f}"

@@ -148,10 +148,11 @@ def _with_probability(case: CaseScores, tally: Tally, found: _Found) -> CaseScor
         if cells[i] > 0
     ]
     brier = found.estimate("brier")
+    judged = case.burned > 0 and "brier_skill" in found.value  # else 0 everywhere would be best
     fields = {
         **case.__dict__,
         "brier": brier,
-        "brier_skill": found.estimate("brier_skill") if "brier_skill" in found.value else None,
+        "brier_skill": found.estimate("brier_skill") if judged else None,
         "murphy": scores.murphy(cells, burned, expected, brier.value),
         "expected": tally.totals["expected"],
         "expected_ha": tally.totals["expected_area"] / HECTARE,

@@ -71,6 +71,20 @@ class Scores:
                 return difference
         return None
 
+    @property
+    def unforecast(self) -> float:
+        """Share of the headline cells without a forecast, which no score counts.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
+        missing = int(self.facts.get("cells_without_forecast", 0))
+        model = self.case("model")
+        headline = missing + (model.cells if model else 0)
+        return missing / headline if headline else 0.0
+
     def to_json(self) -> str:
         """Write everything down.
 

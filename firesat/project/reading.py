@@ -91,9 +91,11 @@ def _set(content: dict[str, Any], override: str) -> None:
 # The parser's words for types, and a person's.
 _PLAIN = (
     (r"Problem with given class_path '[^']*': ", ""),
-    (r"Expected an? <class 'int'>\. Got value: ", "expected is a whole number, found "),
-    (r"Expected an? <class 'float'>\. Got value: ", "expected is a number, found "),
-    (r"Expected an? <class 'bool'>\. Got value: ", "expected is true or false, found "),
+    (r"Expected an? <class 'int'>\. Got value: ", "expected a whole number, found "),
+    (r"Expected an? <class 'float'>\. Got value: ", "expected a number, found "),
+    (r"Expected an? <class 'bool'>\. Got value: ", "expected true or false, found "),
+    (r"Expected an? <class '(?:list|tuple)'>\. Got value: ", "expected a list, found "),
+    (r"functools\.partial\(.*\) argument after \*\* must be a mapping", "expected keys and values"),
     (
         r"Expected an? typing\.Literal\[([^]]*)\]\. Got value: (.*)",
         r"there is no \2: give one of \1",
@@ -122,7 +124,30 @@ def _in_one_line(error: BaseException, where: str) -> ConfigError:
         if isinstance(cause, FiresatError):
             return ConfigError(f"{where}: {cause}")
         cause = cause.__cause__ or cause.__context__
-    words = " ".join(str(error).split()).replace("Parser key ", "")
+    words = _without_alternatives(" ".join(str(error).split()).replace("Parser key ", ""))
     for pattern, plain in _PLAIN:
         words = re.sub(pattern, plain, words)
     return ConfigError(f"{where}: {words[:400]}")
+
+
+_OR_NOTHING = re.compile(
+    r"Does not validate against any of the Union subtypes Subtypes: \[.*?<class 'NoneType'>\] "
+    r"Errors: - (?P<reason>.*) - Expected an? <class 'NoneType'> Given value type: <class '[^']*'> "
+    r"Given value: (?P<given>.*)"
+)
+_KEY = re.compile(r"""(?:Problem with given class_path '[^']*': )?"([\w.]+)": """)
+
+
+def _without_alternatives(words: str) -> str:
+    """Keep of "this, or nothing" why it is not this, below one key: sample.inputs.regime: ..."""
+    keys: list[str] = []
+    while True:
+        if key := _KEY.match(words):
+            keys.append(key[1])
+            words = words[key.end() :]
+        elif found := _OR_NOTHING.fullmatch(words):
+            words = found["reason"]
+            if re.fullmatch(r"Expected an? <class '\w+'>", words):
+                words += f". Got value: {found['given']}"
+        else:
+            return f"{'.'.join(keys)}: {words}" if keys else words

@@ -11,7 +11,7 @@ Neither rests on file locks, so a network disk will do.
 
 from firesat.store.base import Buffer, Store
 from firesat.store.disk import DiskStore
-from firesat.store.files import sync_folder, write_json
+from firesat.store.files import refuse_unwritable, sync_folder, write_json
 from firesat.store.holder import Holder
 from firesat.store.place import address, exists, in_bucket, store_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "address",
     "exists",
     "in_bucket",
+    "refuse_unwritable",
     "store_of",
     "sync_folder",
     "write_json",

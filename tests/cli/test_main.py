@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,22 @@ def test_ctrl_c_says_that_work_is_kept(
     monkeypatch.setattr(cube, "run", interrupted)
     assert main(["cube", "info", "a.zarr"]) == 130
     assert "what is finished is kept" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_line_and_exit_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firesat.cli import cube
+
+    def full(_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/a.tif")
+
+    monkeypatch.setattr(cube, "run", full)
+    assert main(["cube", "info", "a.zarr"]) == 1
+    assert capsys.readouterr().err == (
+        "OSError: /data/a.tif: No space left on device; what is finished is kept, --verbose tells "
+        "where it happened\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,14 +86,14 @@ def test_a_file_of_a_training_is_not_calibrated(
     assert "best.ckpt is no folder of a forecaster" in capsys.readouterr().err
 
 
-def test_a_dry_run_names_the_maps_and_writes_nothing(
+def test_a_dry_run_refuses_what_the_work_would_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out" / "small" / "model").mkdir(parents=True)
     config = str(ROOT / "configs" / "small.yaml")
-    assert main(["calibrate", "--config", config, "--dry-run"]) == 0
-    assert "2021-07-21, 2021-07-29" in " ".join(capsys.readouterr().err.split())
+    assert main(["calibrate", "--config", config, "--dry-run"]) == 1
+    assert "out/small/model lacks weights.safetensors" in capsys.readouterr().err
     assert not (tmp_path / "out" / "small" / "calibration").exists()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from firesat.cli.main import main
 from firesat.errors import ConfigError, ProductError
 from firesat.grid import Grid, geobox
 from firesat.jobs.evaluate import evaluate, summary
@@ -25,6 +26,8 @@ CELLS = geobox(REGION, "EPSG:3979", 100)
 DAYS = ("2023-07-10", "2023-07-18")  # fire 4 burns from 15 July on
 SPLITS = {"train": [Period(start="2023-05-20", end="2023-07-08")]}
 GROUPS = ("fire_weather", "hotspots", "labels", "static")
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Forecaster = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
@@ -160,13 +163,37 @@ def test_burned_cells_under_a_mask_are_counted(cube: Path, record: Record, tmp_p
     assert "sandbox" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_table_names_prevalence_baselines_and_few_blocks(found: tuple[Scores, Path]) -> None:
+def told(scores: Scores) -> str:
+    """What the terminal shows."""
     console = Console(width=160, record=True, file=None, quiet=False, no_color=True)
     with console.capture() as capture:
-        console.print(summary(found[0]))
-    text = capture.get()
+        console.print(summary(scores))
+    return capture.get()
+
+
+def test_the_table_names_prevalence_baselines_and_few_blocks(found: tuple[Scores, Path]) -> None:
+    text = told(found[0])
     for word in ("prevalence", "climatology", "FWI x fuel", "is ahead of", "unreliable", "sandbox"):
         assert word in text
+
+
+def test_a_model_that_abstains_everywhere_is_ahead_of_nobody(
+    cube: Path, record: Record, tmp_path: Path
+) -> None:
+    state = np.full(CELLS.shape, State.ABSTAINED, np.uint8)
+    state[0] = State.CANNOT_BURN  # which counts as a forecast of nothing
+    publish(tmp_path, DAYS[1], *informed(record, DAYS[1]), state=state)
+    settings = EvaluateSettings(output=tmp_path / "out", resamples=20, negatives=500, train_step=14)
+    scores = evaluate(settings, cube, tmp_path, SPLITS, progress=silent)
+    assert scores.case("model").cells > scores.case("model").burned == 0
+    text = told(scores)
+    assert "Nothing burned in the scored cells: the forecasts cannot be judged." in text
+    assert "is ahead of" not in text
+    assert "1.000" not in text
+    missing = f"{scores.facts['cells_without_forecast']:,}".replace(",", " ")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for shown in (text, page):
+        assert f"No score counts the {missing} cells without a forecast: 99." in shown
 
 
 def test_a_second_evaluation_gives_the_same_numbers(
@@ -241,6 +268,38 @@ def test_maps_of_different_regimes_are_not_mixed(tmp_path: Path) -> None:
     publish(tmp_path, DAYS[1], p, p, regime="hindsight")
     with pytest.raises(ConfigError, match="differ in regime"):
         find(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    settings = EvaluateSettings(output=tmp_path / "file" / "scores")
+    with pytest.raises(ConfigError, match=r"into .*scores within .*file: .* as evaluate\.output"):
+        evaluate(settings, tmp_path / "none.zarr", tmp_path, SPLITS, progress=silent)
+
+
+def test_a_dry_run_names_the_maps_to_be_scored_and_refuses_what_a_run_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["evaluate", "--config", str(ROOT / "configs" / "small.yaml"), "--dry-run"]
+    for wrong in (command, command[:-1]):
+        assert main(wrong) == 2
+        assert "there is no forecast in out/small/forecast" in capsys.readouterr().err
+    p = np.full(CELLS.shape, 0.1)
+    for day in ("2021-07-01", "2022-07-10"):
+        publish(tmp_path / "out" / "small" / "forecast", day, p, p)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(command) == 0
+    assert capsys.readouterr().err == (
+        "would score the maps of 2022-07-10 in out/small/forecast into out/small; left out, seen "
+        "in training: 2021-07-01\n"
+    )
+    assert main([*command, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["would_score"], said["left_out"]) == (["2022-07-10"], ["2021-07-01"])
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

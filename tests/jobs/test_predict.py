@@ -1,5 +1,6 @@
 """From a cube and a checkpoint to maps, once and not twice."""
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+import yaml
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
@@ -17,20 +19,23 @@ from torch.nn import functional
 from firesat import compiling
 from firesat.batch import Channels
 from firesat.checkpoint import RECORD
+from firesat.cli.main import main
 from firesat.cube import Cube, create_cube, grid_of
 from firesat.errors import CheckpointError, ConfigError, CubeError, GridError, ProductError
 from firesat.forecast import Forecaster
 from firesat.jobs.predict import conditions as conditions_module
-from firesat.jobs.predict import machine, plan, predict, run
+from firesat.jobs.predict import empty_shares, machine, plan, predict, run
+from firesat.jobs.predict.census import Census, count
 from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
 from firesat.jobs.predict.days import check_days
 from firesat.jobs.predict.machine import chip_side, chip_step, machine_of
 from firesat.jobs.predict.pieces import Load, pieces
+from firesat.model_folder import write_folder
 from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
 from firesat.products.settings import PredictSettings
-from firesat.products.strips import State
+from firesat.products.strips import State, Strip
 from firesat.samples import Inputs, Reader, Region
 from firesat.scaling import Moments, Scaler
 from firesat.window import Window
@@ -41,6 +46,7 @@ from tests.tiny_cube import (
     HOUR,
     LAKE,
     LATENCY,
+    REGION,
     TinyFire,
     World,
     layouts,
@@ -125,6 +131,9 @@ def scaler(cube: Path) -> Scaler:
 
 def save(network: nn.Module, scaler: Scaler, path: Path) -> Path:
     forecaster = Forecaster(network, inputs=INPUTS.record, scaler=scaler.record)
+    forecaster.provenance = {
+        "data_sha256": "ab" * 32, "config_hash": "cd" * 8, "git_revision": "", "seed": 0
+    }  # fmt: skip
     content: dict[str, Any] = {"state_dict": forecaster.state_dict()}
     forecaster.on_save_checkpoint(content)
     assert RECORD in content
@@ -354,6 +363,39 @@ def test_cells_with_too_few_looks_are_abstained_from(cube: Path, settings: Predi
     np.testing.assert_array_equal(abstained(2)[outside], few[outside])
 
 
+@pytest.mark.usefixtures("smooth")
+def test_an_empty_map_is_warned_of_once_with_the_reason_and_counted(
+    cube: Path, settings: PredictSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    predict(settings, cube, quiet)
+    assert not caplog.messages
+    assert empty_shares(settings)["2023-05-17"] < 0.5
+    blind = replace(settings, min_looks=99)
+    (path,) = predict(blind, cube, quiet)
+    (told,) = caplog.messages
+    assert told == (
+        "2023-05-17: 100 % of the cells that can burn have no forecast: too few clear looks "
+        "(predict.min_looks is 99)"
+    )
+    assert empty_shares(blind) == {"2023-05-17": 1.0}
+    assert empty_shares(replace(blind, days=("2023-05-18",))) == {}
+    assert (mask_of(path) != State.FORECAST).all()
+
+
+def test_a_census_leaves_out_what_cannot_burn_and_names_what_most_cells_lack() -> None:
+    state = np.full((1, 8), State.ABSTAINED, np.uint8)
+    state[0, :3] = State.CANNOT_BURN, State.FORECAST, State.NOT_EVALUATED
+    looks = np.array([[0, 1, 1, 0, 1, 1, 1, 1]], np.uint8)
+    p = np.full((1, 8), 0.1, np.float32)
+    strip = Strip(row=0, growth=p, new=p, state=state, looks=looks, age=p)
+    found = count([strip], 1)
+    assert found == Census(forecast=1, few_looks=1, no_weather=4, unknown=1)
+    assert found.empty == 6 / 7
+    assert "86 % of the cells that can burn" in found.warning("2023-05-17", 1)
+    assert found.warning("2023-05-17", 1).endswith("no weather in hand on that day")
+    assert Census(forecast=0, few_looks=0, no_weather=0, unknown=0).empty == 0.0
+
+
 def test_without_weather_the_forecaster_abstains(cube: Path) -> None:
     reader = Reader(cube, replace(INPUTS, regime="operational"))
     cells = grid_of(cube).region_geobox(100)
@@ -481,6 +523,112 @@ def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
     with pytest.raises(ConfigError, match="no day to forecast"):
         predict(replace(settings, days=()), cube, quiet)
     assert not settings.output.exists()
+
+
+@pytest.mark.usefixtures("smooth")
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
+    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "machine_of", None)
+    with pytest.raises(ConfigError, match=r"into .*smooth\.ckpt: Not a directory; .* as --output"):
+        predict(replace(settings, output=settings.output.with_name("smooth.ckpt")), cube, quiet)
+
+
+@pytest.fixture
+def config(cube: Path, scaler: Scaler, tmp_path: Path) -> Path:
+    """A project of the tiny cube, whose forecaster is a folder."""
+    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
+    write_folder(save(network, scaler, tmp_path / "best.ckpt"), tmp_path / "model")
+    period = {"start": "2023-05-01", "end": "2023-05-20"}
+    content = {
+        "grid": {"region": list(REGION)},
+        "cube": {"path": str(cube), "periods": [period]},
+        "sample": {
+            "path": str(tmp_path / "chips.zarr"),
+            "splits": {
+                "train": [{"start": "2022-05-01", "end": "2022-05-20"}],
+                "val": [{"start": "2023-05-02", "end": "2023-05-17"}],
+            },
+        },
+        "predict": {
+            "output": str(tmp_path / "out" / "maps"),
+            "checkpoint": str(tmp_path / "model"),
+            "days": ["2023-05-17", "2023-05-18"],
+        },
+    }
+    path = tmp_path / "project.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    command = ["predict", "--config", str(config), "--dry-run"]
+    for wrong, words in (
+        (["--reference_time", "2024-07-05"], "2024-07-05 cannot be forecast"),
+        (["--checkpoint", "nope"], "there is no checkpoint at nope"),
+        (["--set", "predict.chip=84"], "takes multiples of 40 cells"),
+        (["--output", str(config)], "Not a directory; give another folder as --output"),
+    ):
+        assert main([*command, *wrong]) == main([*command[:-1], *wrong]) != 0
+        said, again = capsys.readouterr().err.splitlines()
+        assert words in said
+        assert said == again
+    assert main(command) == 0
+    assert "would forecast 2023-05-17, 2023-05-18 in" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_tells_kept_days_from_days_to_be_made_in_json_too(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", "--config", str(config)]
+    assert main([*command, "--reference_time", "2023-05-18", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["share_without_forecast"]) == ["2023-05-18"]
+    assert main([*command, "--dry-run"]) == 0
+    told = capsys.readouterr()
+    output = tmp_path / "out" / "maps"
+    assert told.err.splitlines()[-2:] == [
+        f"would forecast 2023-05-17 in {output}",
+        f"would keep the whole maps of 2023-05-18 in {output}",
+    ]
+    assert told.out == ""
+    assert main([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "output": str(output),
+        "would_forecast": ["2023-05-17"],
+        "kept": ["2023-05-18"],
+    }
+
+
+def test_a_dry_run_of_a_calibration_checks_its_maps_and_writes_nothing(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    command = ["calibrate", "--config", str(config), "--dry-run"]
+    assert main(command) == 0
+    work = tmp_path / "out" / "calibration"
+    assert f"would forecast 2023-05-02, 2023-05-10 into {work}, then" in capsys.readouterr().err
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["would_forecast"] == ["2023-05-02", "2023-05-10"]
+    period = "sample.splits.val=[{start: 2024-05-02, end: 2024-05-09}]"
+    assert main([*command, "--set", period]) == 1
+    assert "2024-05-02 cannot be forecast" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["predict", "calibrate", "evaluate"])
+def test_a_config_of_another_region_than_the_cube_s_is_refused_with_both(
+    config: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    elsewhere = "grid.region=[10000, 660000, 40000, 680000]"
+    output = f"evaluate.output={config.parent / 'scores'}"
+    assert main([command, "--config", str(config), "--set", elsewhere, "--set", output]) == 1
+    said = capsys.readouterr().err
+    assert f"extent: {list(REGION)} there, [10000.0, 660000.0, 40000.0, 680000.0] now" in said
+    assert said.count("\n") == 1
 
 
 def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:

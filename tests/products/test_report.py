@@ -16,6 +16,7 @@ from firesat.metrics.scoring import Maps, Scoring
 from firesat.products.report import page, write_report
 from firesat.products.report.charts import as_image, reliability
 from firesat.products.report.style import STYLE
+from firesat.products.report.words import count
 
 SETTINGS = EvaluateSettings(resamples=30, block_km=2.0, block_days=8)
 SIDE = 40  # cells
@@ -196,6 +197,19 @@ def test_a_season_without_fire_is_said_and_not_judged() -> None:
     assert elements(html).open == []
     assert "Nothing burned" in html
     assert ">nan" not in html
+    assert "Until the model is ahead" not in html
+
+
+def test_the_share_of_cells_without_a_forecast_is_said_where_it_matters(scores: Scores) -> None:
+    cells = scores.case("model").cells
+    words = "of the cells at risk; 1 of them burned."
+    assert words not in page(scores)  # 12 cells: under 1 %
+    for burns in (True, False):
+        found = made(burns=burns)
+        found.facts["cells_without_forecast"] = 3 * cells
+        assert f"the {count(3 * cells)} cells without a forecast: 75 % {words}" in page(found)
+    found.facts["cells_without_forecast"] = 9999 * cells
+    assert f"over 99.9 % {words}" in page(found)
 
 
 def test_the_same_scores_give_the_same_chart(scores: Scores) -> None:

@@ -39,10 +39,22 @@ def test_a_second_ingest_is_a_no_op_with_the_same_hash(story: Path, workplace: P
 def test_the_demo_target_is_planned_by_a_dry_run(tmp_path: Path) -> None:
     done = firesat("run", "demo", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    text = done.stdout + done.stderr
-    for stage in ("ingest", "sample", "train", "calibrate", "forecast", "evaluate"):
-        assert f"run_{stage}" in text
+    first, *commands = done.stdout.splitlines()
+    assert first == "would run, in this order:"
+    names = ["ingest", "sample", "train fit", "calibrate", "predict", "evaluate"]
+    for command, name in zip(commands, names, strict=True):
+        assert command.startswith(f"  firesat {name} --config ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_of_what_is_done_lists_nothing(story: Path, workplace: Path) -> None:
+    done = firesat("run", "evaluate", "--config", "small.yaml", "--dry-run", cwd=workplace)
+    assert (done.returncode, done.stdout) == (0, "everything is there already\n")
+
+
+def test_less_than_one_core_is_refused(tmp_path: Path) -> None:
+    done = firesat("run", "demo", "--cores", "0", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "ConfigError: --cores is 0: give 1 or more\n")
 
 
 def test_a_forecast_of_another_day_goes_where_it_is_sent(story: Path, workplace: Path) -> None:

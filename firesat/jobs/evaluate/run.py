@@ -18,6 +18,7 @@ from firesat.jobs.evaluate.pages import draw, write
 from firesat.jobs.evaluate.published import Published, find, unseen
 from firesat.jobs.evaluate.record import Record, parts
 from firesat.jobs.evaluate.rivals import RANKS, Rivals, fit
+from firesat.manifest import refuse_unwritable
 from firesat.metrics import EvaluateSettings, Scores
 from firesat.metrics.bootstrap import Blocks
 from firesat.metrics.case import EVENTS, ZONES
@@ -66,12 +67,12 @@ def evaluate(
     Raises
     ------
     ConfigError
-        If there is nothing to score, windows overlap, or maps of different models lie together.
+        If nothing can be written, there is nothing to score, windows overlap, or maps of different
+        models lie together.
     CubeError, SampleError
         If the cube lacks labels, fire weather or hotspots, or nothing burned in training.
     """
-    held_out = [name for name in splits if name != "test"]
-    scored, seen = unseen(find(forecasts), [splits[name] for name in held_out])
+    scored, seen = rehearse(settings, forecasts, splits)
     work = _Work(settings, cube_path, grid_of(cube_path), scored, progress)
     rivals = work.fit(splits.get("train", ()))
     found = work.score(rivals)
@@ -80,6 +81,37 @@ def evaluate(
     scores = _judge(settings, found, facts)
     write(scores, settings.output, picture=draw(found.worst, work.open(found.worst[1]), settings))
     return scores
+
+
+def rehearse(
+    settings: EvaluateSettings, forecasts: Path, splits: Mapping[str, Sequence[Period]]
+) -> tuple[list[Published], list[Published]]:
+    """Find the maps to be scored, before any is read.
+
+    Parameters
+    ----------
+    settings : EvaluateSettings
+        Where the files go.
+    forecasts : Path
+        Output of ``firesat predict``.
+    splits : mapping of str to sequence of Period
+        As of :func:`evaluate`.
+
+    Returns
+    -------
+    list of Published
+        To be scored.
+    list of Published
+        Left out, as they reach into what was learned from.
+
+    Raises
+    ------
+    ConfigError
+        As of :func:`evaluate`.
+    """
+    refuse_unwritable(settings.output, "evaluate.output")
+    held_out = [name for name in splits if name != "test"]
+    return unseen(find(forecasts), [splits[name] for name in held_out])
 
 
 @dataclass

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate
 from firesat.metrics.case import ZONES, CaseScores
+from firesat.metrics.estimate import MODEL
 from firesat.metrics.result import Scores
-from firesat.products.report.words import brackets, count, counted
+from firesat.products.report.words import brackets, count, counted, left_out
 
 _COLUMNS = ("forecast", "AP", "lift", "Brier skill", "top 1 %", "top 10 %", "exp./obs.")
 
@@ -24,7 +25,7 @@ def summary(scores: Scores) -> Group:
     Returns
     -------
     rich.console.Group
-        One table per zone, then who is ahead of whom.
+        One table per zone, then how much of the map was scored, and who is ahead of whom.
     """
     tables = [
         _table(zone, cases)
@@ -33,16 +34,24 @@ def summary(scores: Scores) -> Group:
     ]
     regime = f"Regime: {scores.facts.get('regime')}. Negatives: full map."
     note = " Measured on the sandbox." if scores.facts.get("sandbox") else ""
-    lines = [
-        Text(item.sentence, style=STYLES[item.verdict])
-        for item in scores.differences
-        if item.zone == "all" and item.event == "fire"
-    ]
-    return Group(*tables, Text(regime + note, style="bold"), *lines)
+    missing = [Text(words, style="yellow")] if (words := left_out(scores)) else []
+    return Group(*tables, Text(regime + note, style="bold"), *missing, *_verdicts(scores))
 
 
 STYLES = {"ahead": "green", "behind": "red", "not told apart": "yellow", "undefined": "dim"}
 """Of a verdict."""
+
+
+def _verdicts(scores: Scores) -> list[Text]:
+    """Who is ahead of whom, if anything burned to judge by."""
+    model = scores.case(MODEL)
+    if model is None or not model.burned:
+        return [Text("Nothing burned in the scored cells: the forecasts cannot be judged.")]
+    return [
+        Text(item.sentence, style=STYLES[item.verdict])
+        for item in scores.differences
+        if item.zone == "all" and item.event == "fire"
+    ]
 
 
 def _table(zone: str, cases: list[CaseScores]) -> Table:

@@ -4,7 +4,7 @@ A day's maps are kept when they are whole and were made from the same checkpoint
 have them made again, delete the day's receipt under ``receipts/``.
 """
 
-from firesat.jobs.predict.plan import DayPlan, plan
-from firesat.jobs.predict.run import predict
+from firesat.jobs.predict.plan import DayPlan, empty_shares, plan
+from firesat.jobs.predict.run import predict, rehearse
 
-__all__ = ["DayPlan", "plan", "predict"]
+__all__ = ["DayPlan", "empty_shares", "plan", "predict", "rehearse"]

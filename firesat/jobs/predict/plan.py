@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from firesat import __version__
 from firesat.cube import grid_of
 from firesat.errors import CheckpointError, ConfigError
+from firesat.jobs.predict.census import Census
 from firesat.manifest import write_json
 from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.settings import PredictSettings
@@ -63,10 +64,15 @@ def plan(settings: PredictSettings, cube_path: Path) -> list[DayPlan]:
         raise ConfigError("no day to forecast: give --reference_time 2023-07-05 or predict.days")
     made_from = fingerprint(settings, cube_path)
     plans = []
-    for day in dict.fromkeys(str(parse_day(day)) for day in settings.days):
+    for day in _days(settings):
         receipt = settings.output / "receipts" / f"{day}.json"
         plans.append(DayPlan(day=day, receipt=receipt, kept=_kept(receipt, made_from)))
     return plans
+
+
+def _days(settings: PredictSettings) -> list[str]:
+    """Issue days in ISO form, each once."""
+    return list(dict.fromkeys(str(parse_day(day)) for day in settings.days))
 
 
 def checkpoint_of(settings: PredictSettings) -> Path:
@@ -145,7 +151,7 @@ def _kept(receipt: Path, made_from: str) -> list[Path]:
     return [path for path, _ in files] if whole else []
 
 
-def leave_receipt(receipt: Path, files: list[Path], made_from: str) -> None:
+def leave_receipt(receipt: Path, files: list[Path], made_from: str, census: Census) -> None:
     """Vouch for a day's files, which are all written and synced.
 
     Parameters
@@ -156,8 +162,33 @@ def leave_receipt(receipt: Path, files: list[Path], made_from: str) -> None:
         Below the receipt's grandparent folder; the map first.
     made_from : str
         From :func:`fingerprint`.
+    census : Census
+        How much of the map has a forecast.
     """
     folder = receipt.parent.parent
     receipt.parent.mkdir(parents=True, exist_ok=True)
     listed = [[path.relative_to(folder).as_posix(), sha256(path)] for path in files]
-    write_json(receipt, {"made_from": made_from, "files": listed})
+    write_json(receipt, {"made_from": made_from, "files": listed, "cells": asdict(census)})
+
+
+def empty_shares(settings: PredictSettings) -> dict[str, float]:
+    """Look up how much of each finished map has no forecast.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Days and folder.
+
+    Returns
+    -------
+    dict of str to float
+        By issue day, share of the cells that can burn, 0 to 1; without the days whose maps are not
+        there, or were made before it was counted.
+    """
+    found = {}
+    for day in _days(settings):
+        receipt = settings.output / "receipts" / f"{day}.json"
+        content = json.loads(receipt.read_text()) if receipt.is_file() else {}
+        if "cells" in content:
+            found[day] = Census(**content["cells"]).empty
+    return found

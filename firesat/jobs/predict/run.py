@@ -13,10 +13,12 @@ from odc.geo.geobox import GeoBox
 from firesat import __version__
 from firesat.cube import grid_of
 from firesat.errors import ProductError
+from firesat.jobs.predict.census import Census, count
 from firesat.jobs.predict.conditions import SCAR, conditions
 from firesat.jobs.predict.machine import Machine, machine_of
 from firesat.jobs.predict.pieces import Load, Piece, pieces
-from firesat.jobs.predict.plan import checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.jobs.predict.plan import DayPlan, checkpoint_of, fingerprint, leave_receipt, plan
+from firesat.manifest import refuse_unwritable
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import fingerprint as checkpoint_hash
 from firesat.products.base import Issue, local_offset
@@ -29,6 +31,8 @@ from firesat.stitch import Canvas
 log = logging.getLogger(__name__)
 
 _MARGIN = SCAR - 1  # cells around the chips, for what is judged of a cell's neighbourhood
+
+_OUTPUT = "--output or predict.output"
 
 Progress = Callable[[int, int, str], None]
 
@@ -53,7 +57,8 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     Raises
     ------
     ConfigError
-        If no day is given, the network cannot take the chips, or they would leave gaps.
+        If no day is given, nothing can be written, the network cannot take the chips, or they would
+        leave gaps.
     CheckpointError
         If there is no checkpoint, or it gives no numbers.
     CubeError
@@ -66,17 +71,52 @@ def predict(settings: PredictSettings, cube_path: Path, progress: Progress) -> l
     missing = [planned for planned in plans if not planned.kept]
     log.info("%d of %d days have whole maps already", len(maps), len(plans))
     if missing:
+        refuse_unwritable(settings.output, _OUTPUT)
         work = _work(settings, cube_path, [planned.day for planned in missing], progress)
         made_from = fingerprint(settings, cube_path)
         for planned in missing:
             try:
-                files = work.forecast(planned.day)
+                files, census = work.forecast(planned.day)
             except torch.OutOfMemoryError as error:
                 words = out_of_memory(error, work.load.size, learning=False)
                 raise ProductError(words) from None
-            leave_receipt(planned.receipt, files, made_from)
+            leave_receipt(planned.receipt, files, made_from, census)
+            if words := census.warning(planned.day, settings.min_looks):
+                log.warning(words)
             maps[planned.day] = files[0]
     return [maps[planned.day] for planned in plans]
+
+
+def rehearse(settings: PredictSettings, cube_path: Path) -> list[DayPlan]:
+    """Refuse what :func:`predict` would refuse, and write nothing.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+        Days, checkpoint, products.
+    cube_path : Path
+        The cube.
+
+    Returns
+    -------
+    list of DayPlan
+        In the order of the settings; days without kept files are to be forecast.
+
+    Raises
+    ------
+    ConfigError
+        As of :func:`predict`.
+    CheckpointError
+        If there is no checkpoint.
+    CubeError
+        If a day cannot be forecast from the cube.
+    """
+    plans = plan(settings, cube_path)
+    missing = [planned.day for planned in plans if not planned.kept]
+    if missing:
+        refuse_unwritable(settings.output, _OUTPUT)
+        _work(settings, cube_path, missing, lambda *_: None)
+    return plans
 
 
 def _work(
@@ -116,21 +156,22 @@ class _Work:
     done: int = 0
     whole: int = 0
 
-    def forecast(self, day: str) -> list[Path]:
-        """Write all files of one day; the first product's first file is the map."""
+    def forecast(self, day: str) -> tuple[list[Path], Census]:
+        """Write all files of one day, the map first, and count its cells."""
         folder, issue = self.settings.output, self._issue(day)
         folder.mkdir(parents=True, exist_ok=True)
         height, width = self.cells.shape
         with tempfile.TemporaryDirectory(prefix=".spool-", dir=folder) as scratch:
             spool = Spool(Path(scratch), (height, width), self.machine.leads)
             self._fill(spool, day)
+            census = count(spool, self.settings.min_looks)
             assets = [
                 asset
                 for product in self.settings.products
                 for asset in product.write(spool, self.cells, issue, folder)
             ]
         item = write_item(folder, issue, self.cells, assets, datetime.now(UTC))
-        return [*(asset.path for asset in assets), item]
+        return [*(asset.path for asset in assets), item], census
 
     def _issue(self, day: str) -> Issue:
         """What the files say of themselves."""

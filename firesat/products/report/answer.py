@@ -8,7 +8,7 @@ from firesat.metrics.case import CaseScores, Difference
 from firesat.metrics.result import Scores
 from firesat.products.report.charts import IN_TEXT, as_image, leads
 from firesat.products.report.parts import figure
-from firesat.products.report.words import brackets, counted, level, spelled, spoken
+from firesat.products.report.words import brackets, counted, left_out, level, spelled, spoken
 from firesat.products.wording import chance
 
 
@@ -27,10 +27,11 @@ def answer(scores: Scores, model: CaseScores | None) -> str:
     str
         HTML.
     """
+    missing = f"<p class=warn>{escape(words)}</p>" if (words := left_out(scores)) else ""
     if model is None or not model.burned:
         return (
             "<section><h2>In short</h2><p>Nothing burned in the scored windows where it could be "
-            "known, so the forecasts cannot be judged.</p></section>"
+            f"known, so the forecasts cannot be judged.</p>{missing}</section>"
         )
     everywhere = [d for d in scores.differences if (d.zone, d.event) == ("all", "fire")]
     compared = [item for item in everywhere if item.score == "average precision"]
@@ -46,7 +47,7 @@ def answer(scores: Scores, model: CaseScores | None) -> str:
     return (
         f"<section>\n<h2>In short</h2>\n<p class=lead>{escape(_verdict(compared, model))}</p>\n"
         f"{_cards(model)}\n<ul class=verdicts>{sentences}</ul>\n{_warning(model)}\n"
-        f"{chart if compared else ''}\n</section>"
+        f"{missing}\n{chart if compared else ''}\n</section>"
     )
 
 
@@ -138,7 +139,8 @@ def next_steps(scores: Scores, model: CaseScores | None) -> str:
     if model is not None and model.ratio is not None and not 0.9 <= model.ratio.value <= 1.1:
         steps.append("Expected and observed differ: calibrate on full maps of a held-out season "
                      "before anybody reads the probabilities as chances.")  # fmt: skip
-    if any(item.verdict != "ahead" for item in scores.differences):
+    burned = model is not None and model.burned
+    if burned and any(item.verdict != "ahead" for item in scores.differences):
         steps.append("Until the model is ahead, a baseline is the better forecast: train longer, "
                      "on more chips, or change the model (firesat train fit --help).")  # fmt: skip
     steps.append("Drag a map of the forecast folder into QGIS; its style comes along. firesat show "

@@ -100,6 +100,36 @@ def spoken(estimate: Estimate, least: int) -> str:
     return f"{estimate.value:.{digits}f} (from {low} to {high})"
 
 
+def left_out(scores: Scores) -> str:
+    """Say how many cells no score counts, because they have no forecast.
+
+    Parameters
+    ----------
+    scores : Scores
+        With its facts.
+
+    Returns
+    -------
+    str
+        One sentence; "" under 1 % of the headline cells.
+    """
+    share = scores.unforecast
+    if share < 0.01:
+        return ""
+    missing = int(scores.facts["cells_without_forecast"])
+    burned = int(scores.facts["burned_cells_without_forecast"])
+    return (
+        f"No score counts the {count(missing)} cells without a forecast: {_percent(share)} of the "
+        f"cells at risk; {count(burned) if burned else 'none'} of them burned."
+    )
+
+
+def _percent(share: float) -> str:
+    """A share of which neither the rest nor the part may round to nothing."""
+    text = f"{100 * share:.1f} %"
+    return "over 99.9 %" if text == "100.0 %" and share < 1 else text.replace(".0 ", " ")
+
+
 def level(scores: Scores) -> str:
     """Write the probability content of the intervals.
 
