@@ -624,6 +624,24 @@ def test_training_refuses_chips_that_leak_unless_told_and_says_so(
         assert record["audit"] == "off"
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--model.nework.width", "24"], "unknown key 'nework': did you mean network?"),
+        (["--trainer.max_epochs", "few"], "max_epochs"),
+        (["--ckpt_path", "no.ckpt"], "there is no checkpoint at no.ckpt"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_chips_are_audited(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    leak(project)  # an audit would say so
+    assert main(["train", "fit", "--config", str(project), *words]) != 0
+    error = capsys.readouterr().err
+    assert answer in error
+    assert "LeakError" not in error
+
+
 def test_no_chips_are_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(project.parent / "chips.zarr")
     assert main(["audit", "--config", str(project)]) == 1

@@ -94,19 +94,21 @@ def run(arguments: Namespace) -> int:
     if arguments.dry_run:
         screen.print(f"would {arguments.subcommand} {plan(section, words)}", soft_wrap=True)
         return 0
-    audit = "none"  # a Lightning YAML names no cube to compare with
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # where several train, one looks for leaks
-    if project is not None and arguments.subcommand == "fit" and first:
-        audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
+    look = _Audit(project if arguments.subcommand == "fit" and first else None, arguments.no_audit)
     # Lightning's bars and tables go to standard error: standard output is for the report. Epochs,
     # and what weights a network starts from, are never passed over in silence.
     with redirect_stdout(sys.stderr), loggers_at(logging.INFO, *_TELLING):
-        scores = train(arguments.subcommand, section, words, audit=audit)
+        scores = train(arguments.subcommand, section, words, audit=look)
     rows = []
     if arguments.subcommand == "fit" and scores and not arguments.no_baselines:
         rows = _beside(section, words)
     if arguments.json and first:
-        report = {"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit}
+        report = {
+            "subcommand": arguments.subcommand,
+            "config": arguments.config,
+            "audit": look.said,
+        }
         print_json(_known({**report, "scores": scores, "baselines": rows}))
     return 0
 
@@ -149,6 +151,21 @@ def _known(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
 def _spell(estimate: "Estimate") -> str:
     """A score with its interval."""
     return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
+
+
+class _Audit:
+    """Refuse chips that leak; keep what was said of them."""
+
+    def __init__(self, project: "Project | None", turned_off: bool) -> None:
+        self._project, self._off = project, turned_off
+        self.said = "none"  # a Lightning YAML names no cube to compare with
+
+    def __call__(self, data: object) -> str:
+        """Look at the chips that are to be learned from, once the settings are right."""
+        if self._project is not None:
+            wanted = self._project.audit.before_training and not self._off
+            self.said = _audit(self._project, wanted=wanted)
+        return self.said
 
 
 def _audit(project: "Project", *, wanted: bool) -> str:

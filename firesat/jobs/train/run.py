@@ -2,7 +2,7 @@
 
 import logging
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 SUBCOMMANDS = ("fit", "validate", "test")
 _FLAGS = ("-h", "--help", "--print_config")
 
+Audit = Callable[[Any], str]
+"""From the data module to what is known of its leaks."""
+
 
 def train(
     subcommand: str,
@@ -31,7 +34,7 @@ def train(
     overrides: Sequence[str] = (),
     *,
     allowed: Sequence[str] = ALLOWED,
-    audit: str = "none",
+    audit: Audit | None = None,
 ) -> dict[str, float]:
     """Fit, validate or test a forecaster.
 
@@ -50,9 +53,10 @@ def train(
         Such as ``["--trainer.max_epochs=3"]`` or ``["--config", "configs/model/x.yaml"]``.
     allowed : sequence of str
         Prefixes of the class paths that the settings may name.
-    audit : str
-        What the leakage audit of the chips said: "passed", "off" or "none"; the checkpoint keeps
-        it.
+    audit : callable, optional
+        Called with the data module once the settings have been found right, and before anything is
+        learned: looks for leaks and says "passed", "off" or "none", which the checkpoint keeps.
+        Default "none".
 
     Returns
     -------
@@ -77,8 +81,18 @@ def train(
         check(content, allowed)
         if flags:
             _tell(content, flags, allowed)
-        record = {"config_hash": digest(content), "audit": audit}
-        return _run(subcommand, build(content, allowed), record)
+        command = build(content, allowed)
+        command.model.provenance = {
+            "config_hash": digest(content),
+            "seed": command.config["seed_everything"],
+            "git_revision": _revision(),
+            **_data_facts(command.datamodule),
+        }
+        folder = Path(command.config["checkpoint"]["dirpath"])
+        checkpoint = start_from(subcommand, command.config["ckpt_path"], folder, command.model)
+        # last of all: an audit of many chips takes minutes, a wrong setting is found in a second
+        command.model.provenance["audit"] = audit(command.datamodule) if audit else "none"
+        return _run(subcommand, command, checkpoint)
 
 
 def plan(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
@@ -148,17 +162,8 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> dict[str, float]:
+def _run(subcommand: str, command: Command, checkpoint: str | None) -> dict[str, float]:
     """Do the work with what has been built."""
-    config = command.config
-    command.model.provenance = {
-        **record,
-        "seed": config["seed_everything"],
-        "git_revision": _revision(),
-        **_data_facts(command.datamodule),
-    }
-    folder = Path(config["checkpoint"]["dirpath"])
-    checkpoint = start_from(subcommand, config["ckpt_path"], folder, command.model)
     action = getattr(command.trainer, subcommand)
     try:
         action(
