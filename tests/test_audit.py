@@ -624,6 +624,19 @@ def test_training_refuses_chips_that_leak_unless_told_and_says_so(
         assert record["audit"] == "off"
 
 
+def test_chips_that_no_audit_has_read_are_not_said_to_have_passed_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("chips.zarr", "chips.parquet"):
+        copy = project.parent / name.replace("chips", "other")
+        (shutil.copytree if name.endswith("zarr") else shutil.copy)(project.parent / name, copy)
+    words = ["--data.path", str(project.parent / "other.zarr")]
+    assert main(["train", "fit", "--config", str(project), "--no-baselines", *words]) == 0
+    record = torch.load(checkpoint_of(project), weights_only=True)["firesat"]
+    assert record["audit"] == "none"
+    assert "training without an audit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

@@ -164,12 +164,13 @@ class _Audit:
         """Look at the chips that are to be learned from, once the settings are right."""
         if self._project is not None:
             wanted = self._project.audit.before_training and not self._off
-            self.said = _audit(self._project, wanted=wanted)
+            self.said = _audit(self._project, data, wanted=wanted)
         return self.said
 
 
-def _audit(project: "Project", *, wanted: bool) -> str:
+def _audit(project: "Project", data: object, *, wanted: bool) -> str:
     """Refuse chips that leak; say whether they were looked at."""
+    from firesat.datamodule import ChipData
     from firesat.jobs.prepare import audit, refuse_leaks
 
     if not wanted:
@@ -177,6 +178,11 @@ def _audit(project: "Project", *, wanted: bool) -> str:
         return "off"
     if project.sample is None:
         return "none"  # chips of others: no rule that they should keep is known
+    own = project.sample.path
+    if not isinstance(data, ChipData) or data.path.resolve() != own.resolve():
+        what = data.path if isinstance(data, ChipData) else f"what {type(data).__name__} gives"
+        screen.print(f"training without an audit: it knows the rules of {own}, not of {what}")
+        return "none"
     with progress_bar("audit") as advance:
         refuse_leaks(audit(project.sample, project.cube.path, project.audit, advance))
     return "passed"
