@@ -92,8 +92,7 @@ def run(arguments: Namespace) -> int:
     if any(word.startswith("--print_config") for word in words):
         train(arguments.subcommand, section, words)  # to stdout; no chips are read, and it ends
     if arguments.dry_run:
-        screen.print(f"would {arguments.subcommand} {plan(section, words)}", soft_wrap=True)
-        return 0
+        return _tell(arguments, plan(arguments.subcommand, section, words))
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # where several train, one looks for leaks
     look = _Audit(project if arguments.subcommand == "fit" and first else None, arguments.no_audit)
     # Lightning's bars and tables go to standard error: standard output is for the report. Epochs,
@@ -110,6 +109,14 @@ def run(arguments: Namespace) -> int:
             "audit": look.said,
         }
         print_json(_known({**report, "scores": scores, "baselines": rows}))
+    return 0
+
+
+def _tell(arguments: Namespace, planned: "Mapping[str, str]") -> int:
+    """Say what would be done."""
+    words = "would {subcommand} {network} on {data}, into {output}"
+    what = words.format(subcommand=arguments.subcommand, **planned)
+    screen.print(what, soft_wrap=True)
     return 0
 
 

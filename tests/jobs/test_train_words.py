@@ -153,6 +153,51 @@ def test_a_dry_run_checks_every_key_and_writes_nothing(
     assert list(tmp_path.iterdir()) == [config]
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--trainer.max_epochs", "abc"], "expected int, got abc"),
+        (["--trainer.max_epochs", "-1"], "the training has no end"),
+        (["--trainer.callbacks+", "os.system"], "class_path os.system is not allowed"),
+        (["--model.network.width", "-4"], "-4"),
+        (["--model.network.encoder", "convnext_atto_typo"], "did you mean convnext_atto"),
+        (["--model.network.weights", "no.safetensors"], "no.safetensors"),
+        (["--model.learning_rate", "0"], "model.learning_rate=0.0 is impossible"),
+        (["--data.without", "[sentinel3]"], "data.without names sentinel3"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_training_would(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    assert answer in _refused(config, capsys, "--dry-run", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--data.path", "no.zarr"], "SampleError: there are no chips at no.zarr"),
+        (["--ckpt_path", "no.ckpt"], "CheckpointError: there is no checkpoint at no.ckpt"),
+    ],
+)
+def test_a_dry_run_looks_for_what_the_settings_name(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    code, said = _asked(config, capsys, "--dry-run", *words)
+    assert code == 1
+    assert said.startswith(answer)
+    assert said.count("\n") == 1
+
+
+def test_a_dry_run_parses_the_settings_of_chips_that_it_cannot_open(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    benchmark = CONFIGS / "benchmark" / "canadafiresat.yaml"  # its data are not on this disk
+    assert _asked(benchmark, capsys, "--dry-run")[0] == 0
+    said = _refused(benchmark, capsys, "--dry-run", "--data.batch_size", "many")
+    assert "batch_size" in said
+    assert "many" in said
+
+
 def test_a_training_speaks_while_it_learns_and_reports_its_scores(
     config: Path,
     capsys: pytest.CaptureFixture[str],

@@ -13,9 +13,9 @@ from pytorch_lightning import Trainer
 
 from firesat.checkpoint import read_checkpoint
 from firesat.errors import ConfigError, TrainingError
-from firesat.jobs.train.keys import ALLOWED, NETWORK, assemble, check, digest
-from firesat.jobs.train.lightning import MISTAKES, Command, build, quiet
-from firesat.jobs.train.start import start_from
+from firesat.jobs.train.keys import ALLOWED, CHIPS, NETWORK, assemble, check, digest
+from firesat.jobs.train.lightning import MISTAKES, Command, build, parse, quiet
+from firesat.jobs.train.start import refuse_impossible, start_from
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import write_folder
 
@@ -81,43 +81,48 @@ def train(
         check(content, allowed)
         if flags:
             _tell(content, flags, allowed)
-        command = build(content, allowed)
-        command.model.provenance = {
-            "config_hash": digest(content),
-            "seed": command.config["seed_everything"],
-            "git_revision": _revision(),
-            **_data_facts(command.datamodule),
-        }
-        folder = Path(command.config["checkpoint"]["dirpath"])
-        checkpoint = start_from(subcommand, command.config["ckpt_path"], folder, command.model)
+        command, checkpoint = _built(subcommand, content, allowed)
         # last of all: an audit of many chips takes minutes, a wrong setting is found in a second
         command.model.provenance["audit"] = audit(command.datamodule) if audit else "none"
         return _run(subcommand, command, checkpoint)
 
 
-def plan(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
-    """Check settings as `train` would, and say what it would do; no data are read.
+def plan(
+    subcommand: str, settings: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> dict[str, str]:
+    """Check settings as `train` would, and say what it would do; no chip is read.
+
+    With firesat's own chips everything is built, weights and checkpoint are opened; others may
+    have to be read as a whole to be opened, and settings of theirs are parsed alone.
 
     Parameters
     ----------
-    settings, overrides
+    subcommand, settings, overrides
         As for `train`.
 
     Returns
     -------
-    str
-        Network, data and folder.
+    dict
+        ``network``, ``data`` and the folder ``output``.
 
     Raises
     ------
-    ConfigError
-        If the settings are wrong.
+    ConfigError, SampleError, CheckpointError
+        If the settings are wrong, or something that they name is not there.
     """
     content = complete(assemble(settings, overrides))
     check(content)
-    network, data = content["model"]["network"]["class_path"], content["data"]
-    path = data.get("init_args", {}).get("path", data["class_path"])
-    return f"{network} on {path}, into {content['trainer']['default_root_dir']}"
+    data = content["data"]
+    with quiet():
+        if data["class_path"] == CHIPS:
+            _built(subcommand, content, ALLOWED)
+        else:
+            parse(content, ALLOWED)
+    return {
+        "network": content["model"]["network"]["class_path"],
+        "data": str(data.get("init_args", {}).get("path", data["class_path"])),
+        "output": str(content["trainer"]["default_root_dir"]),
+    }
 
 
 def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[str]) -> None:
@@ -160,6 +165,23 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
         },
     )
     return content
+
+
+def _built(
+    subcommand: str, content: dict[str, Any], allowed: Sequence[str]
+) -> tuple[Command, str | None]:
+    """Build what the settings name and open what they start from, or refuse; read no chip."""
+    command = build(content, allowed)
+    data, model = command.datamodule, command.model
+    model.provenance = {
+        "config_hash": digest(content),
+        "seed": command.config["seed_everything"],
+        "git_revision": _revision(),
+        **_data_facts(data),
+    }
+    refuse_impossible(subcommand, command.trainer, model, data)
+    folder = Path(command.config["checkpoint"]["dirpath"])
+    return command, start_from(subcommand, command.config["ckpt_path"], folder, model)
 
 
 def _run(subcommand: str, command: Command, checkpoint: str | None) -> dict[str, float]:

@@ -1,18 +1,53 @@
-"""What a training goes on from, or is judged by: a checkpoint that fits the settings and chips."""
+"""Before a training starts: what cannot be is refused, and a checkpoint fits settings and chips."""
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning import Trainer
+
 from firesat.checkpoint import describe, read_checkpoint, refuse_misfit, refuse_other
-from firesat.errors import CheckpointError
+from firesat.datamodule import ChipData
+from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.model_folder import load_forecaster
+from firesat.optimiser import ENDLESS, adamw
 
 log = logging.getLogger(__name__)
 
 _GRID = ("crs", "lattice")  # older chips do not say
+
+
+def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data: object) -> None:
+    """Refuse what each part takes, and the whole cannot be: before any chip is read.
+
+    Parameters
+    ----------
+    subcommand : {"fit", "validate", "test"}
+        What is to be done.
+    trainer : Trainer
+        With its end.
+    model : Forecaster
+        With its rates.
+    data : object
+        The data module; of `ChipData` the split is opened.
+
+    Raises
+    ------
+    ConfigError
+        If the training has no end, or rates of layers that the network does not have.
+    SampleError
+        If the chips have none of the split.
+    """
+    if subcommand == "fit":
+        if trainer.max_epochs == -1 and trainer.max_steps == -1:
+            raise ConfigError(ENDLESS)
+        adamw(model.network, model.rates)
+    if isinstance(data, ChipData):
+        {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
+            subcommand, data.test_dataloader
+        )()
 
 
 def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
