@@ -114,9 +114,12 @@ def run(arguments: Namespace) -> int:
 
 def _tell(arguments: Namespace, planned: "Mapping[str, str]") -> int:
     """Say what would be done."""
-    words = "would {subcommand} {network} on {data}, into {output}"
-    what = words.format(subcommand=arguments.subcommand, **planned)
-    screen.print(what, soft_wrap=True)
+    if arguments.json:
+        print_json({"subcommand": arguments.subcommand, "config": arguments.config, **planned})
+    else:
+        words = "would {subcommand} {network} on {data}, into {output}"
+        what = words.format(subcommand=arguments.subcommand, **planned)
+        screen.print(what, soft_wrap=True)
     return 0
 
 

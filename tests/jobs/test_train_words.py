@@ -153,6 +153,21 @@ def test_a_dry_run_checks_every_key_and_writes_nothing(
     assert list(tmp_path.iterdir()) == [config]
 
 
+def test_a_dry_run_reports_as_json_where_it_is_asked_to(
+    config: Path, capsys: pytest.CaptureFixture[str], chips: Path, tmp_path: Path
+) -> None:
+    assert main(["train", "fit", "--config", str(config), "--dry-run", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {
+        "subcommand": "fit",
+        "config": str(config),
+        "network": "firesat_models.TemporalCNN",
+        "data": str(chips),
+        "output": str(tmp_path),
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
