@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
     Raises
     ------
     ConfigError
-        If Snakemake is not installed or the config is missing.
+        If Snakemake is not installed, or the config is missing or wrong.
     """
     if find_spec("snakemake") is None:
         raise ConfigError("snakemake is not installed: pip install 'firesat[pipeline]'")
@@ -60,6 +60,10 @@ def run(arguments: Namespace) -> int:
         raise ConfigError(f"firesat run {arguments.target} needs --config FILE")
     path = arguments.config or shipped("configs/sandbox.yaml")
     project = load(path)  # whatever is wrong with it is said now, not an hour into the pipeline
+    if TARGETS.index(arguments.target) >= TARGETS.index("train"):
+        from firesat.jobs.train import check_section  # torch: what comes before does without
+
+        check_section(project.section("train"))
     command = [
         *(sys.executable, "-m", "snakemake", arguments.target),
         *("--snakefile", str(shipped("pipelines/Snakefile"))),

@@ -125,6 +125,25 @@ def plan(
     }
 
 
+def check_section(settings: Mapping[str, Any]) -> None:
+    """Check a section whose chips are still to be made: keys, classes and types of values.
+
+    Parameters
+    ----------
+    settings : mapping
+        As for `train`.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong.
+    """
+    content = complete(assemble(settings, ()))
+    check(content)
+    with quiet():
+        parse(content, ALLOWED)
+
+
 def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[str]) -> None:
     """Have the Lightning CLI print the whole config, and end."""
     with NamedTemporaryFile("w", suffix=".yaml") as file:
