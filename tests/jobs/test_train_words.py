@@ -213,6 +213,19 @@ def test_a_dry_run_parses_the_settings_of_chips_that_it_cannot_open(
     assert "many" in said
 
 
+def test_where_nothing_burned_nothing_is_learned(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    chips = write_tiny_chips(tmp_path / "calm.zarr", train=8, val=4, lacking=("fire",))
+    for more in ([], ["--dry-run"]):
+        code, said = _asked(config, capsys, f"--data.path={chips}", *more)
+        assert code == 1
+        last = said.splitlines()[-1]
+        assert last.startswith(f"SampleError: nothing burned in the training chips of {chips}")
+        assert "sample.positives" in last
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_training_speaks_while_it_learns_and_reports_its_scores(
     config: Path,
     capsys: pytest.CaptureFixture[str],

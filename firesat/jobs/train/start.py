@@ -11,6 +11,7 @@ from firesat.checkpoint import describe, read_checkpoint, refuse_misfit, refuse_
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
+from firesat.mishaps import refuse_fireless
 from firesat.model_folder import load_forecaster
 from firesat.optimiser import ENDLESS, adamw
 
@@ -38,7 +39,7 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
     ConfigError
         If the training has no end, or rates of layers that the network does not have.
     SampleError
-        If the chips have none of the split.
+        If the chips have none of the split, or none that burned to learn from.
     """
     if subcommand == "fit":
         if trainer.max_epochs == -1 and trainer.max_steps == -1:
@@ -48,6 +49,8 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
         {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
             subcommand, data.test_dataloader
         )()
+    if subcommand == "fit":
+        refuse_fireless(data)
 
 
 def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
