@@ -331,6 +331,25 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_no_training_goes_on_with_an_optimiser_of_other_groups(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    code, said = _asked(config, capsys, f"--ckpt_path={last}", "--model.layer_decay=0.75")
+    assert code == 1
+    assert said.startswith(f"CheckpointError: {last} does not fit these settings: its optimizer")
+    assert "model.layer_decay" in said
+    assert said.count("\n") == 1
+    made = torch.load(last, weights_only=True)
+    del made["optimizer_states"]
+    torch.save(made, last)
+    with pytest.raises(CheckpointError, match="holds weights alone"):
+        train("fit", settings, [f"--ckpt_path={last}"])
+    train("validate", settings, [f"--ckpt_path={last}"])  # a judgement needs no optimiser
+
+
 def _with(settings: dict[str, Any], word: str) -> dict[str, Any]:
     """Settings without the arguments that only the CNN has."""
     if "TemporalViT" not in word:

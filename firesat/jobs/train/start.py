@@ -7,7 +7,13 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
-from firesat.checkpoint import describe, read_checkpoint, refuse_misfit, refuse_other
+from firesat.checkpoint import (
+    describe,
+    read_checkpoint,
+    read_groups,
+    refuse_misfit,
+    refuse_other,
+)
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
@@ -90,8 +96,31 @@ def start_from(subcommand: str, given: str | None, folder: Path, model: Forecast
     record, weights = read_checkpoint(path)  # refused here, in one line
     _refuse(record, model)
     refuse_misfit(weights, model, path)
+    if subcommand == "fit":
+        _refuse_groups(path, model)
     log.info("%s starts from %s", subcommand, path)
     return str(path)
+
+
+def _refuse_groups(path: Path, model: Forecaster) -> None:
+    """Refuse an optimiser that moved other groups of weights: its moments would find no place."""
+    then = read_groups(path)
+    now = [len(group["params"]) for group in adamw(model.network, model.rates).param_groups]
+    if not then:
+        raise CheckpointError(
+            f"{path} holds weights alone: give one with its optimizer, as checkpoints/last.ckpt is"
+        )
+    if then != now:
+        raise CheckpointError(
+            f"{path} does not fit these settings: its optimizer moved groups of {_some(then)} "
+            f"weights, here they are of {_some(now)}. Give model.layer_decay as it was, or, if "
+            "another version of firesat made it, train anew"
+        )
+
+
+def _some(sizes: list[int]) -> str:
+    """The first sizes of groups."""
+    return ", ".join(map(str, sizes[:4])) + (", ..." if len(sizes) > 4 else "")
 
 
 def _take_folder(subcommand: str, path: Path, model: Forecaster) -> None:
