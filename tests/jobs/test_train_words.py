@@ -294,6 +294,21 @@ def test_a_folder_is_judged_as_its_checkpoint_is_but_no_training_goes_on_from_it
         train("fit", settings, [f"--ckpt_path={tmp_path / 'model'}"])
 
 
+def test_a_training_that_replaces_a_calibrated_forecaster_says_so(
+    config: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    train("fit", settings)
+    assert "calibrated" not in caplog.text  # what was replaced was none
+    curves = {head: Curve(shift=-2.0).record for head in ("growth", "new")}
+    calibrated = {"method": CURVES, "curves": curves, "rests_on": {}, "days": ["2022-08-01"]}
+    with_calibration(tmp_path / "model", tmp_path / "model", calibrated)
+    train("fit", settings)
+    assert f"{tmp_path / 'model'} replaces a calibrated forecaster" in caplog.text
+    assert "run firesat calibrate" in caplog.text
+
+
 @pytest.mark.parametrize("subcommand", ["fit", "validate"])
 def test_a_checkpoint_of_other_chips_or_another_network_is_refused_with_the_difference(
     config: Path, tmp_path: Path, subcommand: str

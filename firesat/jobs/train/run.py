@@ -17,7 +17,7 @@ from firesat.jobs.train.keys import ALLOWED, CHIPS, NETWORK, assemble, check, di
 from firesat.jobs.train.lightning import MISTAKES, Command, build, parse, quiet
 from firesat.jobs.train.start import refuse_impossible, start_from
 from firesat.mishaps import out_of_memory
-from firesat.model_folder import write_folder
+from firesat.model_folder import is_calibrated, write_folder
 
 log = logging.getLogger(__name__)
 
@@ -250,6 +250,8 @@ def _leave_folder(trainer: Trainer) -> dict[str, float]:
         log.warning("no epoch was validated: there is no best checkpoint, and no folder of it")
         return {}
     folder = best.parent.parent / "model"
+    if is_calibrated(folder):
+        log.warning("%s replaces a calibrated forecaster: run firesat calibrate again", folder)
     write_folder(best, folder)
     log.info("the best checkpoint is %s, as a folder %s", best, folder)
     scores: dict[str, float] = read_checkpoint(best)[0].get("scores", {})
