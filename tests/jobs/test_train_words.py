@@ -213,6 +213,17 @@ def test_a_dry_run_parses_the_settings_of_chips_that_it_cannot_open(
     assert "many" in said
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize("where", ["/proc/zz", "{}/train.yaml", "{}/train.yaml/deeper"])
+def test_a_folder_that_cannot_be_written_is_said_so_before_anything_is_done(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, where: str, more: list[str]
+) -> None:
+    root = where.format(tmp_path)
+    said = _refused(config, capsys, f"--trainer.default_root_dir={root}", *more)
+    assert said.startswith(f"ConfigError: trainer.default_root_dir: {root} cannot be written")
+    assert list(tmp_path.iterdir()) == [config]
+
+
 def test_where_nothing_burned_nothing_is_learned(
     config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from pytorch_lightning import Trainer
@@ -34,7 +35,7 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
     subcommand : {"fit", "validate", "test"}
         What is to be done.
     trainer : Trainer
-        With its end.
+        With its end, and the folder of its results.
     model : Forecaster
         With its rates.
     data : object
@@ -43,7 +44,8 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
     Raises
     ------
     ConfigError
-        If the training has no end, or rates of layers that the network does not have.
+        If the training has no end, rates of layers that the network does not have, or a folder
+        that cannot be written.
     SampleError
         If the chips have none of the split, or none that burned to learn from.
     """
@@ -57,6 +59,20 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
         )()
     if subcommand == "fit":
         refuse_fireless(data)
+    _refuse_unwritable(Path(trainer.default_root_dir))
+
+
+def _refuse_unwritable(root: Path) -> None:
+    """Refuse a folder that cannot be written; nothing is left in it, nor is it made."""
+    try:
+        there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"trainer.default_root_dir: {root} cannot be written ({error.strerror}): give another "
+            "folder"
+        ) from None
 
 
 def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
