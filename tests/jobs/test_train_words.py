@@ -224,6 +224,20 @@ def test_a_folder_that_cannot_be_written_is_said_so_before_anything_is_done(
     assert list(tmp_path.iterdir()) == [config]
 
 
+def test_chips_that_sentinel_2_never_saw_are_warned_of_once(
+    config: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    warning = "no training chip has a clear look of Sentinel-2"
+    train("fit", settings)
+    assert warning not in caplog.text
+    chips = write_tiny_chips(tmp_path / "dark.zarr", train=8, val=4, lacking=("looks",))
+    train("fit", settings, [f"--data.path={chips}"])
+    assert caplog.text.count(warning) == 1
+    train("fit", settings, [f"--data.path={chips}", "--data.without=[sentinel2]"])
+    assert caplog.text.count(warning) == 1  # it was asked for
+
+
 def test_where_nothing_burned_nothing_is_learned(
     config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

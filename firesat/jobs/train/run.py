@@ -15,7 +15,7 @@ from firesat.checkpoint import read_checkpoint
 from firesat.errors import ConfigError, TrainingError
 from firesat.jobs.train.keys import ALLOWED, CHIPS, NETWORK, assemble, check, digest
 from firesat.jobs.train.lightning import MISTAKES, Command, build, parse, quiet
-from firesat.jobs.train.start import refuse_impossible, start_from
+from firesat.jobs.train.start import refuse_impossible, say_sightless, start_from
 from firesat.mishaps import out_of_memory
 from firesat.model_folder import is_calibrated, write_folder
 
@@ -82,6 +82,8 @@ def train(
         if flags:
             _tell(content, flags, allowed)
         command, checkpoint = _built(subcommand, content, allowed)
+        if subcommand == "fit" and command.trainer.is_global_zero:
+            say_sightless(command.datamodule)
         # last of all: an audit of many chips takes minutes, a wrong setting is found in a second
         command.model.provenance["audit"] = audit(command.datamodule) if audit else "none"
         return _run(subcommand, command, checkpoint)

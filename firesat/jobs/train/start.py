@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import numpy as np
 from pytorch_lightning import Trainer
 
 from firesat.checkpoint import (
@@ -73,6 +74,30 @@ def _refuse_unwritable(root: Path) -> None:
             f"trainer.default_root_dir: {root} cannot be written ({error.strerror}): give another "
             "folder"
         ) from None
+
+
+def say_sightless(data: object) -> None:
+    """Warn of training chips in which Sentinel-2 never saw the ground.
+
+    Parameters
+    ----------
+    data : object
+        The data module; only `ChipData` are looked at, as far as the first clear look, which is
+        nearly always in the first chip.
+    """
+    if not isinstance(data, ChipData) or "sentinel2" in data.without or not data.channels.looks:
+        return
+    store = data.store
+    ages = store.arrays["age"]
+    age = np.empty((1, *ages.shape[1:]), dtype=ages.dtype)
+    for row in np.flatnonzero(store.table["split"] == "train"):
+        store.read([int(row)], {"age": age})
+        if np.isfinite(age).any():
+            return
+    log.warning(
+        "no training chip has a clear look of Sentinel-2: the network learns from the rest alone, "
+        "and will know nothing of looks. Ingest Sentinel-2 and run firesat sample again"
+    )
 
 
 def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
