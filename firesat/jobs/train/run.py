@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 SUBCOMMANDS = ("fit", "validate", "test")
 _FLAGS = ("-h", "--help", "--print_config")
 
+_NO_ORDER = "train on a CPU, or give --trainer.deterministic warn, and such sums may vary"
+
 Audit = Callable[[Any], str]
 """From the data module to what is known of its leaks."""
 
@@ -219,10 +221,14 @@ def _run(subcommand: str, command: Command, checkpoint: str | None) -> dict[str,
         chips = getattr(command.datamodule, "batch_size", None)
         raise TrainingError(out_of_memory(error, chips)) from None
     except (*MISTAKES, RuntimeError) as error:
-        # what watches a score that nobody gives is no more of a class of its own than this
-        if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):
+        words = " ".join(str(error).split())
+        # neither what watches a score that nobody gives, nor what torch can only do in any order,
+        # has a class of its own
+        if "deterministic implementation" in words:
+            words = f"trainer.deterministic: {words.partition(',')[0]}: {_NO_ORDER}"
+        elif isinstance(error, RuntimeError) and "conditioned on metric" not in words:
             raise
-        raise ConfigError(f"train: {' '.join(str(error).split())[:300]}") from None
+        raise ConfigError(f"train: {words[:300]}") from None
     if subcommand == "fit":
         # where several processes train, one writes
         return _leave_folder(command.trainer) if command.trainer.is_global_zero else {}
