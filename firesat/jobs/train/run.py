@@ -172,12 +172,15 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it names no chips.
+        If it names no chips, or a section is none.
     """
     if not content.get("data"):
         raise ConfigError("train: say under data: which chips to learn from, such as path: x.zarr")
-    model = content.setdefault("model", {})
-    trainer = content.setdefault("trainer", {})
+    for name in ("model", "trainer", "data"):
+        part = content[name] = content.get(name) or {}
+        if not isinstance(part, Mapping):
+            raise ConfigError(f"train.{name} holds {part!r}, not keys and values")
+    model, trainer = content["model"], content["trainer"]
     root = trainer.setdefault("default_root_dir", "out")
     model.setdefault("network", {"class_path": NETWORK})
     trainer.setdefault(

@@ -161,7 +161,7 @@ def _refuse_groups(path: Path, model: Forecaster) -> None:
 
 def _some(sizes: list[int]) -> str:
     """The first sizes of groups."""
-    return ", ".join(map(str, sizes[:4])) + (", ..." if len(sizes) > 4 else "")
+    return ", ".join(map(str, sizes[:4])) + (" and more" if len(sizes) > 4 else "")
 
 
 def _take_folder(subcommand: str, path: Path, model: Forecaster) -> None:
