@@ -173,6 +173,7 @@ def test_a_dry_run_reports_as_json_where_it_is_asked_to(
     [
         (["--trainer.max_epochs", "abc"], "expected int, got abc"),
         (["--trainer.max_epochs", "-1"], "the training has no end"),
+        (["--trainer.accumulate_grad_batches", "0"], "batches=0 is impossible: from 1 on"),
         (["--trainer.callbacks+", "os.system"], "class_path os.system is not allowed"),
         (["--model.network.width", "-4"], "model.network.width=-4 is impossible: from 1 on"),
         (["--model.network.scales", "0"], "model.network.scales=0 is impossible: from 1 on"),

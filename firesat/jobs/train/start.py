@@ -26,6 +26,7 @@ from firesat.optimiser import ENDLESS, adamw
 log = logging.getLogger(__name__)
 
 _GRID = ("crs", "lattice")  # older chips do not say
+_FROM_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")  # Lightning divides by them
 
 
 def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data: object) -> None:
@@ -45,14 +46,17 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
     Raises
     ------
     ConfigError
-        If the training has no end, rates of layers that the network does not have, or a folder
-        that cannot be written.
+        If the training has no end or divides by 0, its network has no layers for rates of their
+        own, or its folder cannot be written.
     SampleError
         If the chips have none of the split, or none that burned to learn from.
     """
     if subcommand == "fit":
         if trainer.max_epochs == -1 and trainer.max_steps == -1:
             raise ConfigError(ENDLESS)
+        for name in _FROM_ONE:
+            if (value := getattr(trainer, name)) is not None and value < 1:
+                raise ConfigError(f"trainer.{name}={value} is impossible: from 1 on")
         adamw(model.network, model.rates)
     if isinstance(data, ChipData):
         {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
