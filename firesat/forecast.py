@@ -24,7 +24,7 @@ from firesat.calibration import Curve
 from firesat.checkpoint import RECORD, record_of
 from firesat.errors import TrainingError
 from firesat.losses import Loss, UsualWeight, cell_weight
-from firesat.mishaps import diverged, refuse_broken, refuse_fireless, say_random
+from firesat.mishaps import diverged, refuse_broken, say_random
 from firesat.monitor import probabilities
 from firesat.optimiser import Rates, adamw_to_the_end
 from firesat.precision import PRECISIONS, cast, quickest
@@ -99,10 +99,9 @@ class Forecaster(LightningModule):
 
     def on_fit_start(self) -> None:
         """Start from the base rate of the training chips, and fit the network's drivers to them."""
-        data: Any = getattr(self.trainer, "datamodule", None)
-        refuse_fireless(data)
         if self.trainer.ckpt_path:
             return
+        data: Any = getattr(self.trainer, "datamodule", None)
         drivers: Any = getattr(self.network, "drivers", None)
         if not self.prior and (rate := getattr(data, "base_rate", None)):
             self.offset.copy_(self._usual(rate))

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
-from firesat.errors import SampleError, TrainingError
+from firesat.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -77,29 +77,6 @@ def out_of_memory(
         else f"--set predict.batch_size={chips // 2}"
     )
     return f"batches of {chips} chips do not fit into the device's memory ({words}): give {less}"
-
-
-def refuse_fireless(data: object) -> None:
-    """Refuse chips from which no fire can be learned.
-
-    Parameters
-    ----------
-    data : object
-        A data module; one without ``base_rate`` does not know.
-
-    Raises
-    ------
-    SampleError
-        If nothing burned in its training chips.
-    """
-    rate: float | None = getattr(data, "base_rate", None)
-    if rate is None or rate > 0:
-        return
-    where = f" of {path}" if (path := getattr(data, "path", None)) else ""
-    raise SampleError(
-        f"nothing burned in the training chips{where}: there is nothing to learn. Raise "
-        "sample.positives or give longer periods (sample.splits.train), then run firesat sample"
-    )
 
 
 def refuse_broken(module: LightningModule) -> None:

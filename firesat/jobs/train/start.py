@@ -19,7 +19,6 @@ from firesat.checkpoint import (
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
-from firesat.mishaps import refuse_fireless
 from firesat.model_folder import load_forecaster
 from firesat.optimiser import ENDLESS, adamw
 
@@ -62,8 +61,8 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
         {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
             subcommand, data.test_dataloader
         )()
-    if subcommand == "fit":
-        refuse_fireless(data)
+        if subcommand == "fit":
+            log.debug("base rate of the training chips: %g", data.base_rate)  # refuses 0
     _refuse_unwritable(Path(trainer.default_root_dir))
 
 
