@@ -162,6 +162,26 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from None
 
 
+def read_groups(path: Path) -> list[int]:
+    """Count the weights in each group that a checkpoint's optimiser moves.
+
+    Parameters
+    ----------
+    path : Path
+        That `read_checkpoint` has opened.
+
+    Returns
+    -------
+    list of int
+        In the order of the groups; empty where the checkpoint holds no optimiser.
+    """
+    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    try:
+        return [len(group["params"]) for group in content["optimizer_states"][0]["param_groups"]]
+    except (IndexError, KeyError, TypeError):
+        return []
+
+
 def refuse_misfit(weights: Mapping[str, Tensor], module: nn.Module, path: Path) -> None:
     """Refuse weights of other shapes than those of the network that the record describes.
 

@@ -12,7 +12,7 @@ from firesat.batch import Channels
 from firesat.checkpoint import refuse_other
 from firesat.chipstore import ChipStore
 from firesat.dataset import SplitChips
-from firesat.errors import ConfigError
+from firesat.errors import ConfigError, SampleError
 from firesat.loader import Loader, Order
 from firesat.samples import Inputs
 from firesat.scaling import Scaler
@@ -173,9 +173,20 @@ class ChipData(pl.LightningDataModule):
         Returns
         -------
         float
-            Ratio of the sums over chips, each divided by its inclusion probability.
+            Ratio of the sums over chips, each divided by its inclusion probability; above 0.
+
+        Raises
+        ------
+        SampleError
+            If nothing burned: there is nothing to learn.
         """
         train = self.store.table[self.store.table["split"] == "train"]
+        if not train["burning"].any():
+            raise SampleError(
+                f"nothing burned in the training chips of {self.path}: there is nothing to learn. "
+                "Raise sample.positives or give longer periods (sample.splits.train), then run "
+                "firesat sample"
+            )
         share = (train["burning"] / train["pi"]).sum() / (train["at_risk"] / train["pi"]).sum()
         return float(share)
 

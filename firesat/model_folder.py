@@ -108,6 +108,26 @@ def with_calibration(folder: Path, target: Path, calibration: Mapping[str, Any])
     _publish(part, _restored(target))
 
 
+def is_calibrated(folder: Path) -> bool:
+    """Say whether a folder holds a forecaster that has been fitted to what happened.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a forecaster; it may be missing or damaged.
+
+    Returns
+    -------
+    bool
+        True if `with_calibration` gave it curves.
+    """
+    try:
+        found: object = json.loads((_restored(folder) / CALIBRATION).read_text())
+    except (OSError, ValueError):
+        return False
+    return found != IDENTITY
+
+
 def _restored(folder: Path) -> Path:
     """Give a folder its name back, if its writer died between taking it and giving it anew."""
     old = folder.with_name(f".{folder.name}.old")

@@ -20,6 +20,10 @@ _FREE = ("bias", "pos_embed", "cls_token", "reg_token", ".day")
 _BLOCK = re.compile(r".*?\b(blocks|layer\d+)\.\d+\.")  # as timm names them, in every family
 
 
+ENDLESS = "the training has no end: give trainer.max_epochs or max_steps"
+"""Said where no schedule leads to an end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rates:
     """How fast weights move, and how fast they shrink.
@@ -197,7 +201,7 @@ def adamw_to_the_end(network: nn.Module, steps: float, rates: Rates) -> dict[str
         If the training has no end, or the network has no layers for rates of their own.
     """
     if math.isinf(steps):
-        raise ConfigError("the training has no end: give trainer.max_epochs or max_steps")
+        raise ConfigError(ENDLESS)
     optimizer = adamw(network, rates)
     floor = rates.lowest_rate / rates.learning_rate
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -624,6 +624,37 @@ def test_training_refuses_chips_that_leak_unless_told_and_says_so(
         assert record["audit"] == "off"
 
 
+def test_chips_that_no_audit_has_read_are_not_said_to_have_passed_one(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("chips.zarr", "chips.parquet"):
+        copy = project.parent / name.replace("chips", "other")
+        (shutil.copytree if name.endswith("zarr") else shutil.copy)(project.parent / name, copy)
+    words = ["--data.path", str(project.parent / "other.zarr")]
+    assert main(["train", "fit", "--config", str(project), "--no-baselines", *words]) == 0
+    record = torch.load(checkpoint_of(project), weights_only=True)["firesat"]
+    assert record["audit"] == "none"
+    assert "training without an audit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--model.nework.width", "24"], "unknown key 'nework': did you mean network?"),
+        (["--trainer.max_epochs", "few"], "max_epochs"),
+        (["--ckpt_path", "no.ckpt"], "there is no checkpoint at no.ckpt"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_chips_are_audited(
+    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    leak(project)  # an audit would say so
+    assert main(["train", "fit", "--config", str(project), *words]) != 0
+    error = capsys.readouterr().err
+    assert answer in error
+    assert "LeakError" not in error
+
+
 def test_no_chips_are_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(project.parent / "chips.zarr")
     assert main(["audit", "--config", str(project)]) == 1

@@ -54,7 +54,12 @@ def make_chip(seed: int, inputs: Inputs = INPUTS, size: int = SIZE) -> Batch:
 
 
 def write_tiny_chips(
-    path: Path, train: int = 40, val: int = 8, inputs: Inputs = INPUTS, size: int = SIZE
+    path: Path,
+    train: int = 40,
+    val: int = 8,
+    inputs: Inputs = INPUTS,
+    size: int = SIZE,
+    lacking: tuple[str, ...] = (),
 ) -> Path:
     """Write a store of random chips.
 
@@ -68,6 +73,8 @@ def write_tiny_chips(
         What a chip holds.
     size : int
         Cells of its side.
+    lacking : tuple of str
+        "fire": nothing burns; "looks": Sentinel-2 never saw the ground.
 
     Returns
     -------
@@ -82,11 +89,18 @@ def write_tiny_chips(
         [f"{2022 + seed % 2}-07-01T12:00" for seed in number], utc=True
     )
     table["burning"], table["at_risk"] = 1 + number % 2, size**2
+    if "fire" in lacking:
+        table["burning"] = 0
     table["tile"], table["row"], table["col"] = "x26y33", 200, 100
 
     def chips() -> Iterator[Batch]:
         for seed in number:
             chip = make_chip(int(seed), inputs, size)
+            if "fire" in lacking:
+                chip["label"][:], chip["lead"][:] = 0, inputs.channels(size).leads + 1
+            if "looks" in lacking:
+                chip["sentinel2"][:] = chip["age"][:] = np.nan
+                chip = add_masks(chip)
             if seed < train:
                 moments.add(chip)
             yield chip

@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
     Raises
     ------
     ConfigError
-        If Snakemake is not installed or the config is missing.
+        If Snakemake is not installed, or the config is missing or wrong.
     """
     if find_spec("snakemake") is None:
         raise ConfigError("snakemake is not installed: pip install 'firesat[pipeline]'")
@@ -66,6 +66,10 @@ def run(arguments: Namespace) -> int:
         raise ConfigError(f"--cores is {arguments.cores}: give 1 or more")
     path = arguments.config or shipped("configs/sandbox.yaml")
     project = load(path)  # whatever is wrong with it is said now, not an hour into the pipeline
+    if TARGETS.index(arguments.target) >= TARGETS.index("train"):
+        from firesat.jobs.train import check_section  # torch: what comes before does without
+
+        check_section(project.section("train"))
     command = [
         *(sys.executable, "-m", "snakemake", arguments.target),
         *("--snakefile", str(shipped("pipelines/Snakefile"))),

@@ -92,22 +92,34 @@ def run(arguments: Namespace) -> int:
     if any(word.startswith("--print_config") for word in words):
         train(arguments.subcommand, section, words)  # to stdout; no chips are read, and it ends
     if arguments.dry_run:
-        screen.print(f"would {arguments.subcommand} {plan(section, words)}", soft_wrap=True)
-        return 0
-    audit = "none"  # a Lightning YAML names no cube to compare with
+        return _tell(arguments, plan(arguments.subcommand, section, words))
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # where several train, one looks for leaks
-    if project is not None and arguments.subcommand == "fit" and first:
-        audit = _audit(project, wanted=project.audit.before_training and not arguments.no_audit)
+    look = _Audit(project if arguments.subcommand == "fit" and first else None, arguments.no_audit)
     # Lightning's bars and tables go to standard error: standard output is for the report. Epochs,
     # and what weights a network starts from, are never passed over in silence.
     with redirect_stdout(sys.stderr), loggers_at(logging.INFO, *_TELLING):
-        scores = train(arguments.subcommand, section, words, audit=audit)
+        scores = train(arguments.subcommand, section, words, audit=look)
     rows = []
     if arguments.subcommand == "fit" and scores and not arguments.no_baselines:
         rows = _beside(section, words)
     if arguments.json and first:
-        report = {"subcommand": arguments.subcommand, "config": arguments.config, "audit": audit}
+        report = {
+            "subcommand": arguments.subcommand,
+            "config": arguments.config,
+            "audit": look.said,
+        }
         print_json(_known({**report, "scores": scores, "baselines": rows}))
+    return 0
+
+
+def _tell(arguments: Namespace, planned: "Mapping[str, str]") -> int:
+    """Say what would be done."""
+    if arguments.json:
+        print_json({"subcommand": arguments.subcommand, "config": arguments.config, **planned})
+    else:
+        words = "would {subcommand} {network} on {data}, into {output}"
+        what = words.format(subcommand=arguments.subcommand, **planned)
+        screen.print(what, soft_wrap=True)
     return 0
 
 
@@ -151,8 +163,24 @@ def _spell(estimate: "Estimate") -> str:
     return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
 
 
-def _audit(project: "Project", *, wanted: bool) -> str:
+class _Audit:
+    """Refuse chips that leak; keep what was said of them."""
+
+    def __init__(self, project: "Project | None", turned_off: bool) -> None:
+        self._project, self._off = project, turned_off
+        self.said = "none"  # a Lightning YAML names no cube to compare with
+
+    def __call__(self, data: object) -> str:
+        """Look at the chips that are to be learned from, once the settings are right."""
+        if self._project is not None:
+            wanted = self._project.audit.before_training and not self._off
+            self.said = _audit(self._project, data, wanted=wanted)
+        return self.said
+
+
+def _audit(project: "Project", data: object, *, wanted: bool) -> str:
     """Refuse chips that leak; say whether they were looked at."""
+    from firesat.datamodule import ChipData
     from firesat.jobs.prepare import audit, refuse_leaks
 
     if not wanted:
@@ -160,6 +188,11 @@ def _audit(project: "Project", *, wanted: bool) -> str:
         return "off"
     if project.sample is None:
         return "none"  # chips of others: no rule that they should keep is known
+    own = project.sample.path
+    if not isinstance(data, ChipData) or data.path.resolve() != own.resolve():
+        what = data.path if isinstance(data, ChipData) else f"what {type(data).__name__} gives"
+        screen.print(f"training without an audit: it knows the rules of {own}, not of {what}")
+        return "none"
     with progress_bar("audit") as advance:
         refuse_leaks(audit(project.sample, project.cube.path, project.audit, advance))
     return "passed"

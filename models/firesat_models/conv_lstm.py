@@ -9,7 +9,7 @@ from torch.nn import functional
 from firesat.batch import INPUTS, Channels
 from firesat_models.canadafiresat.conv_lstm import ConvLSTM
 from firesat_models.fine import fine_looks
-from firesat_models.fusion import Context, blend, conv_block, enlarge, extend
+from firesat_models.fusion import Context, blend, conv_block, enlarge, extend, refuse_empty
 from firesat_models.temporal import look_frames, present
 
 _POOL = 2
@@ -76,6 +76,7 @@ class TemporalConvLSTM(nn.Module):
 
     def __init__(self, channels: Channels, *, width: int = 16, weather_width: int = 12) -> None:
         super().__init__()
+        refuse_empty(width=width, weather_width=weather_width)
         self.channels, self.width, self.weather_width = channels, width, weather_width
         # kernels of 3 x 3: the encoder's and the decoder's, and the state's once for each look
         self.halo = self.reach = max(_CONTEXT, _POOL * (2 + channels.looks))

@@ -13,6 +13,24 @@ from firesat_models.temporal import known_fires, present
 from firesat_models.wide import weather_encoder
 
 
+def refuse_empty(**sizes: int) -> None:
+    """Refuse sizes of which no network can be built.
+
+    Parameters
+    ----------
+    **sizes : int
+        Of a network, by the names of its arguments.
+
+    Raises
+    ------
+    ValueError
+        For the first below 1.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"model.network.{name}={size} is impossible: from 1 on")
+
+
 def conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
     """Build convolution, batch norm and ReLU that keep the size.
 

@@ -11,7 +11,7 @@ from firesat.batch import INPUTS, Channels
 from firesat_models.drivers import Drivers, beside, quiet
 from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
 from firesat_models.fine import fine_looks
-from firesat_models.fusion import Context, Join, conv_block, extend, shrink
+from firesat_models.fusion import Context, Join, conv_block, extend, refuse_empty, shrink
 from firesat_models.temporal import LookComposite, LookPooling, look_frames
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
@@ -63,6 +63,7 @@ class TemporalCNN(nn.Module):
         weights: Path | None = None,
     ) -> None:
         super().__init__()
+        refuse_empty(width=width, weather_width=weather_width, scales=scales)
         self.channels, self.width, self.weather_width = channels, width, weather_width
         self.encoder, self.encoder_args, self.scales = encoder, encoder_args, scales
         self.weights = weights

@@ -12,7 +12,7 @@ from firesat.batch import INPUTS, Channels
 from firesat_models.drivers import Drivers, beside, quiet
 from firesat_models.encoders import OTHERS, RED_GREEN_BLUE, build_encoder
 from firesat_models.fine import fine_looks
-from firesat_models.fusion import Context, blend, extend
+from firesat_models.fusion import Context, blend, extend, refuse_empty
 from firesat_models.temporal import LookComposite, look_frames
 
 _ROTARY = ("dinov3", "eva")  # timm's Eva, whose arguments differ
@@ -128,6 +128,8 @@ class TemporalViT(nn.Module):
         weights: Path | None = None,
     ) -> None:
         super().__init__()
+        refuse_empty(patch=patch, dim=dim, heads=heads, depth=depth)
+        refuse_empty(width=width, weather_width=weather_width)
         self.channels, self.width, self.weather_width = channels, width, weather_width
         self.patch, self.dim, self.heads = patch, dim, heads
         self.depth, self.fused_depth, self.position = depth, fused_depth, position

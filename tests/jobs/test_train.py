@@ -123,6 +123,25 @@ def test_a_training_that_paused_keeps_the_epoch_that_one_without_a_pause_keeps(
     assert best["whole"]["epoch"] == best["paused"]["epoch"] == 1
 
 
+class InAnyOrder(FakeChips):
+    """Chips that torch cannot make in the same order twice, as some sums on a GPU."""
+
+    def train_dataloader(self) -> Any:
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+        return super().train_dataloader()
+
+
+def test_what_torch_cannot_repeat_is_said_in_one_line(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, "tests.jobs.test_train.InAnyOrder", train=8, val=4)
+    try:
+        with pytest.raises(ConfigError, match=r"put_ does not .*: train on a CPU, or") as caught:
+            train("fit", settings, ["--trainer.deterministic=true"], allowed=TRUSTED)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert "\n" not in str(caught.value)
+    train("fit", settings, ["--trainer.deterministic=false"], allowed=TRUSTED)
+
+
 def test_seeds_may_be_dates(tmp_path: Path) -> None:
     train("fit", _settings(tmp_path), ["--seed_everything=20240501"], allowed=TRUSTED)
     record = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["firesat"]

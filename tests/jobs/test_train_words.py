@@ -153,6 +153,109 @@ def test_a_dry_run_checks_every_key_and_writes_nothing(
     assert list(tmp_path.iterdir()) == [config]
 
 
+def test_a_dry_run_reports_as_json_where_it_is_asked_to(
+    config: Path, capsys: pytest.CaptureFixture[str], chips: Path, tmp_path: Path
+) -> None:
+    assert main(["train", "fit", "--config", str(config), "--dry-run", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out) == {
+        "subcommand": "fit",
+        "config": str(config),
+        "network": "firesat_models.TemporalCNN",
+        "data": str(chips),
+        "output": str(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--trainer.max_epochs", "abc"], "expected int, got abc"),
+        (["--trainer.max_epochs", "-1"], "the training has no end"),
+        (["--trainer.accumulate_grad_batches", "0"], "batches=0 is impossible: from 1 on"),
+        (["--trainer.callbacks+", "os.system"], "class_path os.system is not allowed"),
+        (["--model.network.width", "-4"], "model.network.width=-4 is impossible: from 1 on"),
+        (["--model.network.scales", "0"], "model.network.scales=0 is impossible: from 1 on"),
+        (["--trainer", "[1]"], "train.trainer holds [1], not keys and values"),
+        (["--model", "cnn"], "train.model holds 'cnn', not keys and values"),
+        (["--data", "3"], "train.data holds 3, not keys and values"),
+        (["--model.network.encoder", "convnext_atto_typo"], "did you mean convnext_atto"),
+        (["--model.network.weights", "no.safetensors"], "no.safetensors"),
+        (["--model.learning_rate", "0"], "model.learning_rate=0.0 is impossible"),
+        (["--data.without", "[sentinel3]"], "data.without names sentinel3"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_training_would(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    assert answer in _refused(config, capsys, "--dry-run", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["--data.path", "no.zarr"], "SampleError: there are no chips at no.zarr"),
+        (["--ckpt_path", "no.ckpt"], "CheckpointError: there is no checkpoint at no.ckpt"),
+    ],
+)
+def test_a_dry_run_looks_for_what_the_settings_name(
+    config: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    code, said = _asked(config, capsys, "--dry-run", *words)
+    assert code == 1
+    assert said.startswith(answer)
+    assert said.count("\n") == 1
+
+
+def test_a_dry_run_parses_the_settings_of_chips_that_it_cannot_open(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    benchmark = CONFIGS / "benchmark" / "canadafiresat.yaml"  # its data are not on this disk
+    assert _asked(benchmark, capsys, "--dry-run")[0] == 0
+    said = _refused(benchmark, capsys, "--dry-run", "--data.batch_size", "many")
+    assert "batch_size" in said
+    assert "many" in said
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize("where", ["/proc/zz", "{}/train.yaml", "{}/train.yaml/deeper"])
+def test_a_folder_that_cannot_be_written_is_said_so_before_anything_is_done(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, where: str, more: list[str]
+) -> None:
+    root = where.format(tmp_path)
+    said = _refused(config, capsys, f"--trainer.default_root_dir={root}", *more)
+    assert said.startswith(f"ConfigError: trainer.default_root_dir: {root} cannot be written")
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_chips_that_sentinel_2_never_saw_are_warned_of_once(
+    config: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    warning = "no training chip has a clear look of Sentinel-2"
+    train("fit", settings)
+    assert warning not in caplog.text
+    chips = write_tiny_chips(tmp_path / "dark.zarr", train=8, val=4, lacking=("looks",))
+    train("fit", settings, [f"--data.path={chips}"])
+    assert caplog.text.count(warning) == 1
+    train("fit", settings, [f"--data.path={chips}", "--data.without=[sentinel2]"])
+    assert caplog.text.count(warning) == 1  # it was asked for
+
+
+def test_where_nothing_burned_nothing_is_learned(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    chips = write_tiny_chips(tmp_path / "calm.zarr", train=8, val=4, lacking=("fire",))
+    for more in ([], ["--dry-run"]):
+        code, said = _asked(config, capsys, f"--data.path={chips}", *more)
+        assert code == 1
+        last = said.splitlines()[-1]
+        assert last.startswith(f"SampleError: nothing burned in the training chips of {chips}")
+        assert "sample.positives" in last
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_training_speaks_while_it_learns_and_reports_its_scores(
     config: Path,
     capsys: pytest.CaptureFixture[str],
@@ -221,6 +324,21 @@ def test_a_folder_is_judged_as_its_checkpoint_is_but_no_training_goes_on_from_it
         train("fit", settings, [f"--ckpt_path={tmp_path / 'model'}"])
 
 
+def test_a_training_that_replaces_a_calibrated_forecaster_says_so(
+    config: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    train("fit", settings)
+    assert "calibrated" not in caplog.text  # what was replaced was none
+    curves = {head: Curve(shift=-2.0).record for head in ("growth", "new")}
+    calibrated = {"method": CURVES, "curves": curves, "rests_on": {}, "days": ["2022-08-01"]}
+    with_calibration(tmp_path / "model", tmp_path / "model", calibrated)
+    train("fit", settings)
+    assert f"{tmp_path / 'model'} replaces a calibrated forecaster" in caplog.text
+    assert "run firesat calibrate" in caplog.text
+
+
 @pytest.mark.parametrize("subcommand", ["fit", "validate"])
 def test_a_checkpoint_of_other_chips_or_another_network_is_refused_with_the_difference(
     config: Path, tmp_path: Path, subcommand: str
@@ -256,6 +374,25 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
     with pytest.raises(CheckpointError, match=r"drivers\.weight is .*train it anew") as caught:
         train(subcommand, settings, [f"--ckpt_path={last}"])
     assert "\n" not in str(caught.value)
+
+
+def test_no_training_goes_on_with_an_optimiser_of_other_groups(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = yaml.safe_load(config.read_text())
+    train("fit", settings)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    code, said = _asked(config, capsys, f"--ckpt_path={last}", "--model.layer_decay=0.75")
+    assert code == 1
+    assert said.startswith(f"CheckpointError: {last} does not fit these settings: its optimizer")
+    assert "model.layer_decay" in said
+    assert said.count("\n") == 1
+    made = torch.load(last, weights_only=True)
+    del made["optimizer_states"]
+    torch.save(made, last)
+    with pytest.raises(CheckpointError, match="holds weights alone"):
+        train("fit", settings, [f"--ckpt_path={last}"])
+    train("validate", settings, [f"--ckpt_path={last}"])  # a judgement needs no optimiser
 
 
 def _with(settings: dict[str, Any], word: str) -> dict[str, Any]:

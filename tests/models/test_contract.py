@@ -1,6 +1,7 @@
 """Every network with a config keeps the same promises; a new one is tested by being there."""
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from firesat.forecast import Forecaster
 from firesat.jobs.train.lightning import quiet
 from firesat.jobs.train.models import build_network
 from firesat.model_folder import load_forecaster
+from firesat.project import import_class, read_yaml
 from firesat.samples import Inputs
 from tests.fake_chips import CHANNELS, FakeChips, make_batch
 
@@ -34,6 +36,16 @@ def batch() -> dict[str, Tensor]:
 
 def test_there_are_networks() -> None:
     assert {path.stem for path in CONFIGS} >= {"cnn", "vit"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_sizes_of_nothing_are_refused_by_name(path: Path) -> None:
+    spec = read_yaml(path)["model"]["network"]
+    kind = import_class(spec["class_path"], ("firesat_models.",))
+    sizes = {name for name, each in signature(kind).parameters.items() if each.annotation is int}
+    for name in sizes - {"fused_depth"}:  # of none, looks are joined at the end
+        with pytest.raises(ValueError, match=rf"model\.network\.{name}=0 is impossible: from 1 on"):
+            kind(CHANNELS, **{**spec.get("init_args", {}), name: 0})
 
 
 @pytest.mark.parametrize("size", [40, 80])

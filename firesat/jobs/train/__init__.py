@@ -3,6 +3,6 @@
 from firesat.jobs.train.beside import standings
 from firesat.jobs.train.lightning import loggers_at
 from firesat.jobs.train.models import list_models
-from firesat.jobs.train.run import plan, train
+from firesat.jobs.train.run import check_section, plan, train
 
-__all__ = ["list_models", "loggers_at", "plan", "standings", "train"]
+__all__ = ["check_section", "list_models", "loggers_at", "plan", "standings", "train"]

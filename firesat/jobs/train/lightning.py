@@ -86,6 +86,13 @@ class Command(LightningCLI):
         )
 
 
+class Parsed(Command):
+    """The same, of which nothing is built: settings are read, and that is all."""
+
+    def instantiate_classes(self) -> None:
+        """Build nothing."""
+
+
 def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Command:
     """Parse settings and instantiate what they name.
 
@@ -106,6 +113,31 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
     ConfigError
         If the settings are wrong.
     """
+    command = _command(Command, args, allowed)
+    command.trainer.strategy.checkpoint_io = Durable()
+    return command
+
+
+def parse(args: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """Parse settings, and build nothing: neither chips nor weights need to be there.
+
+    Parameters
+    ----------
+    args, allowed
+        As for :func:`build`.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of another type than its key, or a class from elsewhere.
+    """
+    _command(Parsed, args, allowed)
+
+
+def _command(
+    kind: type[Command], args: Mapping[str, Any] | list[str], allowed: Sequence[str]
+) -> Command:
+    """A command of firesat's defaults; what is wrong is said in one line."""
     # jsonargparse imports what a value names; beyond keys.check this also covers bare strings
     set_parsing_settings(
         import_path_denylist=["*"],
@@ -114,7 +146,7 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         subclasses_enabled=[Channels],
     )
     try:
-        command = Command(
+        return kind(
             Forecaster,
             LightningDataModule,
             subclass_mode_data=True,
@@ -133,8 +165,6 @@ def build(args: Mapping[str, Any] | list[str], allowed: Sequence[str]) -> Comman
         )
     except (*MISTAKES, ArgumentError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"train: {_plainly(error, allowed)}") from error
-    command.trainer.strategy.checkpoint_io = Durable()
-    return command
 
 
 def _plainly(error: Exception, allowed: Sequence[str]) -> str:

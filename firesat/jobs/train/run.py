@@ -2,7 +2,7 @@
 
 import logging
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -13,16 +13,21 @@ from pytorch_lightning import Trainer
 
 from firesat.checkpoint import read_checkpoint
 from firesat.errors import ConfigError, TrainingError
-from firesat.jobs.train.keys import ALLOWED, NETWORK, assemble, check, digest
-from firesat.jobs.train.lightning import MISTAKES, Command, build, quiet
-from firesat.jobs.train.start import start_from
+from firesat.jobs.train.keys import ALLOWED, CHIPS, NETWORK, assemble, check, digest
+from firesat.jobs.train.lightning import MISTAKES, Command, build, parse, quiet
+from firesat.jobs.train.start import refuse_impossible, say_sightless, start_from
 from firesat.mishaps import out_of_memory
-from firesat.model_folder import write_folder
+from firesat.model_folder import is_calibrated, write_folder
 
 log = logging.getLogger(__name__)
 
 SUBCOMMANDS = ("fit", "validate", "test")
 _FLAGS = ("-h", "--help", "--print_config")
+
+_NO_ORDER = "train on a CPU, or give --trainer.deterministic warn, and such sums may vary"
+
+Audit = Callable[[Any], str]
+"""From the data module to what is known of its leaks."""
 
 
 def train(
@@ -31,7 +36,7 @@ def train(
     overrides: Sequence[str] = (),
     *,
     allowed: Sequence[str] = ALLOWED,
-    audit: str = "none",
+    audit: Audit | None = None,
 ) -> dict[str, float]:
     """Fit, validate or test a forecaster.
 
@@ -50,9 +55,10 @@ def train(
         Such as ``["--trainer.max_epochs=3"]`` or ``["--config", "configs/model/x.yaml"]``.
     allowed : sequence of str
         Prefixes of the class paths that the settings may name.
-    audit : str
-        What the leakage audit of the chips said: "passed", "off" or "none"; the checkpoint keeps
-        it.
+    audit : callable, optional
+        Called with the data module once the settings have been found right, and before anything is
+        learned: looks for leaks and says "passed", "off" or "none", which the checkpoint keeps.
+        Default "none".
 
     Returns
     -------
@@ -77,33 +83,69 @@ def train(
         check(content, allowed)
         if flags:
             _tell(content, flags, allowed)
-        record = {"config_hash": digest(content), "audit": audit}
-        return _run(subcommand, build(content, allowed), record)
+        command, checkpoint = _built(subcommand, content, allowed)
+        if subcommand == "fit" and command.trainer.is_global_zero:
+            say_sightless(command.datamodule)
+        # last of all: an audit of many chips takes minutes, a wrong setting is found in a second
+        command.model.provenance["audit"] = audit(command.datamodule) if audit else "none"
+        return _run(subcommand, command, checkpoint)
 
 
-def plan(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> str:
-    """Check settings as `train` would, and say what it would do; no data are read.
+def plan(
+    subcommand: str, settings: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> dict[str, str]:
+    """Check settings as `train` would, and say what it would do; no chip is read.
+
+    With firesat's own chips everything is built, weights and checkpoint are opened; others may
+    have to be read as a whole to be opened, and settings of theirs are parsed alone.
 
     Parameters
     ----------
-    settings, overrides
+    subcommand, settings, overrides
         As for `train`.
 
     Returns
     -------
-    str
-        Network, data and folder.
+    dict
+        ``network``, ``data`` and the folder ``output``.
+
+    Raises
+    ------
+    ConfigError, SampleError, CheckpointError
+        If the settings are wrong, or something that they name is not there.
+    """
+    content = complete(assemble(settings, overrides))
+    check(content)
+    data = content["data"]
+    with quiet():
+        if data["class_path"] == CHIPS:
+            _built(subcommand, content, ALLOWED)
+        else:
+            parse(content, ALLOWED)
+    return {
+        "network": content["model"]["network"]["class_path"],
+        "data": str(data.get("init_args", {}).get("path", data["class_path"])),
+        "output": str(content["trainer"]["default_root_dir"]),
+    }
+
+
+def check_section(settings: Mapping[str, Any]) -> None:
+    """Check a section whose chips are still to be made: keys, classes and types of values.
+
+    Parameters
+    ----------
+    settings : mapping
+        As for `train`.
 
     Raises
     ------
     ConfigError
-        If the settings are wrong.
+        For the first thing that is wrong.
     """
-    content = complete(assemble(settings, overrides))
+    content = complete(assemble(settings, ()))
     check(content)
-    network, data = content["model"]["network"]["class_path"], content["data"]
-    path = data.get("init_args", {}).get("path", data["class_path"])
-    return f"{network} on {path}, into {content['trainer']['default_root_dir']}"
+    with quiet():
+        parse(content, ALLOWED)
 
 
 def _tell(content: Mapping[str, Any], flags: Sequence[str], allowed: Sequence[str]) -> None:
@@ -130,12 +172,15 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it names no chips.
+        If it names no chips, or a section is none.
     """
     if not content.get("data"):
         raise ConfigError("train: say under data: which chips to learn from, such as path: x.zarr")
-    model = content.setdefault("model", {})
-    trainer = content.setdefault("trainer", {})
+    for name in ("model", "trainer", "data"):
+        part = content[name] = content.get(name) or {}
+        if not isinstance(part, Mapping):
+            raise ConfigError(f"train.{name} holds {part!r}, not keys and values")
+    model, trainer = content["model"], content["trainer"]
     root = trainer.setdefault("default_root_dir", "out")
     model.setdefault("network", {"class_path": NETWORK})
     trainer.setdefault(
@@ -148,17 +193,25 @@ def complete(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> dict[str, float]:
-    """Do the work with what has been built."""
-    config = command.config
-    command.model.provenance = {
-        **record,
-        "seed": config["seed_everything"],
+def _built(
+    subcommand: str, content: dict[str, Any], allowed: Sequence[str]
+) -> tuple[Command, str | None]:
+    """Build what the settings name and open what they start from, or refuse; read no chip."""
+    command = build(content, allowed)
+    data, model = command.datamodule, command.model
+    model.provenance = {
+        "config_hash": digest(content),
+        "seed": command.config["seed_everything"],
         "git_revision": _revision(),
-        **_data_facts(command.datamodule),
+        **_data_facts(data),
     }
-    folder = Path(config["checkpoint"]["dirpath"])
-    checkpoint = start_from(subcommand, config["ckpt_path"], folder, command.model)
+    refuse_impossible(subcommand, command.trainer, model, data)
+    folder = Path(command.config["checkpoint"]["dirpath"])
+    return command, start_from(subcommand, command.config["ckpt_path"], folder, model)
+
+
+def _run(subcommand: str, command: Command, checkpoint: str | None) -> dict[str, float]:
+    """Do the work with what has been built."""
     action = getattr(command.trainer, subcommand)
     try:
         action(
@@ -171,10 +224,14 @@ def _run(subcommand: str, command: Command, record: Mapping[str, str]) -> dict[s
         chips = getattr(command.datamodule, "batch_size", None)
         raise TrainingError(out_of_memory(error, chips)) from None
     except (*MISTAKES, RuntimeError) as error:
-        # what watches a score that nobody gives is no more of a class of its own than this
-        if isinstance(error, RuntimeError) and "conditioned on metric" not in str(error):
+        words = " ".join(str(error).split())
+        # neither what watches a score that nobody gives, nor what torch can only do in any order,
+        # has a class of its own
+        if "deterministic implementation" in words:
+            words = f"trainer.deterministic: {words.partition(',')[0]}: {_NO_ORDER}"
+        elif isinstance(error, RuntimeError) and "conditioned on metric" not in words:
             raise
-        raise ConfigError(f"train: {' '.join(str(error).split())[:300]}") from None
+        raise ConfigError(f"train: {words[:300]}") from None
     if subcommand == "fit":
         # where several processes train, one writes
         return _leave_folder(command.trainer) if command.trainer.is_global_zero else {}
@@ -204,6 +261,8 @@ def _leave_folder(trainer: Trainer) -> dict[str, float]:
         log.warning("no epoch was validated: there is no best checkpoint, and no folder of it")
         return {}
     folder = best.parent.parent / "model"
+    if is_calibrated(folder):
+        log.warning("%s replaces a calibrated forecaster: run firesat calibrate again", folder)
     write_folder(best, folder)
     log.info("the best checkpoint is %s, as a folder %s", best, folder)
     scores: dict[str, float] = read_checkpoint(best)[0].get("scores", {})

@@ -1,18 +1,106 @@
-"""What a training goes on from, or is judged by: a checkpoint that fits the settings and chips."""
+"""Before a training starts: what cannot be is refused, and a checkpoint fits settings and chips."""
 
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from firesat.checkpoint import describe, read_checkpoint, refuse_misfit, refuse_other
-from firesat.errors import CheckpointError
+import numpy as np
+from pytorch_lightning import Trainer
+
+from firesat.checkpoint import (
+    describe,
+    read_checkpoint,
+    read_groups,
+    refuse_misfit,
+    refuse_other,
+)
+from firesat.datamodule import ChipData
+from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
 from firesat.model_folder import load_forecaster
+from firesat.optimiser import ENDLESS, adamw
 
 log = logging.getLogger(__name__)
 
 _GRID = ("crs", "lattice")  # older chips do not say
+_FROM_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")  # Lightning divides by them
+
+
+def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data: object) -> None:
+    """Refuse what each part takes, and the whole cannot be: before any chip is read.
+
+    Parameters
+    ----------
+    subcommand : {"fit", "validate", "test"}
+        What is to be done.
+    trainer : Trainer
+        With its end, and the folder of its results.
+    model : Forecaster
+        With its rates.
+    data : object
+        The data module; of `ChipData` the split is opened.
+
+    Raises
+    ------
+    ConfigError
+        If the training has no end or divides by 0, its network has no layers for rates of their
+        own, or its folder cannot be written.
+    SampleError
+        If the chips have none of the split, or none that burned to learn from.
+    """
+    if subcommand == "fit":
+        if trainer.max_epochs == -1 and trainer.max_steps == -1:
+            raise ConfigError(ENDLESS)
+        for name in _FROM_ONE:
+            if (value := getattr(trainer, name)) is not None and value < 1:
+                raise ConfigError(f"trainer.{name}={value} is impossible: from 1 on")
+        adamw(model.network, model.rates)
+    if isinstance(data, ChipData):
+        {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
+            subcommand, data.test_dataloader
+        )()
+        if subcommand == "fit":
+            log.debug("base rate of the training chips: %g", data.base_rate)  # refuses 0
+    _refuse_unwritable(Path(trainer.default_root_dir))
+
+
+def _refuse_unwritable(root: Path) -> None:
+    """Refuse a folder that cannot be written; nothing is left in it, nor is it made."""
+    try:
+        there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"trainer.default_root_dir: {root} cannot be written ({error.strerror}): give another "
+            "folder"
+        ) from None
+
+
+def say_sightless(data: object) -> None:
+    """Warn of training chips in which Sentinel-2 never saw the ground.
+
+    Parameters
+    ----------
+    data : object
+        The data module; only `ChipData` are looked at, as far as the first clear look, which is
+        nearly always in the first chip.
+    """
+    if not isinstance(data, ChipData) or "sentinel2" in data.without or not data.channels.looks:
+        return
+    store = data.store
+    ages = store.arrays["age"]
+    age = np.empty((1, *ages.shape[1:]), dtype=ages.dtype)
+    for row in np.flatnonzero(store.table["split"] == "train"):
+        store.read([int(row)], {"age": age})
+        if np.isfinite(age).any():
+            return
+    log.warning(
+        "no training chip has a clear look of Sentinel-2: the network learns from the rest alone, "
+        "and will know nothing of looks. Ingest Sentinel-2 and run firesat sample again"
+    )
 
 
 def start_from(subcommand: str, given: str | None, folder: Path, model: Forecaster) -> str | None:
@@ -52,8 +140,31 @@ def start_from(subcommand: str, given: str | None, folder: Path, model: Forecast
     record, weights = read_checkpoint(path)  # refused here, in one line
     _refuse(record, model)
     refuse_misfit(weights, model, path)
+    if subcommand == "fit":
+        _refuse_groups(path, model)
     log.info("%s starts from %s", subcommand, path)
     return str(path)
+
+
+def _refuse_groups(path: Path, model: Forecaster) -> None:
+    """Refuse an optimiser that moved other groups of weights: its moments would find no place."""
+    then = read_groups(path)
+    now = [len(group["params"]) for group in adamw(model.network, model.rates).param_groups]
+    if not then:
+        raise CheckpointError(
+            f"{path} holds weights alone: give one with its optimizer, as checkpoints/last.ckpt is"
+        )
+    if then != now:
+        raise CheckpointError(
+            f"{path} does not fit these settings: its optimizer moved groups of {_some(then)} "
+            f"weights, here they are of {_some(now)}. Give model.layer_decay as it was, or, if "
+            "another version of firesat made it, train anew"
+        )
+
+
+def _some(sizes: list[int]) -> str:
+    """The first sizes of groups."""
+    return ", ".join(map(str, sizes[:4])) + (" and more" if len(sizes) > 4 else "")
 
 
 def _take_folder(subcommand: str, path: Path, model: Forecaster) -> None:
