@@ -10,7 +10,6 @@ chips of any size that begin on multiples of the stride), and ``stride``, which 
 
 from dataclasses import asdict
 from functools import partial
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +27,6 @@ from firesat.mishaps import diverged, refuse_broken, say_random
 from firesat.monitor import probabilities
 from firesat.optimiser import Rates, adamw_to_the_end
 from firesat.precision import PRECISIONS, cast, quickest
-from firesat.regression import Batches
 from firesat.watch import Watch
 
 PROBABILITIES = ("fire", *HEADS)
@@ -106,7 +104,7 @@ class Forecaster(LightningModule):
         if not self.prior and (rate := getattr(data, "base_rate", None)):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
-            seasons, held_out = _batches(data)
+            seasons, held_out = regression.batches_of(data)
             val = held_out if self.trainer.limit_val_batches else None
             start = regression.start(drivers, seasons, val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
@@ -318,10 +316,3 @@ class Forecaster(LightningModule):
         place = (self.trainer.global_rank, self.current_epoch, batch_idx)
         mixed = np.random.SeedSequence([int(self.provenance.get("seed") or 0), *place])
         torch.manual_seed(int(mixed.generate_state(1)[0]))
-
-
-def _batches(data: Any) -> tuple[list[Batches], Batches]:  # noqa: ANN401  any data module
-    """Batches to fit drivers on, season by season, and to choose by; of all processes alike."""
-    if hasattr(data, "seasons"):
-        return list(data.seasons("train").values()), chain(*data.seasons("val").values())
-    return [data.train_dataloader()], data.val_dataloader()

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice, product
-from typing import Protocol
+from itertools import chain, islice, product
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -98,6 +98,26 @@ def _take(
         label[:, place].T.where(known, 0.0),
         weight[:, place].T * times[:, None],
     )
+
+
+def batches_of(data: Any) -> tuple[list[Batches], Batches]:  # noqa: ANN401  any data module
+    """Give the batches to fit on and to choose by, alike in all processes where several train.
+
+    Parameters
+    ----------
+    data : LightningDataModule
+        Such as `firesat.datamodule.ChipData`, which tells seasons apart.
+
+    Returns
+    -------
+    seasons : list of iterables of dict of Tensor
+        Of the training chips.
+    val : iterable of dict of Tensor
+        Of the validation chips.
+    """
+    if hasattr(data, "seasons"):
+        return list(data.seasons("train").values()), chain(*data.seasons("val").values())
+    return [data.train_dataloader()], data.val_dataloader()
 
 
 def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> Tensor:

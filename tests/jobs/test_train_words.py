@@ -225,7 +225,8 @@ def test_a_folder_that_cannot_be_written_is_said_so_before_anything_is_done(
 ) -> None:
     root = where.format(tmp_path)
     said = _refused(config, capsys, f"--trainer.default_root_dir={root}", *more)
-    assert said.startswith(f"ConfigError: trainer.default_root_dir: {root} cannot be written")
+    assert said.startswith(f"ConfigError: nothing can be written into {root}")
+    assert "trainer.default_root_dir" in said
     assert list(tmp_path.iterdir()) == [config]
 
 

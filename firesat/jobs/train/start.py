@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from firesat.checkpoint import (
 from firesat.datamodule import ChipData
 from firesat.errors import CheckpointError, ConfigError
 from firesat.forecast import Forecaster
+from firesat.manifest import refuse_unwritable
 from firesat.model_folder import load_forecaster
 from firesat.optimiser import ENDLESS, adamw
 
@@ -63,20 +63,7 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
         )()
         if subcommand == "fit":
             log.debug("base rate of the training chips: %g", data.base_rate)  # refuses 0
-    _refuse_unwritable(Path(trainer.default_root_dir))
-
-
-def _refuse_unwritable(root: Path) -> None:
-    """Refuse a folder that cannot be written; nothing is left in it, nor is it made."""
-    try:
-        there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
-        with TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"trainer.default_root_dir: {root} cannot be written ({error.strerror}): give another "
-            "folder"
-        ) from None
+    refuse_unwritable(Path(trainer.default_root_dir), "trainer.default_root_dir")
 
 
 def say_sightless(data: object) -> None:
