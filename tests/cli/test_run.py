@@ -42,7 +42,7 @@ def test_a_pipeline_does_not_begin_with_a_training_that_cannot_be(
 def test_what_comes_before_a_training_does_without_torch(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys; from firesat.cli.main import main; "
-        "subprocess.run = lambda *args, **more: subprocess.CompletedProcess(args, 0, ""); "
+        "subprocess.run = lambda *args, **more: subprocess.CompletedProcess(args, 0, ''); "
         "main(['run', 'sample', '--config', sys.argv[1], '--dry-run']); "
         "print(sorted({'torch', 'pytorch_lightning'} & set(sys.modules)))"
     )
