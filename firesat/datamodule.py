@@ -285,5 +285,6 @@ class ChipData(pl.LightningDataModule):
             pinned = trainer.strategy.root_device.type == "cuda"
         if getattr(trainer, "overfit_batches", 0):
             seed = None  # the same few batches each time
-        order = Order(chips.shards, self.batch_size, seed, rank, ranks)
+        scored = split != "train"
+        order = Order(chips.shards, self.batch_size, seed, rank, ranks, scored=scored)
         return Loader(chips, order, self.workers, pinned=pinned)

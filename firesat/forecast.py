@@ -104,8 +104,8 @@ class Forecaster(LightningModule):
         if not self.prior and (rate := getattr(data, "base_rate", None)):
             self.offset.copy_(self._usual(rate))
         if drivers is not None and data is not None:
-            seasons, held_out = regression.batches_of(data)
-            val = held_out if self.trainer.limit_val_batches else None
+            validate = bool(self.trainer.limit_val_batches)
+            seasons, val = regression.batches_of(data, validate=validate)
             start = regression.start(drivers, seasons, val)
             drivers.bias.copy_(start.to(self.device) - self.offset)
         say_random(self.network)

@@ -40,6 +40,8 @@ class Order:
     rank, ranks : int
         This process and how many there are, each of which takes every ``ranks``-th batch. Where
         they do not come out even, the first batches are given twice, so that none waits for ever.
+    scored : bool
+        Whether each chip counts once, whoever is given it: see `repeats`.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Order:
         seed: int | None = None,
         rank: int = 0,
         ranks: int = 1,
+        *,
+        scored: bool = False,
     ) -> None:
         self._shards = shards
         self._batch_size = batch_size
         self._seed = seed
-        self._rank, self._ranks = rank, ranks
+        self._rank, self._ranks, self._scored = rank, ranks, scored
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -100,7 +104,7 @@ class Order:
         bool
             Such a batch must not be scored twice. In training, where it does no harm, False.
         """
-        return self._seed is None and self._rank + self._ranks * number >= self._batches
+        return self._scored and self._rank + self._ranks * number >= self._batches
 
     @property
     def _batches(self) -> int:

@@ -62,6 +62,26 @@ class Rows:
         return replace(self, label=self.label[:, some], weight=self.weight[:, some])
 
 
+def together(parts: Sequence[Rows]) -> Rows:
+    """Give all cells of all parts.
+
+    Parameters
+    ----------
+    parts : sequence of Rows
+        One or more, of the same features and heads.
+
+    Returns
+    -------
+    Rows
+        One after the other.
+    """
+    return Rows(
+        features=torch.cat([part.features for part in parts]),
+        label=torch.cat([part.label for part in parts]),
+        weight=torch.cat([part.weight for part in parts]),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """A logistic regression.

@@ -11,7 +11,7 @@ from torch import Tensor
 from firesat.errors import SampleError
 from firesat.hazard import targets
 from firesat.losses import cell_weight
-from firesat.penalised import Rows, fit
+from firesat.penalised import Rows, fit, together
 
 log = logging.getLogger(__name__)
 
@@ -100,24 +100,31 @@ def _take(
     )
 
 
-def batches_of(data: Any) -> tuple[list[Batches], Batches]:  # noqa: ANN401  any data module
+def batches_of(
+    data: Any,  # noqa: ANN401  any data module
+    *,
+    validate: bool,
+) -> tuple[list[Batches], Batches | None]:
     """Give the batches to fit on and to choose by, alike in all processes where several train.
 
     Parameters
     ----------
     data : LightningDataModule
         Such as `firesat.datamodule.ChipData`, which tells seasons apart.
+    validate : bool
+        Whether there are validation chips.
 
     Returns
     -------
     seasons : list of iterables of dict of Tensor
         Of the training chips.
-    val : iterable of dict of Tensor
+    val : iterable of dict of Tensor, optional
         Of the validation chips.
     """
     if hasattr(data, "seasons"):
-        return list(data.seasons("train").values()), chain(*data.seasons("val").values())
-    return [data.train_dataloader()], data.val_dataloader()
+        val = chain(*data.seasons("val").values()) if validate else None
+        return list(data.seasons("train").values()), val
+    return [data.train_dataloader()], data.val_dataloader() if validate else None
 
 
 def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> Tensor:
@@ -148,7 +155,7 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
         If no cell of the training chips is known.
     """
     learned = [gather(drivers, batches) for batches in seasons]
-    everything = _together(learned)
+    everything = together(learned)
     if len(everything.label) < 2:  # one has no spread
         raise SampleError(
             f"of {len(everything.label)} cells of the training chips it is known whether they "
@@ -158,7 +165,7 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
     ways = list(product(drivers.choices, PENALTIES))
     best = [len(ways) - 1] * len(drivers.bias)
     if len(folds) > 1:
-        turns = [(part, _together([*folds[:n], *folds[n + 1 :]])) for n, part in enumerate(folds)]
+        turns = [(part, together([*folds[:n], *folds[n + 1 :]])) for n, part in enumerate(folds)]
         surprise = torch.cat([_left_out(turns, columns) for columns in drivers.choices])
         best = surprise.argmin(dim=0).tolist()
     weight, bias = torch.zeros(drivers.weight.shape), torch.zeros(len(best))
@@ -178,19 +185,10 @@ def start(drivers: Linear, seasons: Sequence[Batches], val: Batches | None) -> T
     return bias
 
 
-def _together(parts: Sequence[Rows]) -> Rows:
-    """All cells of all parts."""
-    return Rows(
-        features=torch.cat([part.features for part in parts]),
-        label=torch.cat([part.label for part in parts]),
-        weight=torch.cat([part.weight for part in parts]),
-    )
-
-
 def _folds(seasons: Sequence[Rows]) -> list[Rows]:
-    """Seasons in at most `FOLDS` parts, thinned; those without a known cell are none."""
-    known = [rows for rows in seasons if rows.weight.any()]
-    parts = [_together(known[first::FOLDS]) for first in range(min(FOLDS, len(known)))]
+    """Seasons in at most `FOLDS` parts, thinned; those with fewer than two known cells are none."""
+    known = [rows for rows in seasons if (rows.weight > 0).any(dim=1).sum() > 1]
+    parts = [together(known[first::FOLDS]) for first in range(min(FOLDS, len(known)))]
     return [_thinned(part) for part in parts]
 
 

@@ -99,7 +99,7 @@ def test_an_interval_is_as_likely_as_surviving_until_it_and_not_through_it(
 
 def test_any_day_of_the_window_says_no_more_than_the_window() -> None:
     found = without_starts(outputs())
-    given = batch(growth(), 1, LEADS, 2)
+    given = batch(growth(), 1, LEADS)
     cells = cell_weight(given["valid"], given["weight"])
     assert day_loss(found, given, cells).item() == pytest.approx(0.0, abs=1e-6)
 

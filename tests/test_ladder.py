@@ -3,20 +3,24 @@
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from rich.console import Console
 
 from firesat.batch import MASKS
 from firesat.boosting import Boosting, Tabular
+from firesat.cube import create_cube
 from firesat.datamodule import ChipData
-from firesat.errors import ConfigError
+from firesat.errors import ConfigError, CubeError
 from firesat.forecast import Forecaster
-from firesat.ladder import rungs
+from firesat.grid import Grid
+from firesat.ladder import refuse_elsewhere, rungs
 from firesat.ladder.expected import Expected
 from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
@@ -26,7 +30,7 @@ from firesat.ladder.table import blind_verdicts, summary
 from firesat.metrics import EvaluateSettings
 from firesat.metrics.bootstrap import Blocks, Estimate
 from firesat.metrics.case import CaseScores, Difference
-from firesat.project import shipped
+from firesat.project import load, read_yaml, shipped
 from firesat.sandbox.truth import Chances
 from firesat_models import TemporalCNN
 from tests.fake_chips import CHANNELS, make_batch
@@ -214,6 +218,46 @@ def test_a_rung_is_trained_once_and_anew_when_anything_changes(
     assert rung_of(section, settings, "conv_lstm", 0) is None
     with pytest.raises(ConfigError, match="no network resnet9"):
         train_rung(section, settings, "resnet9", 0)
+
+
+def test_code_that_is_edited_during_a_training_does_not_lose_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    section = {
+        "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
+        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
+        "trainer": {"accelerator": "cpu"},
+    }
+    settings = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1)
+    more = tmp_path / "more.py"
+    more.write_text("STRIDE = 1")
+    files = [*rungs._sources(shipped("configs/model/conv_lstm.yaml")), more]
+    monkeypatch.setattr(rungs, "_sources", lambda _: files)
+    learn = rungs.train
+
+    def edited(*words: Any) -> Any:
+        scores = learn(*words)
+        more.write_text("STRIDE = 2")
+        return scores
+
+    monkeypatch.setattr(rungs, "train", edited)
+    assert train_rung(section, settings, "conv_lstm", 0).checkpoint.is_file()
+    assert rung_of(section, settings, "conv_lstm", 0) is None  # of the code as it is now
+
+
+def test_draws_over_more_than_a_tile_and_other_regions_are_refused_first(tmp_path: Path) -> None:
+    content = read_yaml(shipped("configs/sandbox.yaml"))
+    content["cube"]["path"] = str(tmp_path / "cube.zarr")
+    content["grid"]["region"] = [10000, 620000, 110000, 680000]
+    (tmp_path / "wide.yaml").write_text(yaml.safe_dump(content))
+    project = load(tmp_path / "wide.yaml")
+    refuse_elsewhere(project, LadderSettings())
+    with pytest.raises(ConfigError, match="--draws 2 needs a region within one tile"):
+        refuse_elsewhere(project, LadderSettings(draws=2))
+    create_cube(project.cube.path, Grid(region=(10000, 620000, 70000, 680000)))
+    with pytest.raises(CubeError, match="lies elsewhere than the config says"):
+        refuse_elsewhere(project, LadderSettings())
 
 
 def test_trees_learn_the_rule_and_say_it_at_the_prevalence_of_nature() -> None:

@@ -65,7 +65,8 @@ def test_of_several_processes_one_scores_each_chip(path: Path, threads: int) -> 
     alone = Loader(chips, Order(chips.shards, 3, None), threads)
     ranks = len(alone) + 1  # one has only what is another's
     shared = [
-        Loader(chips, Order(chips.shards, 3, None, rank, ranks), threads) for rank in range(ranks)
+        Loader(chips, Order(chips.shards, 3, None, rank, ranks, scored=True), threads)
+        for rank in range(ranks)
     ]
     assert {len(loader) for loader in shared} == {1}
     weight = sum(batch["weight"].sum() for batch in alone)

@@ -139,6 +139,19 @@ def test_weather_that_acts_alike_in_all_seasons_gets_its_weight() -> None:
     assert (_of_weather(drivers)[:, 2] > 0.5).all()
 
 
+def test_a_season_of_which_one_cell_is_known_chooses_nothing() -> None:
+    drivers, lonely = Drivers(CHANNELS), make_batch(1)
+    where = lonely["valid"][0, 0].nonzero()[0]
+    lonely["valid"].zero_()
+    lonely["valid"][..., where[0], where[1]] = 1.0
+    season = _season(1, 2.0)
+    alone = start(drivers, [season], None)
+    weight = drivers.weight.clone()
+    start(drivers, [season], [lonely])
+    torch.testing.assert_close(drivers.weight, weight)
+    assert alone.isfinite().all()
+
+
 def test_some_cells_of_a_season_count_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[Rows] = []
 

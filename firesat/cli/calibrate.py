@@ -72,7 +72,7 @@ def run(arguments: Namespace) -> int:
     if not days:
         screen.print("nothing is held out: the forecaster stays as it is")
         if arguments.json:
-            print_json({"days": []})
+            print_json({"days": [], "would_forecast": [], "kept": []})
         return 0
     folder = _folder(arguments.checkpoint or settings.checkpoint)
     work = settings.output.parent / "calibration"

@@ -74,7 +74,7 @@ def run(arguments: Namespace) -> int:
     import sys
     from contextlib import redirect_stdout
 
-    from firesat.ladder import LadderSettings, climb, summary, to_train
+    from firesat.ladder import LadderSettings, climb, refuse_elsewhere, summary, to_train
 
     project = project_of(arguments)
     own = project.section("train").get("trainer", {}).get("max_epochs")
@@ -88,6 +88,7 @@ def run(arguments: Namespace) -> int:
         blind=arguments.blind,
         elsewhere=arguments.blind and not unseeing,
     )
+    refuse_elsewhere(project, settings)
     if arguments.dry_run:
         left = [f"{network} {seed}" for network, seed in to_train(project, settings)]
         screen.print(f"would train {', '.join(left) or 'nothing'} into {settings.output}")

@@ -1,11 +1,14 @@
 """`firesat`: static help, lazy commands, errors in one line, exit codes that tell the truth."""
 
+import errno
 import importlib
 import logging
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from firesat import __version__
@@ -32,6 +35,11 @@ COMMANDS = {
     "sandbox": "run the made world's provider servers; audit the masks beside its truth",
     "run": "run a target of the pipeline, such as demo",
 }
+
+_OF_THE_DISK = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO,
+}  # fmt: skip
+"""Errors that say what is wrong with a disk, or a right that is missing."""
 
 _USAGE = """usage: firesat COMMAND [options]      firesat COMMAND --help
 
@@ -144,7 +152,12 @@ def _run(name: str, arguments: list[str]) -> int:
     except FiresatError as error:
         sys.stderr.write(f"{type(error).__name__}: {redaction.redact(str(error))}\n")
         return error.exit_code
-    except OSError as error:  # a full disk, a right that is missing
+    except BrokenPipeError:  # such as `| head`: whoever read has read enough
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  flushed at the end
+        return 1
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
         logging.getLogger(__name__).info("where it happened", exc_info=True)
         sys.stderr.write(f"{type(error).__name__}: {redaction.redact(_words(error))}\n")
         return 1
@@ -158,7 +171,7 @@ def _words(error: OSError) -> str:
     """What the system says of a file, in one line."""
     place = f"{error.filename}: " if error.filename else ""
     said = " ".join(str(error.strerror or error).split())
-    return f"{place}{said}; what is finished is kept, --verbose tells where it happened"
+    return f"{place}{said} (--verbose tells where it happened)"
 
 
 if __name__ == "__main__":

@@ -98,9 +98,14 @@ def _say_what_would_be_run(command: list[str], environment: dict[str, str]) -> i
     if done.returncode:
         sys.stderr.write(done.stdout)
         return done.returncode
-    wanted = re.findall(r"^(?:Shell command:)?\s*(firesat .*?)(?: > .*)?$", done.stdout, re.M)
-    sys.stdout.write("would run, in this order:\n" if wanted else "everything is there already\n")
-    sys.stdout.writelines(f"  {each}\n" for each in wanted)
+    wanted = re.findall(r"^(?:Shell command:)?\s*(firesat .*?)(?: > \S+)?$", done.stdout, re.M)
+    if wanted:
+        sys.stdout.write("would run, in this order:\n")
+        sys.stdout.writelines(f"  {each}\n" for each in wanted)
+    elif "Nothing to be done" in done.stdout:
+        sys.stdout.write("everything is there already\n")
+    else:
+        sys.stdout.write(done.stdout)
     return 0
 
 

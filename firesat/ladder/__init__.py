@@ -10,8 +10,8 @@
     table      as a person reads it
 """
 
-from firesat.ladder.climb import climb, to_train
+from firesat.ladder.climb import climb, refuse_elsewhere, to_train
 from firesat.ladder.settings import LadderSettings
 from firesat.ladder.table import summary
 
-__all__ = ["LadderSettings", "climb", "summary", "to_train"]
+__all__ = ["LadderSettings", "climb", "refuse_elsewhere", "summary", "to_train"]

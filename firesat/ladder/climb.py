@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from firesat.boosting import Boosting
 from firesat.calibration import Curve
-from firesat.cube import grid_of
+from firesat.cube import check_place, grid_of
 from firesat.datamodule import ChipData
 from firesat.errors import ConfigError
 from firesat.jobs.evaluate.calibrate import HeadCounts, held_out_days
@@ -89,10 +89,7 @@ def climb(
         If the cube lacks labels, fire weather or hotspots, or nothing burned in training.
     """
     days, held_out = _unseen(project), _held_out(project)
-    if settings.draws and len(parts(grid_of(project.cube.path))) > 1:
-        raise ConfigError(
-            "--draws needs a region within one tile of 100 km: give a smaller grid.region, or none"
-        )
+    refuse_elsewhere(project, settings)
     total = len(settings.rungs) + 2 + len(held_out) + len(days)
     section = project.section("train")
     rungs = []
@@ -119,6 +116,31 @@ def climb(
     found = compare(work.scoring, work.expected, facts)
     write_json(settings.output / f"ladder{'-blind' if settings.blind else ''}.json", asdict(found))
     return found
+
+
+def refuse_elsewhere(project: Project, settings: LadderSettings) -> None:
+    """Refuse another region than the cube's, and draws over more than one tile.
+
+    Parameters
+    ----------
+    project : Project
+        With its grid.
+    settings : LadderSettings
+        With the draws that are asked for.
+
+    Raises
+    ------
+    CubeError
+        If the cube lies elsewhere.
+    ConfigError
+        If draws are asked for and the region reaches over a tile.
+    """
+    check_place(project.cube.path, project.grid)
+    if settings.draws and len(parts(project.grid)) > 1:
+        raise ConfigError(
+            f"--draws {settings.draws} needs a region within one tile of 100 km: give a smaller "
+            "grid.region, or leave --draws out"
+        )
 
 
 def _unseen(project: Project) -> list[str]:

@@ -113,9 +113,10 @@ def train_rung(
     train("fit", section, _overrides(section, settings, network, seed))
     seconds = round(time.monotonic() - start, 1)
     write_json(folder / "rung.json", {"made_from": made_from, "seconds": seconds})
-    found = rung_of(section, settings, network, seed)
-    if found is None:
+    best = folder / "checkpoints" / "best.ckpt"
+    if not best.is_file():
         raise ConfigError(f"the training of {network} left no checkpoint in {folder}")
+    found = Rung(network=network, seed=seed, checkpoint=best, seconds=seconds)
     log.info("%s trained in %.0f s", found.name, found.seconds)
     return found
 

@@ -95,9 +95,29 @@ def test_a_full_disk_is_one_line_and_exit_1(
     monkeypatch.setattr(cube, "run", full)
     assert main(["cube", "info", "a.zarr"]) == 1
     assert capsys.readouterr().err == (
-        "OSError: /data/a.tif: No space left on device; what is finished is kept, --verbose tells "
-        "where it happened\n"
+        "OSError: /data/a.tif: No space left on device (--verbose tells where it happened)\n"
     )
+
+
+def test_a_missing_file_is_a_fault_of_ours_and_a_closed_pipe_nobody_s(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firesat.cli import cube
+
+    def fails(error: OSError) -> None:
+        def run(_: object) -> int:
+            raise error
+
+        monkeypatch.setattr(cube, "run", run)
+
+    fails(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/data/a.tif"))
+    with pytest.raises(FileNotFoundError):  # with its traceback
+        main(["cube", "info", "a.zarr"])
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back at the end
+    fails(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+    assert main(["cube", "info", "a.zarr"]) == 1
+    assert not capsys.readouterr().err
+    sys.stdout.close()
 
 
 @pytest.mark.parametrize(

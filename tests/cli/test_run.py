@@ -43,7 +43,7 @@ def test_what_comes_before_a_training_does_without_torch(tmp_path: Path) -> None
     code = (
         "import subprocess, sys; from firesat.cli.main import main; "
         "subprocess.run = lambda *args, **more: subprocess.CompletedProcess(args, 0, ''); "
-        "main(['run', 'sample', '--config', sys.argv[1], '--dry-run']); "
+        "assert main(['run', 'sample', '--config', sys.argv[1], '--dry-run']) == 0; "
         "print(sorted({'torch', 'pytorch_lightning'} & set(sys.modules)))"
     )
     words = [sys.executable, "-c", code, str(shipped("configs/sandbox.yaml"))]

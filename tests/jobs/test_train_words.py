@@ -123,6 +123,20 @@ def test_what_cannot_be_is_refused_in_one_line(
     assert answer.lower() in _refused(config, capsys, *words).lower()
 
 
+def test_chips_without_validation_are_refused_before_they_are_read_or_go_without(
+    config: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    chips = write_tiny_chips(tmp_path / "train.zarr", train=8, val=0)
+    for words in ([], ["--dry-run"]):
+        code, said = _asked(config, capsys, f"--data.path={chips}", *words)
+        assert code == 1
+        assert "has no chips for val: add it to sample.splits" in said
+    code, said = _asked(
+        config, capsys, f"--data.path={chips}", "--trainer.limit_val_batches=0", "--no-baselines"
+    )
+    assert code == 0, said
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_one_line(
     config: Path, capsys: pytest.CaptureFixture[str]

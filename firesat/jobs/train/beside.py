@@ -8,7 +8,6 @@ differences are paired (`firesat.metrics.bootstrap`). Maps are the better judge:
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from firesat.jobs.train.run import complete
 from firesat.losses import cell_weight
 from firesat.metrics.bootstrap import LEAST_BLOCKS, Estimate, interval
 from firesat.monitor import BINS, bin_of, combine
-from firesat.penalised import Fit, Rows, fit
+from firesat.penalised import Fit, Rows, fit, together
 from firesat.regression import gather
 
 NETWORK, BASE = "network", "base rate"
@@ -139,7 +138,8 @@ def baselines(model: Forecaster, data: ChipData) -> dict[str, Callable[[Batch], 
     """
     network: Any = model.network
     heads = max(1, len(model.processes))
-    rows = gather(network.drivers, chain(*data.seasons().values()))  # nothing lost or turned
+    # chips that have lost nothing, and of every season
+    rows = together([gather(network.drivers, some) for some in data.seasons().values()])
     rate = float(np.log(data.base_rate / (1.0 - data.base_rate)))
     made: dict[str, Callable[[Batch], Tensor]] = {
         BASE: lambda batch: torch.full_like(batch["label"][:, 0], rate)

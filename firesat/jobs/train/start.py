@@ -24,6 +24,7 @@ from firesat.optimiser import ENDLESS, adamw
 
 log = logging.getLogger(__name__)
 
+_SOME = 256  # chips: looked at within a second
 _GRID = ("crs", "lattice")  # older chips do not say
 _FROM_ONE = ("accumulate_grad_batches", "check_val_every_n_epoch")  # Lightning divides by them
 
@@ -58,12 +59,20 @@ def refuse_impossible(subcommand: str, trainer: Trainer, model: Forecaster, data
                 raise ConfigError(f"trainer.{name}={value} is impossible: from 1 on")
         adamw(model.network, model.rates)
     if isinstance(data, ChipData):
-        {"fit": data.train_dataloader, "validate": data.val_dataloader}.get(
-            subcommand, data.test_dataloader
-        )()
-        if subcommand == "fit":
-            log.debug("base rate of the training chips: %g", data.base_rate)  # refuses 0
-    refuse_unwritable(Path(trainer.default_root_dir), "trainer.default_root_dir")
+        _open_chips(subcommand, data, validate=bool(trainer.limit_val_batches))
+    if subcommand == "fit":
+        refuse_unwritable(Path(trainer.default_root_dir), "trainer.default_root_dir")
+
+
+def _open_chips(subcommand: str, data: ChipData, *, validate: bool) -> None:
+    """Refuse chips that lack a split which is to be read, or in which nothing burned to learn."""
+    if subcommand == "fit":
+        data.train_dataloader()
+        log.debug("base rate of the training chips: %g", data.base_rate)  # refuses 0
+    if subcommand == "validate" or (subcommand == "fit" and validate):
+        data.val_dataloader()
+    if subcommand == "test":
+        data.test_dataloader()
 
 
 def say_sightless(data: object) -> None:
@@ -72,21 +81,25 @@ def say_sightless(data: object) -> None:
     Parameters
     ----------
     data : object
-        The data module; only `ChipData` are looked at, as far as the first clear look, which is
-        nearly always in the first chip.
+        The data module; only `ChipData` are looked at, as far as the first clear look: nearly
+        always in the first of at most `_SOME` chips.
     """
     if not isinstance(data, ChipData) or "sentinel2" in data.without or not data.channels.looks:
         return
     store = data.store
     ages = store.arrays["age"]
     age = np.empty((1, *ages.shape[1:]), dtype=ages.dtype)
-    for row in np.flatnonzero(store.table["split"] == "train"):
+    rows = np.flatnonzero(store.table["split"] == "train")
+    some = rows[:: -(-len(rows) // _SOME)] if len(rows) else rows
+    for row in some:
         store.read([int(row)], {"age": age})
         if np.isfinite(age).any():
             return
     log.warning(
-        "no training chip has a clear look of Sentinel-2: the network learns from the rest alone, "
-        "and will know nothing of looks. Ingest Sentinel-2 and run firesat sample again"
+        "no training chip has a clear look of Sentinel-2 (%d of %d looked at): the network learns "
+        "from the rest alone. Ingest Sentinel-2 and run firesat sample again",
+        len(some),
+        len(rows),
     )
 
 
