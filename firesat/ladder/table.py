@@ -1,7 +1,7 @@
 """The ladder as a person reads it in a terminal."""
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -13,9 +13,11 @@ from firesat.metrics.case import Difference
 from firesat.products.report.words import brackets
 
 _COLUMNS = (
-    "model", "AP", "lift", "E[AP]", "of best", "Brier x1000", "skill", "slope", "exp./obs.",
+    "model", "AP", "lift", "E[AP]", "of\nbest", "Brier\nx1000", "skill", "slope", "exp./\nobs.",
     "weights", "seconds",
 )  # fmt: skip
+_WHOLE = ("AP", "E[AP]")
+"""Columns whose intervals are never broken."""
 
 
 def summary(ladder: Ladder) -> Group:
@@ -142,11 +144,17 @@ def _lead(difference: Difference | None) -> Text:
 
 def _table(title: str, rows: list[Row]) -> Table:
     """Rows of scores."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column == "model" else "right", overflow="fold")
+        justify: JustifyMethod = "left" if column == "model" else "right"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
-        table.add_row(row.name, *_cells(row))
+        network, seed, how = (*row.name.split(" ", 2), "", "")[:3]
+        lines = f"{network} {seed}\n{how}" if seed.isdigit() and how else row.name
+        table.add_row(lines, *_cells(row))
     return table
 
 
