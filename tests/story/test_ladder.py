@@ -22,7 +22,8 @@ def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
         "Negatives: full map",
         "calibrated on maps of 2 held-out days",
         "intervals unreliable",
-        "cnn without Sentinel-2",
+        "cnn less",
+        "cnn 0 less",
     ):
         assert needed in words
     found = json.loads((story / "ladder" / "ladder.json").read_text())
