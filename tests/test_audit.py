@@ -640,7 +640,7 @@ def test_chips_that_no_audit_has_read_are_not_said_to_have_passed_one(
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["--model.nework.width", "24"], "unknown key 'nework': did you mean network?"),
+        (["--model.networkk.width", "24"], "unknown key 'networkk': did you mean network?"),
         (["--trainer.max_epochs", "few"], "max_epochs"),
         (["--ckpt_path", "no.ckpt"], "there is no checkpoint at no.ckpt"),
     ],

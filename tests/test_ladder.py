@@ -190,15 +190,20 @@ def test_one_network_of_each_kind_is_trained_first() -> None:
         LadderSettings(networks=())
 
 
-def test_a_rung_is_trained_once_and_anew_when_anything_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
-    section = {
+def section_of(chips: Path) -> dict[str, Any]:
+    """What a project says of training."""
+    return {
         "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
         "data": {"path": str(chips), "batch_size": 4, "workers": 0},
         "trainer": {"accelerator": "cpu"},
     }
+
+
+def test_a_rung_is_trained_once_and_anew_when_anything_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
+    section = section_of(chips)
     settings = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1)
     assert rung_of(section, settings, "conv_lstm", 0) is None
     made = train_rung(section, settings, "conv_lstm", 0)
@@ -224,11 +229,7 @@ def test_code_that_is_edited_during_a_training_does_not_lose_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
-    section = {
-        "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
-        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
-        "trainer": {"accelerator": "cpu"},
-    }
+    section = section_of(chips)
     settings = LadderSettings(output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1)
     more = tmp_path / "more.py"
     more.write_text("STRIDE = 1")
@@ -370,11 +371,7 @@ def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path
         ("cnn", 0), ("cnn_without_sentinel2", 0), ("cnn", 1), ("cnn_without_sentinel2", 1),
     ]  # fmt: skip
     chips = write_tiny_chips(tmp_path / "chips.zarr", train=8, val=4)
-    section = {
-        "model": {"network": {"class_path": "firesat_models.TemporalCNN"}},
-        "data": {"path": str(chips), "batch_size": 4, "workers": 0},
-        "trainer": {"accelerator": "cpu"},
-    }
+    section = section_of(chips)
     settings = LadderSettings(
         output=tmp_path / "ladder", networks=("conv_lstm",), epochs=1, seeds=1, blind=True
     )

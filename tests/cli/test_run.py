@@ -17,7 +17,7 @@ from firesat.project import read_yaml, shipped
     ("change", "answer"),
     [
         ({"trainer": {"max_epoch": 3}}, "unknown key 'max_epoch': did you mean max_epochs?"),
-        ({"modle": {}}, "unknown key 'modle': did you mean model?"),
+        ({"modelx": {}}, "unknown key 'modelx': did you mean model?"),
         (
             {"model": {"network": {"class_path": "firesat_models.TemporalCN"}}},
             "did you mean firesat_models.TemporalCNN?",
