@@ -391,7 +391,7 @@ def test_a_census_leaves_out_what_cannot_burn_and_names_what_most_cells_lack() -
     found = count([strip], 1)
     assert found == Census(forecast=1, few_looks=1, no_weather=4, unknown=1)
     assert found.empty == 6 / 7
-    assert "86 % of the cells that can burn" in found.warning("2023-05-17", 1)
+    assert "85.7 % of the cells that can burn" in found.warning("2023-05-17", 1)
     assert found.warning("2023-05-17", 1).endswith("no weather in hand on that day")
     assert Census(forecast=0, few_looks=0, no_weather=0, unknown=0).empty == 0.0
 

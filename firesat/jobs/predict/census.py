@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firesat.products.report.words import percent
 from firesat.products.strips import State, Strip
 
 MUCH = 0.5
@@ -65,14 +66,7 @@ class Census:
             "nothing is known of the ground": self.unknown,
         }
         reason = max(reasons, key=lambda words: reasons[words])
-        return (
-            f"{day}: {_percent(self.empty)} of the cells that can burn have no forecast: {reason}"
-        )
-
-
-def _percent(share: float) -> str:
-    """A share in words; only all of it is 100 %."""
-    return "over 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+        return f"{day}: {percent(self.empty)} of the cells that can burn have no forecast: {reason}"
 
 
 def count(strips: Iterable[Strip], min_looks: int) -> Census:

@@ -119,13 +119,24 @@ def left_out(scores: Scores) -> str:
     missing = int(scores.facts["cells_without_forecast"])
     burned = int(scores.facts["burned_cells_without_forecast"])
     return (
-        f"No score counts the {count(missing)} cells without a forecast: {_percent(share)} of the "
+        f"No score counts the {count(missing)} cells without a forecast: {percent(share)} of the "
         f"cells at risk; {count(burned) if burned else 'none'} of them burned."
     )
 
 
-def _percent(share: float) -> str:
-    """A share of which neither the rest nor the part may round to nothing."""
+def percent(share: float) -> str:
+    """Write a share so that only all of it is 100 %.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        Such as "4.9 %" or "over 99.9 %".
+    """
     text = f"{100 * share:.1f} %"
     return "over 99.9 %" if text == "100.0 %" and share < 1 else text.replace(".0 ", " ")
 
