@@ -1,6 +1,8 @@
 """GRIB that ecCodes and cfgrib understand."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import eccodes
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from firesat.sandbox.encode.alone import eccodes_alone
+from firesat.sandbox.encode.forecast import CODES, encode_forecast
 from firesat.sandbox.encode.grib import encode_grib
 from firesat.sandbox.encode.latlon import LatLonGrid, snapped
 from firesat.sandbox.encode.parameters import CEMS_FIRE, ERA5_LAND, Parameter
@@ -113,3 +117,27 @@ def test_an_area_grows_to_grid_lines_and_a_line_stays_itself() -> None:
     grid = snapped((55.83, -95.21, 55.3, -95.0), 0.1)
     np.testing.assert_allclose(grid.latitudes, [55.9, 55.8, 55.7, 55.6, 55.5, 55.4, 55.3])
     np.testing.assert_allclose(grid.longitudes, [-95.3, -95.2, -95.1, -95.0])
+
+
+def test_reanalyses_and_forecasts_are_never_written_at_one_moment() -> None:
+    """They share one library, whose first import by several jobs at once has been seen to break."""
+    code = next(iter(CODES.values()))
+    run, values = np.datetime64("2023-07-01T00"), np.full((10, 16), 280.0, "float32")
+    begun = threading.Semaphore(0)
+
+    def reanalysis() -> bytes:
+        begun.release()
+        return encode_grib(fields(["t2m"], 1), hours("2023-07-01T03", 1), GRID, forecast=True)
+
+    def forecast() -> bytes:
+        begun.release()
+        return encode_forecast(code, values, run, 3, GRID, centre="ecmf")
+
+    with ThreadPoolExecutor(2) as pool:
+        with eccodes_alone():
+            jobs = [pool.submit(reanalysis), pool.submit(forecast)]
+            for _ in jobs:
+                begun.acquire()
+            time.sleep(0.2)  # either takes milliseconds
+            assert not any(job.done() for job in jobs)
+        assert all(job.result().startswith(b"GRIB") for job in jobs)

@@ -1,6 +1,5 @@
 """GRIB edition 2 messages of a forecast run, on regular and on rotated grids."""
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 
+from firesat.sandbox.encode.alone import eccodes_alone
 from firesat.sandbox.encode.latlon import LatLonGrid
 
 _BITS = 16
 _ENSEMBLE = {False: 1, True: 3}  # WMO table 4.0: 0 and 1 at a moment, 8 and 11 over an interval
-_LOCK = threading.Lock()  # ecCodes shares one context between threads
 # Southern pole of the Canadian regional grid, degrees (as its files have it).
 POLE = (-36.08852, -114.694858)
 
@@ -92,10 +91,8 @@ def encode_forecast(
     bytes
         The message.
     """
-    import eccodes  # not above: see firesat.sandbox.encode.grib
-
     kind = "rotated" if rotated else "regular"
-    with _LOCK:
+    with eccodes_alone() as eccodes:
         handle = eccodes.codes_grib_new_from_samples(f"{kind}_ll_sfc_grib2")
         try:
             keys = _keys(code, run, lead, grid, centre, rotated=rotated)

@@ -1,18 +1,17 @@
 """GRIB edition 2 bytes: one message per parameter and time."""
 
-import threading
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from firesat.sandbox.encode.alone import eccodes_alone
 from firesat.sandbox.encode.latlon import LatLonGrid
 from firesat.sandbox.encode.parameters import Parameter
 
 BITS = 16  # per value: a temperature range of 40 K in steps of 0.6 mK
 _MISSING = 9999.0
 _ACCUMULATION = 8  # product definition template 4.8: a statistic over an interval
-_LOCK = threading.Lock()  # ecCodes shares one context between threads
 
 
 def encode_grib(
@@ -45,11 +44,7 @@ def encode_grib(
     bytes
         Messages one after the other, parameter by parameter.
     """
-    # Here and not above: loaded before pyproj, ecCodes' own PROJ crashes the interpreter's exit
-    # (github.com/bcgov/wps/pull/5138), and import sorting would put it first.
-    import eccodes
-
-    with _LOCK:
+    with eccodes_alone() as eccodes:
         template = _template(grid, forecast=forecast, versioned=versions is not None)
         told = np.zeros(len(valid_times), int) if versions is None else versions
         try:
