@@ -15,7 +15,7 @@ from firesat.penalised import Rows, fit, together
 
 log = logging.getLogger(__name__)
 
-PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of the squared weights, against the entropy for each unit of burning weight."""
 
 BATCHES = 1024

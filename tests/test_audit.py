@@ -27,6 +27,7 @@ from firesat.jobs.prepare import refuse_leaks, sample
 from firesat.manifest import Manifest, Receipt
 from firesat.samples import Inputs, Ratio, SampleSettings, atmosphere, silent
 from firesat.samples.region import Region
+from firesat.sampling import FIRE
 from firesat.scaling import Moments
 from firesat.splits import Blocks, Groups
 from firesat.window import Period, Window
@@ -125,7 +126,7 @@ def test_scars_that_were_seen_and_published_before_t_are_no_leak(
 ) -> None:
     # burnt ground is 0.02 in every band: chips with fire show the scar of what burned before
     scars = 0
-    for number in np.flatnonzero(store.table["stratum"] == "positive"):
+    for number in np.flatnonzero(store.table["stratum"].isin(FIRE)):
         chip = store[int(number)]
         scars += int((np.abs(chip["sentinel2"][0] - 0.02) < 1e-6).all(axis=0).any())
     assert scars > 0
@@ -151,7 +152,7 @@ def test_honest_chips_of_the_other_regimes_pass(
 
 
 def test_a_fire_in_two_splits_is_named(store: ChipStore, tiny_cube: Path, tmp_path: Path) -> None:
-    of_val = (store.table["split"] == "val") & (store.table["stratum"] == "positive")
+    of_val = (store.table["split"] == "val") & store.table["stratum"].isin(FIRE)
     moved = store.table.index[of_val][0]
 
     def move(rows: pd.DataFrame) -> None:

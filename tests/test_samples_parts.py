@@ -200,7 +200,9 @@ VAL = [Period(start="2023-06-26", end="2023-07-29")]
         ({"path": Path("chips")}, "end in .zarr"),
         ({"chip": 85}, "multiples of 10"),
         ({"stride": 90}, "stride at most chip"),
-        ({"positives": 0}, "positives and issue_step start at 1"),
+        ({"positives": 1}, "positives start at 2, issue_step at 1"),
+        ({"growth": 0.0}, "sample.growth is 0: give more than 0 and less than 1"),
+        ({"growth": 1.0}, "sample.growth is 1: give"),
         ({"buffer_days": -1}, "buffer_days at 0"),
         ({"near_km": 20.0}, "near_km is 20: give more than 0 and less than 20"),
         ({"hard": {"test_hard": "test"}}, "test_hard of test: give a new name, and one of"),
@@ -232,10 +234,10 @@ def test_settings_are_read_from_yaml() -> None:
     )
     assert read.splits == {"train": TRAIN, "val": VAL}
     # 0.3, 0.2, 0.2 and 0.3 for each chip with fire
-    strata = ("positive", "near_fire", "hard", "matched", "random")
+    strata = ("growth", "new", "near_fire", "hard", "matched", "random")
     for split, numbers in {
-        "train": (600, 180, 120, 120, 180),
-        "val": (240, 72, 48, 48, 72),
+        "train": (300, 300, 180, 120, 120, 180),
+        "val": (120, 120, 72, 48, 48, 72),
     }.items():
         assert read.wanted(split) == dict(zip(strata, numbers, strict=True))
     assert read.order == ("train", "val")

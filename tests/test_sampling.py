@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from firesat.errors import ConfigError, SampleError
 from firesat.sampling import (
+    FIRE,
     STRATA,
     UNKNOWN,
     Draw,
@@ -25,21 +26,24 @@ from firesat.sampling import (
 )
 from firesat.window import Period, Window
 
-WANTED = {"positive": 6, "near_fire": 4, "hard": 6, "matched": 5, "random": 7}
+WANTED = {"growth": 4, "new": 2, "near_fire": 4, "hard": 6, "matched": 5, "random": 7}
 DAYS = ("2023-05-20", "2023-07-10")  # seasons 4 and 5 of 32 days
 CHIPS = 60  # of a day
 MATCHING = Matching(season_days=32, fwi_edges=(10.0, 20.0))
 
 
 def world() -> dict[str, Facts]:
-    """Two days: fire in spruce at high FWI in July, one fire in grass in May."""
+    """Two days: fire in spruce at high FWI in July, half of it old; one new in grass in May."""
     chip = np.arange(CHIPS)
     fuel = np.where(chip < 40, 2, 5)
     burns = {DAYS[0]: chip == 41, DAYS[1]: (chip % 5 == 0) & (chip < 40)}
+    grows = {DAYS[0]: chip < 0, DAYS[1]: burns[DAYS[1]] & (chip % 2 == 0)}
     near = chip % 7 == 1
     fwi = {DAYS[0]: np.where(chip % 2, 12.0, 3.0), DAYS[1]: np.where(chip % 3, 25.0, 15.0)}
     return {
-        day: Facts(burns=burns[day], near=near, fuel=fuel, fwi=fwi[day].astype("float32"))
+        day: Facts(
+            burns=burns[day], grows=grows[day], near=near, fuel=fuel, fwi=fwi[day].astype("f4")
+        )
         for day in DAYS
     }
 
@@ -183,8 +187,9 @@ def test_strata_are_true_of_the_chips() -> None:
     chips, _ = drawn(1)
     for chip in chips.itertuples():
         of_day = facts[str(np.datetime64(chip.day, "D"))]
-        assert (chip.stratum == "positive") == of_day.burns[chip.chip]
-        if chip.stratum != "positive":
+        assert (chip.stratum in FIRE) == of_day.burns[chip.chip]
+        assert (chip.stratum == "growth") == of_day.grows[chip.chip]
+        if chip.stratum not in FIRE:
             assert (chip.stratum == "near_fire") == of_day.near[chip.chip]
         assert chip.stratum == chip.drawn_by[0]
         assert chip.fuel == of_day.fuel[chip.chip]
@@ -218,8 +223,8 @@ def pi_by_hand(design: pd.DataFrame) -> np.ndarray:
         season, classes = MATCHING.season(day), MATCHING.fwi_class(facts.fwi)
         for chip in range(CHIPS):
             if facts.burns[chip] or facts.near[chip]:
-                stratum = "positive" if facts.burns[chip] else "near_fire"
-                chances.append(rate[stratum, 0, 0])
+                fire = "growth" if facts.grows[chip] else "new"
+                chances.append(rate[fire if facts.burns[chip] else "near_fire", 0, 0])
                 continue
             fuel = int(facts.fuel[chip])
             missed = 1 - rate["random", 0, 0]
@@ -279,7 +284,7 @@ def test_the_union_is_exact_for_every_outcome_of_two_small_draws() -> None:
 
 def test_disjoint_strata_add_up_to_the_frame() -> None:
     chips, _ = drawn(3)
-    for stratum, number in (("positive", 9), ("near_fire", sum(
+    for stratum, number in (("growth", 4), ("new", 5), ("near_fire", sum(
         (f.near & ~f.burns).sum() for f in world().values()
     ))):  # fmt: skip
         some = chips[chips["stratum"] == stratum]
@@ -289,11 +294,11 @@ def test_disjoint_strata_add_up_to_the_frame() -> None:
 def test_a_hard_split_has_the_fires_of_its_own_and_negatives_like_them() -> None:
     chips, design = drawn(1, {"hard": "train"})
     fires = {
-        split: set(positions(some[some["stratum"] == "positive"]))
+        split: set(positions(some[some["stratum"].isin(FIRE)]))
         for split, some in chips.groupby("split")
     }
     assert fires["hard"] == fires["train"]
-    others = chips[(chips["split"] == "hard") & (chips["stratum"] != "positive")]
+    others = chips[(chips["split"] == "hard") & ~chips["stratum"].isin(FIRE)]
     assert set(others["stratum"]) == {"hard"}
     # as many as train asks for: 4 + 6 + 5 + 7, spread 5 : 3 : 1 as far as bins reach
     bins = design[(design["split"] == "hard") & (design["stratum"] == "hard")]
@@ -317,13 +322,38 @@ def test_the_same_seed_draws_the_same_chips_in_any_order() -> None:
 
 
 def test_fewer_chips_with_fire_bring_fewer_others() -> None:
-    draw = Draw({"train": {**WANTED, "positive": 18}}, MATCHING, 0)
+    draw = Draw({"train": {**WANTED, "growth": 6, "new": 12}}, MATCHING, 0)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     _, design = draw.finish()
     # 9 of 18 are there: half of everything else, 7 -> 4 (3.5 to even), 4 -> 2
     taken = design.groupby("stratum")["taken"].sum()
-    assert taken.to_dict() == {"positive": 9, "near_fire": 2, "hard": 3, "matched": 2, "random": 4}
+    assert taken.to_dict() == {
+        "growth": 4, "new": 5, "near_fire": 2, "hard": 3, "matched": 2, "random": 4,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("growth", "new", "taken"),
+    [
+        (2, 3, (2, 3)),
+        (1, 1, (1, 1)),
+        (7, 1, (4, 4)),  # 4 and 5 are there: what one kind lacks, the other gives
+        (1, 7, (3, 5)),
+        (6, 6, (4, 5)),
+    ],
+)
+def test_fires_that_grow_have_a_share_of_their_own(
+    growth: int, new: int, taken: tuple[int, int]
+) -> None:
+    draw = Draw({"train": {**WANTED, "growth": growth, "new": new}}, MATCHING, 0)
+    for day, facts in world().items():
+        draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
+    chips, _ = draw.finish()
+    found = {name: chips[chips["stratum"] == name] for name in FIRE}
+    assert tuple(len(some) for some in found.values()) == taken
+    assert (found["growth"]["pi"] == taken[0] / 4).all()
+    assert (found["new"]["pi"] == taken[1] / 5).all()
 
 
 NOWHERE = np.zeros(CHIPS, dtype=bool)
@@ -353,4 +383,4 @@ def test_weights_have_mean_one_and_keep_their_ratios() -> None:
 
 
 def test_strata_are_named_once() -> None:
-    assert len(set(STRATA)) == len(STRATA) == 5
+    assert len(set(STRATA)) == len(STRATA) == 6

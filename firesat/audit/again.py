@@ -18,6 +18,7 @@ from firesat.cube import grid_of
 from firesat.errors import FiresatError
 from firesat.samples import Inputs, Reader
 from firesat.samples.opened import Opener
+from firesat.sampling import FIRE
 
 TRUTH = ("labels", "nbac", "modis_burned")
 """Groups that no input is made of."""
@@ -66,8 +67,8 @@ def _choose(evidence: Evidence, settings: AuditSettings) -> list[Chip]:
     chosen: list[Chip] = []
     for split in dict.fromkeys(chip.split for chip in evidence.chips):
         of_split = [chip for chip in evidence.chips if chip.split == split]
-        fires = [chip for chip in of_split if chip.stratum == "positive"]
-        others = [chip for chip in of_split if chip.stratum != "positive"]
+        fires = [chip for chip in of_split if chip.stratum in FIRE]
+        others = [chip for chip in of_split if chip.stratum not in FIRE]
         half = min(len(fires), max(settings.reread // 2, settings.reread - len(others)))
         for some, number in ((fires, half), (others, settings.reread - half)):
             picked = rng.permutation(len(some))[:number]

@@ -8,6 +8,7 @@ from firesat.audit.evidence import Chip, Evidence
 from firesat.audit.result import Check, Leaks
 from firesat.errors import SampleError
 from firesat.samples import SampleSettings
+from firesat.sampling import FIRE
 
 Rates = dict[tuple[str, str, int, int], float]
 """Share taken of each bin: split, stratum, season or fire weather, land cover."""
@@ -36,12 +37,13 @@ def check_settings(evidence: Evidence, settings: SampleSettings) -> None:
         "chip": settings.chip,
         "stride": settings.stride,
         "issue_step": settings.issue_step,
+        "growth": settings.growth,
         "seed": settings.seed,
     }
     found = {
         **{f"inputs.{key}": value for key, value in attrs["inputs"].items()},
         "chip": attrs["channels"]["size"],
-        **{key: attrs.get(key) for key in ("stride", "issue_step", "seed")},
+        **{key: attrs.get(key) for key in ("stride", "issue_step", "growth", "seed")},
     }
     for key in wanted | found:  # a setting at rest is in neither, or in one of them
         value = wanted.get(key, False)
@@ -103,7 +105,7 @@ def check_design(evidence: Evidence, settings: SampleSettings) -> Check:
 
 def _chance(chip: Chip, row: Any, rates: Rates, settings: SampleSettings) -> float:  # noqa: ANN401
     """Inclusion probability of a chip, from the rates of its split's draws."""
-    if chip.stratum in ("positive", "near_fire"):
+    if chip.stratum in (*FIRE, "near_fire"):
         return rates.get((chip.split, chip.stratum, 0, 0), 0.0)
     fwi = int(settings.match.fwi_class(row.fwi))
     bins = (

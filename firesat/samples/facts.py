@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from firesat.batch import HEADS
 from firesat.samples.frames import enough
 from firesat.samples.inputs import Inputs
 from firesat.samples.region import Region
@@ -81,14 +82,20 @@ class PanelFacts:
         Facts
             Of all chips.
         """
-        burnt, label = self._burnt_in(day), self._truth(day).label.any(axis=0)[0]
-        cells = burnt.rows[label], burnt.cols[label]
+        label = self._truth(day).label.astype(bool)[:, 0]
         return Facts(
-            burns=chips_with(cells, self._panel, self._size) > 0,
+            burns=self._touched(day, label.any(axis=0)),
+            grows=self._touched(day, label[HEADS.index("growth")]),
             near=self._near(day),
             fuel=self._fuel(day),
             fwi=self._fwi(day),
         )
+
+    def _touched(self, day: str, which: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Chips that hold some of the year's burnt cells."""
+        burnt = self._burnt_in(day)
+        cells = burnt.rows[which], burnt.cols[which]
+        return chips_with(cells, self._panel, self._size) > 0
 
     def looks(self, day: str) -> NDArray[np.int64]:
         """Count the scenes in hand at T that show at least half of a chip.

@@ -68,7 +68,11 @@ class SampleSettings:
     issue_step : int
         Days between issue days; 1 = any day may be drawn.
     positives : int
-        Chips with fire to take for training, 1 or more.
+        Chips with fire to take for training, 2 or more.
+    growth : float
+        Share of these in which a fire of before T burns on; in the others new fires alone burn.
+        One kind makes up for what there is too little of the other. Fires burn on in few chips,
+        and nearly all that burns, burns there: at their natural share little is learned of them.
     ratio : Ratio
         Chips without fire for each of these.
     match : Matching
@@ -103,6 +107,7 @@ class SampleSettings:
     stride: int = 40
     issue_step: int = 1
     positives: int = 600
+    growth: float = 0.5
     ratio: Ratio = field(default_factory=Ratio)
     match: Matching = field(default_factory=Matching)
     near_km: float = 10.0
@@ -122,10 +127,15 @@ class SampleSettings:
                 f"sample.chip={self.chip} and sample.stride={self.stride}: both in multiples of "
                 f"{line} cells ({line / 10:g} km), stride at most chip"
             )
-        if min(self.positives, self.issue_step) < 1 or self.held_out <= 0 or self.buffer_days < 0:
+        if self.positives < 2 or self.issue_step < 1 or self.held_out <= 0 or self.buffer_days < 0:
             raise ConfigError(
-                "sample: positives and issue_step start at 1, buffer_days at 0, and held_out is "
+                "sample: positives start at 2, issue_step at 1, buffer_days at 0, and held_out is "
                 "above 0"
+            )
+        if not 0 < self.growth < 1:
+            raise ConfigError(
+                f"sample.growth is {self.growth:g}: give more than 0 and less than 1, so that "
+                "every chip with fire may be drawn"
             )
         if not 0 < self.near_km < FARTHEST:
             raise ConfigError(
@@ -193,9 +203,11 @@ class SampleSettings:
             Stratum to number; 1 or more of each that every chip may fall into.
         """
         positives = self.positives * (1.0 if split == "train" else self.held_out)
+        growth = max(1, round(positives * self.growth))
         ratio = self.ratio
         return {
-            "positive": max(1, round(positives)),
+            "growth": growth,
+            "new": max(1, round(positives) - growth),
             "near_fire": max(1, round(positives * ratio.near_fire)),
             "hard": round(positives * ratio.hard),
             "matched": round(positives * ratio.matched),

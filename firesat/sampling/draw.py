@@ -3,10 +3,10 @@
 Every chip of the frame draws a number of its own; a stratum, or a bin of it, takes the n chips with
 the smallest numbers, which is simple random sampling without replacement (permanent random
 numbers: Ohlsson 1995, in Business Survey Methods, Wiley, 153-169). So each of N chips had the
-chance n / N. Three strata are disjoint: with fire, near a known fire, and far from both; chips far
-from both are reached by three independent draws, at random, matched and hard, and their chance is
-that of the union. Sums weighted by ``1 / pi`` then estimate sums over the frame without bias
-(Horvitz and Thompson 1952, doi:10.1080/01621459.1952.10483446).
+chance n / N. Four strata are disjoint: with a fire that grows, with new fires alone, near a known
+fire, and far from all; chips far from all are reached by three independent draws, at random,
+matched and hard, and their chance is that of the union. Sums weighted by ``1 / pi`` then estimate
+sums over the frame without bias (Horvitz and Thompson 1952, doi:10.1080/01621459.1952.10483446).
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from firesat.sampling.matching import Matching
-from firesat.sampling.part import STRATA, Facts, Part, Seen
+from firesat.sampling.part import FIRE, STRATA, Facts, Part, Seen
 from firesat.sampling.reservoir import ROW
 
 _EPOCH = np.datetime64("1970-01-01", "D")
@@ -113,17 +113,19 @@ class Draw:
             design += part.design()
         for name, (of, part) in sorted(self._hard.items()):
             part.close()
-            positive = chips[tuple(self._parts).index(of)].query("stratum == 'positive'")
-            others = part.chips(self._matching).query("stratum != 'positive'")
-            chips.append(pd.concat([positive.assign(split=name), others]))
+            taken, own = chips[tuple(self._parts).index(of)], part.chips(self._matching)
+            fires = taken[taken["stratum"].isin(FIRE)]
+            others = own[~own["stratum"].isin(FIRE)]
+            chips.append(pd.concat([fires.assign(split=name), others]))
             design += part.design()
         return pd.concat(chips, ignore_index=True), pd.DataFrame(design)
 
 
 def _hard_only(wanted: Mapping[str, int]) -> dict[str, int]:
     """As many negatives as a split takes, all of them hard."""
-    negatives = sum(number for stratum, number in wanted.items() if stratum != "positive")
-    return {**dict.fromkeys(STRATA, 0), "positive": wanted["positive"], "hard": negatives}
+    fires = {stratum: wanted[stratum] for stratum in FIRE}
+    negatives = sum(wanted.values()) - sum(fires.values())
+    return {**dict.fromkeys(STRATA, 0), **fires, "hard": negatives}
 
 
 def weights(pi: NDArray[np.float64]) -> NDArray[np.float64]:

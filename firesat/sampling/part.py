@@ -12,7 +12,10 @@ from firesat.errors import SampleError
 from firesat.sampling.matching import Bin, Matching, allocate, union
 from firesat.sampling.reservoir import Reservoir
 
-STRATA = ("positive", "near_fire", "hard", "matched", "random")
+FIRE = ("growth", "new")
+"""Chips with fire: in which a fire of before T burns on; in which only later ones burn."""
+
+STRATA = (*FIRE, "near_fire", "hard", "matched", "random")
 """With a burning cell; near a known fire; of the same fire weather and land cover as chips with
 fire; of the same season and land cover; any. A chip that several draws took has the first."""
 
@@ -30,6 +33,8 @@ class Facts:
     ----------
     burns : ndarray of bool, shape (chips,)
         Chips with label 1 in any head.
+    grows : ndarray of bool, shape (chips,)
+        Those of them with label 1 for growth.
     near : ndarray of bool, shape (chips,)
         Chips near an active fire known at T.
     fuel : ndarray of int, shape (chips,)
@@ -39,6 +44,7 @@ class Facts:
     """
 
     burns: NDArray[np.bool_]
+    grows: NDArray[np.bool_]
     near: NDArray[np.bool_]
     fuel: NDArray[np.integer]
     fwi: NDArray[np.floating]
@@ -76,10 +82,11 @@ class Part:
     def add(self, seen: Seen, numbers: NDArray[np.float64]) -> None:
         """Let chips go by every draw that may take them."""
         burns = seen.facts.burns & seen.member
+        grows = seen.facts.grows & burns
         near = seen.facts.near & seen.member & ~burns
         far = seen.member & ~burns & ~near
         for stratum, mask in {
-            "positive": burns, "near_fire": near, **dict.fromkeys(FAR, far)
+            "growth": grows, "new": burns & ~grows, "near_fire": near, **dict.fromkeys(FAR, far)
         }.items():  # fmt: skip
             draws = numbers[STRATA.index(stratum)]
             for name, chips in _by_bin(*seen.bins(stratum), mask):
@@ -91,8 +98,15 @@ class Part:
         """The one of a bin."""
         key = stratum, name
         if key not in self._reservoirs:
-            self._reservoirs[key] = Reservoir(self._wanted[stratum])
+            # of chips with fire, one kind gives what the other lacks
+            size = self._fires_wanted if stratum in FIRE else self._wanted[stratum]
+            self._reservoirs[key] = Reservoir(size)
         return self._reservoirs[key]
+
+    @property
+    def _fires_wanted(self) -> int:
+        """Chips with fire."""
+        return sum(self._wanted[stratum] for stratum in FIRE)
 
     def _frame(self, stratum: str) -> dict[Bin, int]:
         """Chips of each bin that went by."""
@@ -100,20 +114,22 @@ class Part:
 
     def close(self) -> None:
         """Decide how many chips each bin gives."""
-        fires = self._frame("positive").get(_ALL, 0)
+        fires = {stratum: self._frame(stratum).get(_ALL, 0) for stratum in FIRE}
         if not any(r.seen for r in self._reservoirs.values()):
             raise SampleError(
                 f"the split {self.split} has no chip: its periods must be longer than the horizon, "
                 "and its places larger than a chip and its buffers"
             )
-        if not fires:
+        if not any(fires.values()):
             raise SampleError(
                 f"the split {self.split} has no chip with fire: nothing burns in its periods and "
                 "places that is not of another split too; choose others, or more of them"
             )
-        positives = min(fires, self._wanted["positive"])
-        scale = positives / self._wanted["positive"]
-        for stratum in STRATA:
+        number = min(sum(fires.values()), self._fires_wanted)
+        growth = min(fires["growth"], max(self._wanted["growth"], number - fires["new"]))
+        self._taken = {("growth", _ALL): growth, ("new", _ALL): number - growth}
+        scale = number / self._fires_wanted
+        for stratum in STRATA[len(FIRE) :]:
             number = round(self._wanted[stratum] * scale)
             frame = self._frame(stratum)
             if stratum in self._positives:
@@ -169,9 +185,10 @@ class Part:
             for stratum in STRATA
         }
         far = union(*(chances[stratum] for stratum in FAR))
+        disjoint = (*FIRE, "near_fire")
         return np.select(
-            [rows["stratum"] == "positive", rows["stratum"] == "near_fire"],
-            [chances["positive"], chances["near_fire"]],
+            [rows["stratum"] == stratum for stratum in disjoint],
+            [chances[stratum] for stratum in disjoint],
             far,
         )
 

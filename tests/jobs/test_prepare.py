@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from firesat.batch import HEADS
 from firesat.chipstore import ChipStore
 from firesat.cli.main import main
 from firesat.cube import create_cube, grid_of, open_cube
@@ -19,6 +20,7 @@ from firesat.jobs.prepare import SampleReport, prevalence, sample
 from firesat.project import load
 from firesat.samples import Inputs, Ratio, Reader, SampleSettings, index_chips
 from firesat.samples.winters import fire_groups
+from firesat.sampling import FIRE
 from firesat.scaling import Moments, Scaler
 from firesat.splits import Blocks, Zones
 from firesat.window import Period
@@ -26,7 +28,7 @@ from tests.tiny_cube import REGION, TinyFire, World, layouts, write_group
 
 INPUTS = Inputs(looks=2, modis=("ndvi",), weather_days=4, fuel_classes=(1, 2))
 RATIO = Ratio(near_fire=1.0, hard=1.0, matched=0.5, random=1.0)
-NEAR = ("positive", "near_fire")
+NEAR = (*FIRE, "near_fire")
 Reports = list[tuple[int, int, str]]
 
 
@@ -65,10 +67,10 @@ def test_the_frame_is_every_chip_at_every_issue_day(
     report, _, _ = done
     frame = report.frame["train"]
     assert report.dropped["buffer"] == 25 * 8
-    whole = frame["positive"] + frame["near_fire"] + frame["random"]
+    whole = sum(frame[stratum] for stratum in (*NEAR, "random"))
     assert whole == 25 * 23 - report.dropped["shared_fire"]
     frame = report.frame["val"]
-    assert frame["positive"] + frame["near_fire"] + frame["random"] == 25 * 21
+    assert sum(frame[stratum] for stratum in (*NEAR, "random")) == 25 * 21
     assert frame["hard"] <= frame["random"]
 
 
@@ -93,9 +95,10 @@ def test_chances_are_those_of_the_design(done: tuple[SampleReport, ChipStore, Re
         far = chips[~chips["stratum"].isin(NEAR)]
         np.testing.assert_allclose(far["pi"], chances(far, design[design["split"] == split]))
     assert report.taken["train"] == {
-        "positive": 6, "near_fire": 6, "hard": 6, "matched": 3, "random": 6,
+        "growth": 3, "new": 3, "near_fire": 6, "hard": 6, "matched": 3, "random": 6,
     }  # fmt: skip
-    assert report.taken["val"]["positive"] == report.taken["val_hard"]["positive"] == 3
+    fires = [sum(report.taken[split][name] for name in FIRE) for split in ("val", "val_hard")]
+    assert fires == [3, 3]
 
 
 def chances(far: pd.DataFrame, design: pd.DataFrame) -> list[float]:
@@ -131,11 +134,11 @@ def test_a_hard_split_shares_the_fires_and_not_the_rest(
     _, store, _ = done
     place = ["tile", "row", "col", "reference_time"]
     parts = {name: store.table[store.table["split"] == name] for name in ("val", "val_hard")}
-    fires = {name: part[part["stratum"] == "positive"] for name, part in parts.items()}
+    fires = {name: part[part["stratum"].isin(FIRE)] for name, part in parts.items()}
     pd.testing.assert_frame_equal(
         fires["val"][place].reset_index(drop=True), fires["val_hard"][place].reset_index(drop=True)
     )
-    assert set(parts["val_hard"]["stratum"]) == {"positive", "hard"}
+    assert set(parts["val_hard"]["stratum"]) == {*set(fires["val"]["stratum"]), "hard"}
 
 
 def test_chips_are_what_the_reader_gives_at_their_place(
@@ -158,10 +161,11 @@ def test_strata_are_true_of_the_chips(done: tuple[SampleReport, ChipStore, Repor
     _, store, _ = done
     for number, row in store.table.iterrows():
         chip = store[number]
-        assert bool(chip["label"].any()) is (row["stratum"] == "positive")
-        if row["stratum"] == "positive":
+        assert bool(chip["label"].any()) is (row["stratum"] in FIRE)
+        assert bool(chip["label"][HEADS.index("growth")].any()) is (row["stratum"] == "growth")
+        if row["stratum"] in FIRE:
             assert row["fire_id"] == row["fires"][0] > 0
-        if row["stratum"] != "positive":
+        else:
             near = chip["fire"][0].max() >= np.exp(-10 / 3) * (1 - 1e-3)  # float16
             assert bool(near) is (row["stratum"] == "near_fire")
         assert row["burning"] == chip["label"].any(axis=0).sum()
@@ -317,12 +321,13 @@ sample:
     command = ["sample", "--config", str(tmp_path / "p.yaml"), "--json"]
     assert main([*command, "--dry-run"]) == 0
     counted = json.loads(capsys.readouterr().out)
-    assert counted["taken"]["train"]["positive"] == 5
+    taken = counted["taken"]["train"]
+    assert taken["growth"] + taken["new"] == 5
     assert counted["prevalence"] == {}
     assert [path.name for path in tmp_path.iterdir()] == ["p.yaml"]
     assert main([*command, "--table", str(tmp_path / "t.parquet")]) == 0
     table = pd.read_parquet(tmp_path / "t.parquet")
-    assert (table["stratum"] == "positive").sum() == 5
+    assert table["stratum"].isin(FIRE).sum() == 5
     assert {"tile", "row", "col", "reference_time", "split", "pi", "fire_id", "clear_looks"} <= set(
         table
     )

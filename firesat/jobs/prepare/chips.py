@@ -133,6 +133,7 @@ class _Tally:
             "seed": settings.seed,
             "stride": settings.stride,
             "issue_step": settings.issue_step,
+            "growth": settings.growth,
             "design": self._index.design.to_dict("records"),
             "dropped": self._index.dropped,
         }
