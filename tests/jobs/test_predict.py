@@ -1,181 +1,53 @@
 """From a cube and a checkpoint to maps, once and not twice."""
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 import torch
-import yaml
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
-from torch import Tensor, nn
-from torch.nn import functional
 
 from firesat import compiling
-from firesat.batch import Channels
-from firesat.checkpoint import RECORD
-from firesat.cli.main import main
-from firesat.cube import Cube, create_cube, grid_of
-from firesat.errors import CheckpointError, ConfigError, CubeError, GridError, ProductError
+from firesat.cube import grid_of
 from firesat.forecast import Forecaster
 from firesat.jobs.predict import conditions as conditions_module
 from firesat.jobs.predict import empty_shares, machine, plan, predict, run
 from firesat.jobs.predict.census import Census, count
-from firesat.jobs.predict.conditions import SCAR, SNOW, conditions
-from firesat.jobs.predict.days import check_days
-from firesat.jobs.predict.machine import chip_side, chip_step, machine_of
-from firesat.jobs.predict.pieces import Load, pieces
-from firesat.model_folder import write_folder
+from firesat.jobs.predict.conditions import SCAR, conditions
+from firesat.jobs.predict.pieces import pieces
 from firesat.products.leads import Leads
 from firesat.products.probability import Probability
 from firesat.products.quality import Quality
 from firesat.products.settings import PredictSettings
 from firesat.products.strips import State, Strip
-from firesat.samples import Inputs, Reader, Region
-from firesat.scaling import Moments, Scaler
+from firesat.samples import Reader
+from firesat.scaling import Scaler
 from firesat.window import Window
 from firesat_models.temporal_cnn import TemporalCNN
+from tests.jobs.predict_tools import (
+    AXIS,
+    BLAZE,
+    INPUTS,
+    Remembering,
+    Smooth,
+    mask_of,
+    quiet,
+    read,
+    save,
+    whole_map,
+)
 from tests.tiny_cube import (
     CELLS,
-    DAY,
-    HOUR,
     LAKE,
-    LATENCY,
-    REGION,
-    TinyFire,
     World,
-    layouts,
-    write_group,
     write_tiny_cube,
 )
 
-DAYS = 20
-AXIS = np.datetime64("2023-05-01", "D") + np.arange(DAYS) * DAY
-INPUTS = Inputs(looks=2, weather_days=8, modis_steps=2)
-BLAZE = (TinyFire(fire_id=1, row=140, column=120, start=8, days=12, rate=2.0, slack=1),)
-HALO = 10
-GROUPS = ("sentinel2", "modis_vi", "modis_lst", "fire_weather", "hotspots", "static")
-
-
-def quiet(*_: object) -> None:
-    """A progress that nobody watches."""
-
-
-@pytest.fixture(scope="module")
-def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny cube; its north-western 10 km lie under snow, the rest is free of it."""
-    path = write_tiny_cube(
-        tmp_path_factory.mktemp("cube") / "tiny.zarr",
-        days=DAYS,
-        scene_every=5,
-        fires=BLAZE,
-        groups=GROUPS,
-    )
-    world = World(axis=AXIS, fires=BLAZE, seed=0, scene_every=5)
-
-    def weather(variable: str, step: int) -> NDArray[np.float64]:
-        if variable == "sd":
-            return np.array([[2 * SNOW, 0.0], [0.5 * SNOW, 0.0]])
-        return world.weather(variable, step)
-
-    end = AXIS.astype("datetime64[s]") + DAY + 12 * HOUR
-    write_group(
-        Cube(path, grid_of(path)), layouts()["era5_land"], AXIS, weather,
-        end + LATENCY["era5_land"] * HOUR,
-    )  # fmt: skip
-    return path
-
-
-class Remembering(Reader):
-    """Opens each part of the cube once for all tests."""
-
-    opened: ClassVar[dict[str, Region]] = {}
-
-    def region(self, cells: GeoBox) -> Region:
-        key = f"{self.cube_path} {self.inputs} {cells}"
-        if key not in self.opened:
-            self.opened[key] = super().region(cells)
-        return self.opened[key]
-
-
-class Smooth(nn.Module):
-    """Elevation, fire and the newest look, averaged over 7 x 7 cells: nothing else, and no seam."""
-
-    halo = 3
-    stride = 1
-
-    def __init__(self, channels: Channels, slope: float = 1.0) -> None:
-        super().__init__()
-        self.channels, self.slope = channels, slope
-        self.weight = nn.Parameter(torch.zeros(1))
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        fields = [batch["static"][:, :1], batch["fire"][:, :1], batch["sentinel2"][:, 0, 3:4]]
-        mixed = functional.avg_pool2d(torch.cat(fields, dim=1), 7, 1, 3).sum(dim=1, keepdim=True)
-        return torch.cat([mixed + 6.0, 0.3 * self.slope * mixed], dim=1)
-
-
-@pytest.fixture(scope="module")
-def scaler(cube: Path) -> Scaler:
-    reader = Remembering(cube, INPUTS)
-    moments = Moments(INPUTS.names)
-    fields = reader.day("2023-05-17", grid_of(cube).region_geobox(100))
-    moments.add(reader.chip(fields, 0, 0, CELLS))
-    return moments.scaler()
-
-
-def save(network: nn.Module, scaler: Scaler, path: Path) -> Path:
-    forecaster = Forecaster(network, inputs=INPUTS.record, scaler=scaler.record)
-    forecaster.provenance = {
-        "data_sha256": "ab" * 32, "config_hash": "cd" * 8, "git_revision": "", "seed": 0
-    }  # fmt: skip
-    content: dict[str, Any] = {"state_dict": forecaster.state_dict()}
-    forecaster.on_save_checkpoint(content)
-    assert RECORD in content
-    torch.save(content, path)
-    return path
-
-
-@pytest.fixture
-def smooth(scaler: Scaler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forecaster:
-    """A forecaster whose chips can be checked against the whole map."""
-    (tmp_path / "smooth.ckpt").write_bytes(b"first weights")
-    forecaster = Forecaster(Smooth(INPUTS.channels(80)))
-    loaded = (forecaster.eval(), INPUTS.record, scaler.record)
-    monkeypatch.setattr(machine, "load_forecaster", lambda _: loaded)
-    monkeypatch.setattr(machine, "Reader", Remembering)
-    monkeypatch.setattr(conditions_module, "Reader", Remembering)
-    return forecaster
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> PredictSettings:
-    return PredictSettings(
-        output=tmp_path / "forecast", days=("2023-05-17",), checkpoint=tmp_path / "smooth.ckpt"
-    )
-
-
-def read(path: Path) -> NDArray:
-    with rasterio.open(path) as file:
-        return file.read()
-
-
-def mask_of(path: Path) -> NDArray:
-    return read(path.parent / "masks" / f"{path.stem}_mask.tif")[0]
-
-
-def whole_map(cube: Path, scaler: Scaler, forecaster: Forecaster, day: str) -> NDArray:
-    """The forecast without chips."""
-    reader = Remembering(cube, INPUTS)
-    chip = reader.chip(reader.day(day, grid_of(cube).region_geobox(100)), 0, 0, CELLS)
-    batch = {name: torch.from_numpy(v)[None] for name, v in scaler.apply(chip).items()}
-    with torch.inference_mode():
-        return forecaster.forecast(batch)[0].numpy()
+pytest_plugins = ["tests.jobs.predict_fixtures"]
 
 
 def test_a_checkpoint_of_a_real_network_becomes_maps(
@@ -249,53 +121,6 @@ def test_a_compiled_network_makes_the_same_map_and_is_compiled_once(
     assert smooth.network._compiled_call_impl is not None
     assert graphs["unique_graphs"] == 1  # the last batch was filled up
     np.testing.assert_allclose(read(made), read(plain), rtol=2**-10)
-
-
-def test_batches_are_no_larger_than_pieces_and_evenly_filled() -> None:
-    small = Load.of([4], 16, days=100)  # a region of four chips
-    assert (small.size, small.batches, small.chips, small.wanted) == (4, 100, 400, 1.0)
-    large = Load.of([49, 49, 7], 16, days=2)  # 13 + 13 + 13 + 10, twice, and 7
-    assert (large.size, large.batches, large.chips) == (13, 18, 210)
-    assert large.wanted == pytest.approx(210 / (18 * 13))
-
-
-@pytest.mark.parametrize(
-    ("halo", "reach", "region", "side"),
-    [
-        (40, 40, (600, 600), 360),  # four chips; sixteen of 240 cells have twice as many
-        (16, 16, (600, 600), 320),
-        (40, 40, (48_000, 55_000), 400),
-        (40, 40, (600, 400), 400),  # two chips
-        (40, 40, (200, 300), 200),  # as large as the region has room for
-        (16, 40, (600, 400), 80),  # reaches farther than its halo
-        (16, None, (600, 400), 80),
-    ],
-)
-def test_chips_are_as_large_as_changes_nothing(
-    halo: int, reach: int | None, region: tuple[int, int], side: int
-) -> None:
-    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
-    network.halo, network.reach = halo, reach
-    assert chip_side(None, network, region) == side
-    assert chip_side(120, network, region) == 120
-    del network.reach  # networks of others need not say
-    assert chip_side(None, network, region) == 80
-    network.stride = 14  # patches of DINOv2: 80 is no multiple
-    assert chip_side(None, network, region) == 70
-
-
-@pytest.mark.usefixtures("smooth")
-def test_a_batch_of_large_chips_has_few(cube: Path, settings: PredictSettings) -> None:
-    chips = [40, 80, 200]  # 160 000 cells are as much as is quick on a processor
-    machines = [machine_of(replace(settings, chip=chip), cube, ["2023-05-17"]) for chip in chips]
-    assert [each.at_once for each in machines] == [100, 25, 4]
-
-
-def test_chips_that_are_all_halo_are_refused_with_what_to_do() -> None:
-    assert chip_step(None, 240, 40) == 160
-    for wanted in (None, 10):
-        with pytest.raises(ConfigError, match=r"nothing is left .*a smaller predict\.halo"):
-            chip_step(wanted, 80, 40)
 
 
 def test_the_cnn_s_own_map_does_not_depend_on_its_chips(
@@ -474,215 +299,6 @@ def test_a_killed_run_keeps_the_days_it_had_finished(
     with pytest.raises(KeyboardInterrupt):
         predict(settings, cube, quiet)
     assert [bool(planned.kept) for planned in plan(settings, cube)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("regime", "day", "last"),
-    [
-        ("protocol", "2023-05-22", "2023-05-21"),
-        ("hindsight", "2023-05-14", "2023-05-13"),
-        ("operational", "2023-05-29", "2023-05-28"),
-    ],
-)
-def test_a_day_outside_the_cube_is_refused_with_the_last_possible_one(
-    cube: Path, regime: str, day: str, last: str
-) -> None:
-    inputs = replace(INPUTS, regime=regime)
-    check_days([last], cube, inputs)
-    with pytest.raises(CubeError, match=rf"{day} cannot be forecast.* last possible day is {last}"):
-        check_days([last, day], cube, inputs)
-
-
-def test_the_first_day_of_a_cube_has_no_weather_before_it(cube: Path) -> None:
-    check_days(["2023-05-02"], cube, INPUTS)
-    with pytest.raises(
-        CubeError, match=r"2023-05-01 cannot be forecast: tiny\.zarr has weather from"
-    ):
-        check_days(["2023-05-01"], cube, INPUTS)
-
-
-def test_a_cube_without_weather_says_so(tmp_path: Path) -> None:
-    path = write_tiny_cube(tmp_path / "bare.zarr", days=3, groups=["static"])
-    with pytest.raises(CubeError, match=r"holds no weather \(era5_land\) yet"):
-        check_days(["2023-05-02"], path, INPUTS)
-    create_cube(path, grid_of(path)).add_group(layouts()["era5_land"], AXIS)
-    with pytest.raises(CubeError, match=r"holds no weather \(era5_land\) yet"):
-        check_days(["2023-05-02"], path, INPUTS)
-
-
-@pytest.mark.usefixtures("smooth")
-def test_settings_that_cannot_work_are_refused_before_any_data_are_read(
-    cube: Path, settings: PredictSettings
-) -> None:
-    with pytest.raises(ConfigError, match="multiple of 10 up to 70"):
-        predict(replace(settings, stride=80), cube, quiet)
-    with pytest.raises(ConfigError, match=r"of chips of 80 cells nothing is left .* of 40"):
-        predict(replace(settings, halo=40), cube, quiet)
-    with pytest.raises(ConfigError, match="takes multiples of 10 cells"):
-        predict(replace(settings, chip=84), cube, quiet)
-    with pytest.raises(ConfigError, match="no day to forecast"):
-        predict(replace(settings, days=()), cube, quiet)
-    assert not settings.output.exists()
-
-
-@pytest.mark.usefixtures("smooth")
-def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_loaded(
-    cube: Path, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "machine_of", None)
-    with pytest.raises(ConfigError, match=r"into .*smooth\.ckpt: Not a directory; .* as --output"):
-        predict(replace(settings, output=settings.output.with_name("smooth.ckpt")), cube, quiet)
-
-
-@pytest.fixture
-def config(cube: Path, scaler: Scaler, tmp_path: Path) -> Path:
-    """A project of the tiny cube, whose forecaster is a folder."""
-    network = TemporalCNN(INPUTS.channels(80), width=8, weather_width=8)
-    write_folder(save(network, scaler, tmp_path / "best.ckpt"), tmp_path / "model")
-    period = {"start": "2023-05-01", "end": "2023-05-20"}
-    content = {
-        "grid": {"region": list(REGION)},
-        "cube": {"path": str(cube), "periods": [period]},
-        "sample": {
-            "path": str(tmp_path / "chips.zarr"),
-            "splits": {
-                "train": [{"start": "2022-05-01", "end": "2022-05-20"}],
-                "val": [{"start": "2023-05-02", "end": "2023-05-17"}],
-            },
-        },
-        "predict": {
-            "output": str(tmp_path / "out" / "maps"),
-            "checkpoint": str(tmp_path / "model"),
-            "days": ["2023-05-17", "2023-05-18"],
-        },
-    }
-    path = tmp_path / "project.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = sorted(tmp_path.rglob("*"))
-    command = ["predict", "--config", str(config), "--dry-run"]
-    for wrong, words in (
-        (["--reference_time", "2024-07-05"], "2024-07-05 cannot be forecast"),
-        (["--checkpoint", "nope"], "there is no checkpoint at nope"),
-        (["--set", "predict.chip=84"], "takes multiples of 40 cells"),
-        (["--output", str(config)], "Not a directory; give another folder as --output"),
-    ):
-        assert main([*command, *wrong]) == main([*command[:-1], *wrong]) != 0
-        said, again = capsys.readouterr().err.splitlines()
-        assert words in said
-        assert said == again
-    assert main(command) == 0
-    assert "would forecast 2023-05-17, 2023-05-18 in" in capsys.readouterr().err
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_dry_run_tells_kept_days_from_days_to_be_made_in_json_too(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["predict", "--config", str(config)]
-    assert main([*command, "--reference_time", "2023-05-18", "--json"]) == 0
-    assert list(json.loads(capsys.readouterr().out)["share_without_forecast"]) == ["2023-05-18"]
-    assert main([*command, "--dry-run"]) == 0
-    told = capsys.readouterr()
-    output = tmp_path / "out" / "maps"
-    assert told.err.splitlines()[-2:] == [
-        f"would forecast 2023-05-17 in {output}",
-        f"would keep the whole maps of 2023-05-18 in {output}",
-    ]
-    assert told.out == ""
-    assert main([*command, "--dry-run", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "output": str(output),
-        "would_forecast": ["2023-05-17"],
-        "kept": ["2023-05-18"],
-    }
-
-
-def test_a_dry_run_of_a_calibration_checks_its_maps_and_writes_nothing(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = sorted(tmp_path.rglob("*"))
-    command = ["calibrate", "--config", str(config), "--dry-run"]
-    assert main(command) == 0
-    work = tmp_path / "out" / "calibration"
-    assert f"would forecast 2023-05-02, 2023-05-10 into {work}, then" in capsys.readouterr().err
-    assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["would_forecast"] == ["2023-05-02", "2023-05-10"]
-    period = "sample.splits.val=[{start: 2024-05-02, end: 2024-05-09}]"
-    assert main([*command, "--set", period]) == 1
-    assert "2024-05-02 cannot be forecast" in capsys.readouterr().err
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize("command", ["predict", "calibrate", "evaluate"])
-def test_a_config_of_another_region_than_the_cube_s_is_refused_with_both(
-    config: Path, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    elsewhere = "grid.region=[10000, 660000, 40000, 680000]"
-    output = f"evaluate.output={config.parent / 'scores'}"
-    assert main([command, "--config", str(config), "--set", elsewhere, "--set", output]) == 1
-    said = capsys.readouterr().err
-    assert f"extent: {list(REGION)} there, [10000.0, 660000.0, 40000.0, 680000.0] now" in said
-    assert said.count("\n") == 1
-
-
-def test_a_missing_checkpoint_is_named(cube: Path, settings: PredictSettings) -> None:
-    with pytest.raises(CheckpointError, match=r"no checkpoint at .*smooth\.ckpt"):
-        predict(settings, cube, quiet)
-    with pytest.raises(CheckpointError, match="give --checkpoint FILE"):
-        predict(replace(settings, checkpoint=None), cube, quiet)
-
-
-def test_a_network_that_gives_no_numbers_leaves_no_map(
-    cube: Path, smooth: Forecaster, settings: PredictSettings
-) -> None:
-    smooth.network.slope = float("nan")
-    with pytest.raises(CheckpointError, match="answers NaN"):
-        predict(settings, cube, quiet)
-    assert list(settings.output.iterdir()) == []
-
-
-def test_a_device_without_room_is_one_line_and_leaves_no_map(
-    cube: Path, smooth: Forecaster, settings: PredictSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forward(self: Smooth, batch: dict[str, Tensor]) -> Tensor:
-        raise torch.OutOfMemoryError(f"CUDA out of memory.\nTried {len(batch['age'])} GiB")
-
-    monkeypatch.setattr(Smooth, "forward", forward)
-    with pytest.raises(ProductError, match=r"of 5 chips .* predict\.batch_size=2") as caught:
-        predict(replace(settings, batch_size=8), cube, quiet)
-    assert "\n" not in str(caught.value)
-    assert not list(settings.output.rglob("*.tif"))
-
-
-@pytest.mark.parametrize("span", [40, 100, 1000])
-def test_pieces_share_out_every_chip_and_every_cell_once(span: int) -> None:
-    shape, chip, stride = (330, 250), 80, 50
-    described = np.zeros(shape, dtype=int)
-    places = []
-    for piece in pieces(shape, chip, stride, margin=10, span=span):
-        described[piece.own_rows, piece.own_columns] += 1
-        places += piece.chips
-        height = piece.rows.stop - piece.rows.start
-        assert height < span + chip + stride + 20
-        assert piece.rows.start % 10 == piece.columns.start % 10 == 0
-        for row, column in piece.chips:
-            assert piece.rows.start <= row <= piece.rows.stop - chip
-            assert piece.columns.start <= column <= piece.columns.stop - chip
-        own = np.zeros((height, piece.columns.stop - piece.columns.start))[piece.own]
-        assert own.shape == described[piece.own_rows, piece.own_columns].shape
-    assert (described == 1).all()
-    assert len(places) == len(set(places)) == 6 * 5
-
-
-def test_a_region_smaller_than_a_chip_is_refused() -> None:
-    with pytest.raises(GridError, match="do not cover"):
-        list(pieces((60, 200), 80, 40, margin=10))
 
 
 def test_days_are_asked_for_once_and_in_iso_form(
