@@ -94,6 +94,42 @@ def test_the_law_itself_reaches_all_and_a_constant_the_prevalence(
     assert flat.ratio == pytest.approx(0.01 / law.mean(), rel=0.02)
 
 
+def test_expected_brier_skill_is_that_of_the_formula(law: np.ndarray, draws: Chances) -> None:
+    rng = np.random.default_rng(5)
+    found, known = expected(), np.ones(SHAPE, bool)
+    model = law * np.exp(rng.normal(0, 0.5, SHAPE))
+    errors = dict.fromkeys(("model", "law", "climatology"), 0.0)
+    for number, day in enumerate(DAYS):
+        p = law / (1 + number)
+        some = replace(draws, counts=rng.binomial(DRAWS, p, (2, *SHAPE)).astype(np.int32)[:, None])
+        some = replace(some, counts=np.concatenate([some.counts, 0 * some.counts], axis=1))
+        maps = {"model": model, "law": p, "climatology": np.full(SHAPE, law.mean())}
+        found.add(day, CELLS, maps, some, known)
+        for name, f in maps.items():
+            errors[name] += float((p * (1 - f) ** 2 + (1 - p) * f**2).mean())
+    value, low, high = found.scores("model").brier_skill or (0.0, 0.0, 0.0)
+    assert value == pytest.approx(1 - errors["model"] / errors["climatology"], rel=0.02)
+    assert low < value < high
+    best = 1 - errors["law"] / errors["climatology"]
+    assert found.best_brier_skill == pytest.approx(best, rel=0.02)
+    skill = found.scores("law").brier_skill
+    assert skill is not None
+    assert skill.value == pytest.approx(best, rel=0.02)
+    assert found.gain("model", "model") == (0.0, 0.0, 0.0)
+    gain = found.gain("law", "model")
+    assert 0 < gain.low <= gain.value <= gain.high
+    assert gain.value == pytest.approx(1 - errors["law"] / errors["model"], rel=0.02)
+
+
+def test_without_climatology_there_is_no_expected_brier_skill(
+    law: np.ndarray, draws: Chances
+) -> None:
+    found = expected()
+    found.add(DAYS[0], CELLS, {"law": law}, draws, np.ones(SHAPE, bool))
+    assert found.scores("law").brier_skill is None
+    assert np.isnan(found.best_brier_skill)
+
+
 def test_days_add_up_and_cells_that_are_not_scored_do_not_count(
     law: np.ndarray, draws: Chances
 ) -> None:
@@ -121,7 +157,7 @@ def test_few_draws_of_fires_that_burn_as_one_promise_no_skill() -> None:
         few = Chances(counts=np.stack([counts, np.zeros_like(counts)], axis=1), draws=5)
         judge = expected()
         judge.add(DAYS[0], CELLS, {"law": chance}, few, np.ones(SHAPE, bool))
-        share = judge.moments["law"][4]  # of all that was drawn
+        share = sum(sums[4] for sums in judge.moments["law"].values())  # of all that was drawn
         found.append((judge.scores("law").ap.value * share, share))
     hits, total = np.sum(found, axis=0)
     assert hits / total == pytest.approx(expected_ap(chance, chance), rel=0.15)

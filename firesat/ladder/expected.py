@@ -6,6 +6,9 @@ fire burn in the same ones: a product of two chances of the same draws is too la
 where fires are rare. So p_k and p_j come from two halves of the draws that know nothing of each
 other. The best possible ranks by one half, weighed with the other.
 
+The expected Brier score is the mean of f^2 - 2 f p + p; that of the law itself is the mean of
+p - p^2, whose square again is the product of both halves.
+
 Draws take away the chance of what burned in a window, not that of which windows came: intervals and
 paired differences resample blocks of space and time. A fire that burns on counts in each block that
 it burns in, for none of the draws is its home.
@@ -21,6 +24,8 @@ from scipy.ndimage import gaussian_filter
 
 from firesat.metrics import EvaluateSettings
 from firesat.metrics.bootstrap import Blocks, Estimate, draws, interval
+from firesat.metrics.resample import REFERENCE
+from firesat.metrics.scores import skill
 from firesat.metrics.tally import FINE, coarsen, level_of
 from firesat.sandbox.truth import HALVES, Chances
 
@@ -44,12 +49,15 @@ class ExpectedScores:
         Sum of the forecast over the sum of the chances.
     slope : float
         Of the chances on the forecast.
+    brier_skill : Estimate, optional
+        Expected Brier score against that of climatology; None where that was not added.
     """
 
     ap: Estimate
     share: float
     ratio: float
     slope: float
+    brier_skill: Estimate | None = None
 
 
 @dataclass(kw_only=True)
@@ -66,15 +74,15 @@ class Expected:
         By forecast: cells, and the chances of both halves.
     by_block : dict of str to dict of int to ndarray of float64, shape (3, COARSE)
         By forecast and block, the same in coarse bins.
-    moments : dict of str to ndarray of float64, shape (5,)
-        By forecast: n, sum f, sum f2, sum f p, sum p.
+    moments : dict of str to dict of int to ndarray of float64, shape (6,)
+        By forecast and block: n, sum f, sum f2, sum f p, sum p, sum of both halves' product.
     """
 
     blocks: Blocks
     settings: EvaluateSettings
     levels: dict[str, Floats] = field(default_factory=dict)
     by_block: dict[str, dict[int, Floats]] = field(default_factory=dict)
-    moments: dict[str, Floats] = field(default_factory=dict)
+    moments: dict[str, dict[int, Floats]] = field(default_factory=dict)
     _resampled: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
 
     def add(
@@ -110,15 +118,14 @@ class Expected:
                 _add(self.levels, _name(half, smooth), _histogram(rank, halves))
         block = self.blocks.index(cells, day)[scored]
         for name, values in forecasts.items():
-            f, p = values[scored].astype(np.float64), halves.mean(axis=0)
-            level, mine = level_of(values[scored]), self.by_block.setdefault(name, {})
+            f, level = values[scored].astype(np.float64), level_of(values[scored])
+            mine, sums = self.by_block.setdefault(name, {}), self.moments.setdefault(name, {})
             for number in np.unique(block).tolist():
                 here = block == number
                 rows = _histogram(level[here], halves[:, here])
                 _add(self.levels, name, rows)
                 _add(mine, number, np.stack([coarsen(row) for row in rows]))
-            sums = [len(f), f.sum(), (f * f).sum(), (f * p).sum(), p.sum()]
-            _add(self.moments, name, np.array(sums, dtype=np.float64))
+                _add(sums, number, _moments(f[here], halves[:, here]))
 
     @property
     def best(self) -> float:
@@ -134,6 +141,21 @@ class Expected:
             float(np.mean([_ap(self._other_half(half, smooth)) for half in range(HALVES)]))
             for smooth in SMOOTH
         )
+
+    @property
+    def best_brier_skill(self) -> float:
+        """The expected Brier skill of the law itself.
+
+        Returns
+        -------
+        float
+            NaN where climatology was not added.
+        """
+        if REFERENCE not in self.moments:
+            return float("nan")
+        sums = self._sums(REFERENCE)
+        n, *_, p, pp = sums
+        return float(skill((p - pp) / n, _brier(sums)))
 
     def _other_half(self, half: int, smooth: float) -> Floats:
         """Levels of the oracle that ranks by one half; the other stands for both."""
@@ -166,7 +188,7 @@ class Expected:
             By both halves.
         """
         ap = float(_ap(self.levels[name]))
-        n, f, ff, fp, p = self.moments[name]
+        n, f, ff, fp, p, _ = self._sums(name)
         spread = ff - f * f / n
         slope = (fp - f * p / n) / spread if spread > 0 else float("nan")
         return ExpectedScores(
@@ -174,6 +196,7 @@ class Expected:
             share=ap / self.best,
             ratio=float(f / p),
             slope=float(slope),
+            brier_skill=self.gain(name, REFERENCE) if REFERENCE in self.moments else None,
         )
 
     def lead(self, name: str, other: str) -> Estimate:
@@ -193,22 +216,50 @@ class Expected:
         value = float(_ap(self.levels[name]) - _ap(self.levels[other]))
         return Estimate(value, *interval(gain, self.settings.level))
 
+    def gain(self, name: str, other: str) -> Estimate:
+        """Give the expected Brier skill of one forecast against another.
+
+        Parameters
+        ----------
+        name, other : str
+            As they were added.
+
+        Returns
+        -------
+        Estimate
+            With the interval over the same resamples of both.
+        """
+        mine, its = (self._by_draw(self.moments[each]) for each in (name, other))
+        value = float(skill(_brier(self._sums(name)), _brier(self._sums(other))))
+        return Estimate(value, *interval(skill(_brier(mine), _brier(its)), self.settings.level))
+
+    def _sums(self, name: str) -> Floats:
+        """Moments of all blocks together."""
+        total: Floats = np.sum(list(self.moments[name].values()), axis=0)
+        return total
+
+    @property
+    def _everywhere(self) -> list[int]:
+        """All blocks of any forecast."""
+        return sorted({block for some in self.by_block.values() for block in some})
+
+    def _by_draw(self, held: Mapping[int, Floats]) -> Floats:
+        """Sums over the blocks of each resample; the seed gives all forecasts the same."""
+        nothing = np.zeros_like(next(iter(held.values())))
+        rows = np.stack([held.get(block, nothing) for block in self._everywhere])
+        rng = np.random.default_rng(self.settings.seed)
+        some = draws(self._everywhere, self.settings.resamples, rng)
+        return np.concatenate([np.tensordot(taken, rows, axes=1) for taken in some])
+
     def _resamples(self, name: str) -> Floats:
-        """Expected average precision in each resample; the seed gives all forecasts the same."""
+        """Expected average precision in each resample."""
         if name not in self._resampled:
-            everywhere = sorted({block for some in self.by_block.values() for block in some})
-            mine = self.by_block[name]
-            nothing = np.zeros_like(next(iter(mine.values())))
-            held = np.stack([mine.get(block, nothing) for block in everywhere])
-            held = held[..., held[:, 0].any(axis=0)]  # without the bins that nobody uses
-            rng = np.random.default_rng(self.settings.seed)
-            found = [
-                _ap(np.tensordot(taken, held, axes=1))
-                for taken in draws(everywhere, self.settings.resamples, rng)
-            ]
+            whole = np.sum(list(self.by_block[name].values()), axis=0)
+            used = whole[0] > 0  # without the bins that nobody uses
+            held = {block: rows[:, used] for block, rows in self.by_block[name].items()}
             # what coarse bins do to a forecast that hardly varies is taken out
-            unbiased = _ap(self.levels[name]) / _ap(held.sum(axis=0))
-            self._resampled[name] = np.concatenate(found) * unbiased
+            unbiased = _ap(self.levels[name]) / _ap(whole)
+            self._resampled[name] = _ap(self._by_draw(held)) * unbiased
         return self._resampled[name]
 
 
@@ -221,6 +272,19 @@ def _histogram(level: NDArray[np.int64], halves: Floats) -> Floats:
     """Cells, and the chances of both halves, by fine bin."""
     weights = (None, *halves)
     return np.stack([np.bincount(level, w, minlength=FINE).astype(np.float64) for w in weights])
+
+
+def _moments(f: Floats, halves: Floats) -> Floats:
+    """What ratio, slope and expected Brier score are made of."""
+    one, other = halves
+    p = (one + other) / 2.0
+    return np.array([f.size, f.sum(), (f * f).sum(), (f * p).sum(), p.sum(), (one * other).sum()])
+
+
+def _brier(moments: Floats) -> Floats:
+    """Expected Brier score of moments, (..., 6)."""
+    n, _, ff, fp, p, _ = np.moveaxis(moments, -1, 0)
+    return np.asarray((ff - 2.0 * fp + p) / n)
 
 
 def _ap(levels: Floats) -> Floats:

@@ -15,7 +15,7 @@ from firesat.metrics.tally import coarsen
 
 CLIMATOLOGY = "climatology"
 BASELINES = (CLIMATOLOGY, "persistence", "FWI x fuel", BOOSTING)
-EXPECTED_AP = "expected average precision"
+EXPECTED_AP, EXPECTED_SKILL = "expected average precision", "expected Brier skill"
 """What a difference beside a known truth is in."""
 
 
@@ -59,11 +59,13 @@ class Ladder:
         The first seed of each network with everything, and without each input.
     differences : dict of str to list of Difference
         Each network's mean against the other rungs, on the same cells and resamples; where the law
-        is known, by expected average precision too.
+        is known, by expected average precision and Brier skill too.
     losses : dict of str to list of Difference
         Each network's first seed against itself without each input: above 0 where that costs skill.
     best : float, optional
         The best possible expected average precision, as far as the draws tell.
+    best_brier_skill : float, optional
+        The expected Brier skill of the law itself.
     facts : dict
         What the scores must not be read without.
     """
@@ -73,6 +75,7 @@ class Ladder:
     differences: dict[str, list[Difference]]
     losses: dict[str, list[Difference]]
     best: float | None
+    best_brier_skill: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -128,6 +131,7 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
         differences={name: [*leads[name], *compared] for name, (_, compared) in found.items()},
         losses={name: _inputs_alone(compared) for name, (_, compared) in less.items()},
         best=expected.best if expected.levels else None,
+        best_brier_skill=expected.best_brier_skill if expected.levels else None,
         facts=facts,
     )
 
@@ -135,16 +139,17 @@ def compare(scoring: Scoring, expected: Expected, facts: dict[str, Any]) -> Ladd
 def _expected_leads(
     expected: Expected, event: str, name: str, others: Sequence[str]
 ) -> list[Difference]:
-    """One network against the others in expected average precision; none without a law."""
+    """One network against the others in expected scores; none without a law."""
     return [
         Difference(
             baseline=other,
             event=event,
             zone="all",
-            score=EXPECTED_AP,
-            estimate=expected.lead(name, other),
+            score=score,
+            estimate=estimate(name, other),
             blocks_with_fire=expected.blocks_that_may_burn,
         )
+        for score, estimate in ((EXPECTED_AP, expected.lead), (EXPECTED_SKILL, expected.gain))
         for other in others
         if other != name and {name, other} <= expected.levels.keys()
     ]

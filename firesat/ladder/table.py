@@ -13,8 +13,8 @@ from firesat.metrics.case import Difference
 from firesat.products.report.words import brackets
 
 _COLUMNS = (
-    "model", "AP", "lift", "E[AP]", "of\nbest", "Brier\nx1000", "skill", "slope", "exp./\nobs.",
-    "weights", "seconds",
+    "model", "AP", "lift", "E[AP]", "of\nbest", "Brier\nx1000", "skill", "E[skill]", "slope",
+    "exp./\nobs.", "weights", "seconds",
 )  # fmt: skip
 _WHOLE = ("AP", "E[AP]")
 """Columns whose intervals are never broken."""
@@ -60,7 +60,10 @@ def _about(ladder: Ladder) -> str:
     if facts["sandbox"]:
         words.append("Measured on the sandbox.")
     if ladder.best is not None:
-        words.append(f"Best possible E[AP] by {facts['draws']} draws a half: {ladder.best:.4f}.")
+        words.append(
+            f"Best possible by {facts['draws']} draws a half: E[AP] {ladder.best:.4f}, Brier "
+            f"skill {ladder.best_brier_skill:.3f}."
+        )
     words.append("One less another is paired by blocks: above 0 the first is better.")
     if facts["blind"]:
         place = "that of another place" if facts["elsewhere"] else "blind in this world"
@@ -169,6 +172,7 @@ def _cells(row: Row) -> list[str]:
         "-" if expected is None else f"{expected.share:.2f}",
         "-" if brier is None else f"{1000 * brier.value:.3f}",
         "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",
+        "-" if expected is None or not (law := expected.brier_skill) else f"{law.value:.3f}",
         f"{row.slope:.2f}",
         "-" if scores.ratio is None else f"{scores.ratio.value:.2f}",
         "-" if row.parameters is None else f"{row.parameters}",
