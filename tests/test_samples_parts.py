@@ -234,10 +234,10 @@ def test_settings_are_read_from_yaml() -> None:
     )
     assert read.splits == {"train": TRAIN, "val": VAL}
     # 0.3, 0.2, 0.2 and 0.3 for each chip with fire
-    strata = ("growth", "new", "near_fire", "hard", "matched", "random")
+    strata = ("positive", "near_fire", "hard", "matched", "random")
     for split, numbers in {
-        "train": (300, 300, 180, 120, 120, 180),
-        "val": (120, 120, 72, 48, 48, 72),
+        "train": (600, 180, 120, 120, 180),
+        "val": (240, 72, 48, 48, 72),
     }.items():
         assert read.wanted(split) == dict(zip(strata, numbers, strict=True))
     assert read.order == ("train", "val")

@@ -26,7 +26,7 @@ from firesat.sampling import (
 )
 from firesat.window import Period, Window
 
-WANTED = {"growth": 4, "new": 2, "near_fire": 4, "hard": 6, "matched": 5, "random": 7}
+WANTED = {"positive": 6, "near_fire": 4, "hard": 6, "matched": 5, "random": 7}
 DAYS = ("2023-05-20", "2023-07-10")  # seasons 4 and 5 of 32 days
 CHIPS = 60  # of a day
 MATCHING = Matching(season_days=32, fwi_edges=(10.0, 20.0))
@@ -49,7 +49,7 @@ def world() -> dict[str, Facts]:
 
 
 def drawn(seed: int, hard: dict[str, str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    draw = Draw({"train": WANTED}, MATCHING, seed, hard)
+    draw = Draw({"train": WANTED}, MATCHING, seed, 0.6, hard)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     return draw.finish()
@@ -315,14 +315,14 @@ def test_the_same_seed_draws_the_same_chips_in_any_order() -> None:
     one, other = drawn(3)[0], drawn(4)[0]
     pd.testing.assert_frame_equal(one, drawn(3)[0])
     assert set(positions(one)) != set(positions(other))
-    draw = Draw({"train": WANTED}, MATCHING, 3)
+    draw = Draw({"train": WANTED}, MATCHING, 3, 0.6)
     for day, facts in reversed(world().items()):
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     pd.testing.assert_frame_equal(one, draw.finish()[0])
 
 
 def test_fewer_chips_with_fire_bring_fewer_others() -> None:
-    draw = Draw({"train": {**WANTED, "growth": 6, "new": 12}}, MATCHING, 0)
+    draw = Draw({"train": {**WANTED, "positive": 18}}, MATCHING, 0)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     _, design = draw.finish()
@@ -334,19 +334,23 @@ def test_fewer_chips_with_fire_bring_fewer_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("growth", "new", "taken"),
+    ("number", "share", "taken"),
     [
-        (2, 3, (2, 3)),
-        (1, 1, (1, 1)),
-        (7, 1, (4, 4)),  # 4 and 5 are there: what one kind lacks, the other gives
-        (1, 7, (3, 5)),
-        (6, 6, (4, 5)),
+        (5, 0.4, (2, 3)),
+        (8, 0.9, (4, 4)),  # 4 and 5 are there: what one kind lacks, the other gives
+        (8, 0.1, (3, 5)),
+        (12, 0.5, (4, 5)),
+        (4, 0.01, (1, 3)),  # every chip of the frame needs a chance
+        (4, 0.99, (3, 1)),
+        (2, 0.99, (1, 1)),
+        (7, None, (3, 4)),  # 7 x 4/9 = 3.1
+        (2, None, (1, 1)),
     ],
 )
 def test_fires_that_grow_have_a_share_of_their_own(
-    growth: int, new: int, taken: tuple[int, int]
+    number: int, share: float | None, taken: tuple[int, int]
 ) -> None:
-    draw = Draw({"train": {**WANTED, "growth": growth, "new": new}}, MATCHING, 0)
+    draw = Draw({"train": {**WANTED, "positive": number}}, MATCHING, 0, share)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     chips, _ = draw.finish()

@@ -96,7 +96,8 @@ class _Indexing:
             {split: self._settings.wanted(split) for split in self._settings.order},
             self._settings.match,
             self._settings.seed,
-            self._settings.hard,
+            growth=self._settings.growth,
+            hard=self._settings.hard,
         )
         for number, facts, split, day, allowed in self._walk("frame of"):
             whole = self._whole(facts.fires(day), day, groups, taboo[split])

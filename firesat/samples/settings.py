@@ -8,7 +8,7 @@ from firesat.chipstore.fields import Codec
 from firesat.errors import ConfigError
 from firesat.samples.fires import FARTHEST
 from firesat.samples.inputs import Inputs
-from firesat.sampling import Matching
+from firesat.sampling import POSITIVE, Matching
 from firesat.splits import Apart, Overwintering, Places
 from firesat.window import Period, all_days
 
@@ -69,10 +69,10 @@ class SampleSettings:
         Days between issue days; 1 = any day may be drawn.
     positives : int
         Chips with fire to take for training, 2 or more.
-    growth : float
+    growth : float, optional
         Share of these in which a fire of before T burns on; in the others new fires alone burn.
         One kind makes up for what there is too little of the other. Fires burn on in few chips,
-        and nearly all that burns, burns there: at their natural share little is learned of them.
+        and nearly all that burns, burns there. None: their natural share.
     ratio : Ratio
         Chips without fire for each of these.
     match : Matching
@@ -107,7 +107,7 @@ class SampleSettings:
     stride: int = 40
     issue_step: int = 1
     positives: int = 600
-    growth: float = 0.5
+    growth: float | None = 0.5
     ratio: Ratio = field(default_factory=Ratio)
     match: Matching = field(default_factory=Matching)
     near_km: float = 10.0
@@ -132,10 +132,10 @@ class SampleSettings:
                 "sample: positives start at 2, issue_step at 1, buffer_days at 0, and held_out is "
                 "above 0"
             )
-        if not 0 < self.growth < 1:
+        if self.growth is not None and not 0 < self.growth < 1:
             raise ConfigError(
                 f"sample.growth is {self.growth:g}: give more than 0 and less than 1, so that "
-                "every chip with fire may be drawn"
+                "every chip with fire may be drawn, or null for their natural share"
             )
         if not 0 < self.near_km < FARTHEST:
             raise ConfigError(
@@ -200,14 +200,13 @@ class SampleSettings:
         Returns
         -------
         dict of int
-            Stratum to number; 1 or more of each that every chip may fall into.
+            Stratum to number, of chips with fire both kinds together; 1 or more of each that every
+            chip may fall into.
         """
         positives = self.positives * (1.0 if split == "train" else self.held_out)
-        growth = max(1, round(positives * self.growth))
         ratio = self.ratio
         return {
-            "growth": growth,
-            "new": max(1, round(positives) - growth),
+            POSITIVE: max(2, round(positives)),
             "near_fire": max(1, round(positives * ratio.near_fire)),
             "hard": round(positives * ratio.hard),
             "matched": round(positives * ratio.matched),

@@ -10,12 +10,13 @@
 from firesat.sampling.draw import Draw, weights
 from firesat.sampling.frame import Panel, chips_with, issue_days, panels
 from firesat.sampling.matching import UNKNOWN, Matching, allocate, union
-from firesat.sampling.part import FAR, FIRE, STRATA, Facts
+from firesat.sampling.part import FAR, FIRE, POSITIVE, STRATA, Facts
 from firesat.sampling.reservoir import Reservoir
 
 __all__ = [
     "FAR",
     "FIRE",
+    "POSITIVE",
     "STRATA",
     "UNKNOWN",
     "Draw",

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from firesat.sampling.matching import Matching
-from firesat.sampling.part import FIRE, STRATA, Facts, Part, Seen
+from firesat.sampling.part import FIRE, POSITIVE, STRATA, Facts, Part, Seen
 from firesat.sampling.reservoir import ROW
 
 _EPOCH = np.datetime64("1970-01-01", "D")
@@ -28,12 +28,15 @@ class Draw:
     Parameters
     ----------
     wanted : mapping of mapping of int
-        Split to stratum to number of chips; a stratum that has fewer gives all. Fewer are taken
-        where there are fewer chips with fire, so that ratios stay.
+        Split to stratum to number of chips, of "positive" those of both `FIRE` together, 2 or more;
+        a stratum that has fewer gives all. Fewer are taken where there are fewer chips with fire,
+        so that ratios stay.
     matching : Matching
         What counts as alike.
     seed : int
         Same seed, same frame: same chips, whatever its order.
+    growth : float, optional
+        Share of the chips with fire that show growth; default as many of them as of the frame's.
     hard : mapping of str
         Hard split to the split whose frame it shares: it takes the same chips with fire, and as
         many others as that split, all of them from the stratum hard, in a draw of its own.
@@ -44,15 +47,16 @@ class Draw:
         wanted: Mapping[str, Mapping[str, int]],
         matching: Matching,
         seed: int,
+        growth: float | None = None,
         hard: Mapping[str, str] | None = None,
     ) -> None:
         self._matching, self._seed = matching, seed
         self._parts = {
-            split: Part(split, numbers, tuple(wanted).index(split))
+            split: Part(split, numbers, tuple(wanted).index(split), growth)
             for split, numbers in wanted.items()
         }
         self._hard = {
-            name: (of, Part(name, _hard_only(wanted[of]), len(wanted) + number))
+            name: (of, Part(name, _hard_only(wanted[of]), len(wanted) + number, growth))
             for number, (name, of) in enumerate(sorted((hard or {}).items()))
         }
 
@@ -123,9 +127,8 @@ class Draw:
 
 def _hard_only(wanted: Mapping[str, int]) -> dict[str, int]:
     """As many negatives as a split takes, all of them hard."""
-    fires = {stratum: wanted[stratum] for stratum in FIRE}
-    negatives = sum(wanted.values()) - sum(fires.values())
-    return {**dict.fromkeys(STRATA, 0), **fires, "hard": negatives}
+    negatives = sum(wanted.values()) - wanted[POSITIVE]
+    return {**dict.fromkeys(STRATA, 0), POSITIVE: wanted[POSITIVE], "hard": negatives}
 
 
 def weights(pi: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,12 +12,15 @@ from firesat.errors import SampleError
 from firesat.sampling.matching import Bin, Matching, allocate, union
 from firesat.sampling.reservoir import Reservoir
 
+POSITIVE = "positive"
+"""Chips with fire, of both kinds together: what a draw is asked for."""
+
 FIRE = ("growth", "new")
 """Chips with fire: in which a fire of before T burns on; in which only later ones burn."""
 
 STRATA = (*FIRE, "near_fire", "hard", "matched", "random")
-"""With a burning cell; near a known fire; of the same fire weather and land cover as chips with
-fire; of the same season and land cover; any. A chip that several draws took has the first."""
+"""With fire, twice; near a known fire; of the same fire weather and land cover as chips with fire;
+of the same season and land cover; any. A chip that several draws took has the first."""
 
 FAR = ("random", "matched", "hard")
 """Draws that reach the chips without fire that are far from known ones."""
@@ -73,8 +76,10 @@ class Seen:
 class Part:
     """One split's reservoirs."""
 
-    def __init__(self, split: str, wanted: Mapping[str, int], number: int) -> None:
-        self.split, self.number, self._wanted = split, number, wanted
+    def __init__(
+        self, split: str, wanted: Mapping[str, int], number: int, growth: float | None
+    ) -> None:
+        self.split, self.number, self._wanted, self._growth = split, number, wanted, growth
         self._reservoirs: dict[tuple[str, Bin], Reservoir] = {}
         self._positives: dict[str, Counter[Bin]] = {"matched": Counter(), "hard": Counter()}
         self._taken: dict[tuple[str, Bin], int] = {}
@@ -98,15 +103,12 @@ class Part:
         """The one of a bin."""
         key = stratum, name
         if key not in self._reservoirs:
-            # of chips with fire, one kind gives what the other lacks
-            size = self._fires_wanted if stratum in FIRE else self._wanted[stratum]
-            self._reservoirs[key] = Reservoir(size)
+            self._reservoirs[key] = Reservoir(self._most(stratum))
         return self._reservoirs[key]
 
-    @property
-    def _fires_wanted(self) -> int:
-        """Chips with fire."""
-        return sum(self._wanted[stratum] for stratum in FIRE)
+    def _most(self, stratum: str) -> int:
+        """Chips that a stratum may have to give: one kind with fire makes up for the other."""
+        return self._wanted[POSITIVE if stratum in FIRE else stratum]
 
     def _frame(self, stratum: str) -> dict[Bin, int]:
         """Chips of each bin that went by."""
@@ -125,10 +127,10 @@ class Part:
                 f"the split {self.split} has no chip with fire: nothing burns in its periods and "
                 "places that is not of another split too; choose others, or more of them"
             )
-        number = min(sum(fires.values()), self._fires_wanted)
-        growth = min(fires["growth"], max(self._wanted["growth"], number - fires["new"]))
+        number = min(sum(fires.values()), self._wanted[POSITIVE])
+        growth = _growing(number, self._growth, **fires)
         self._taken = {("growth", _ALL): growth, ("new", _ALL): number - growth}
-        scale = number / self._fires_wanted
+        scale = number / self._wanted[POSITIVE]
         for stratum in STRATA[len(FIRE) :]:
             number = round(self._wanted[stratum] * scale)
             frame = self._frame(stratum)
@@ -151,7 +153,7 @@ class Part:
                 "taken": self._taken.get((stratum, name), 0),
             }
             for stratum, name in sorted(self._taken)
-            if self._wanted[stratum]
+            if self._most(stratum)
         ]
 
     def chips(self, matching: Matching) -> pd.DataFrame:
@@ -204,6 +206,14 @@ class Part:
             ],
             dtype=np.float64,
         )
+
+
+def _growing(number: int, share: float | None, growth: int, new: int) -> int:
+    """How many of some chips with fire show growth, of so many of each kind that there are."""
+    wanted = round(number * (growth / (growth + new) if share is None else share))
+    # what one kind lacks the other gives; of each that there is, one or more
+    least, most = max(number - new, min(1, growth)), min(growth, number - min(1, new))
+    return max(least, min(most, wanted))
 
 
 def _by_bin(
