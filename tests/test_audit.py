@@ -148,6 +148,26 @@ def test_honest_chips_of_the_other_regimes_pass(
     assert last.endswith({"operational": "T-6", "hindsight": "T+7"}[regime])
 
 
+@pytest.mark.parametrize(
+    ("attrs", "words"),
+    [
+        (
+            {"growth": 0.4},
+            r"made with sample\.growth 0\.4, the config says 0\.5: run firesat sample",
+        ),
+        (
+            {"design": [{"split": "train", "stratum": "positive"}]},
+            "drawn by an older firesat, from the stratum positive: run firesat sample again",
+        ),
+    ],
+)
+def test_chips_drawn_in_another_way_are_refused_and_not_accused(
+    store: ChipStore, tiny_cube: Path, tmp_path: Path, attrs: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SampleError, match=words):
+        audited(rebuilt(store, tmp_path / "x.zarr", **attrs), tiny_cube)
+
+
 # --- splits -------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from firesat.errors import ConfigError, CubeError
 from firesat.forecast import Forecaster
 from firesat.grid import Grid
 from firesat.ladder import refuse_elsewhere, rungs
-from firesat.ladder.expected import Expected
+from firesat.ladder.expected import Expected, ExpectedScores
 from firesat.ladder.maps import BOOSTING, MISSING, load_models, without
 from firesat.ladder.result import Ladder, Row
 from firesat.ladder.rungs import rung_of, train_rung
@@ -149,18 +149,23 @@ def test_days_add_up_and_cells_that_are_not_scored_do_not_count(
 def test_few_draws_of_fires_that_burn_as_one_promise_no_skill() -> None:
     """Whole squares burn or not: a product within the same draws would be far too large."""
     chance = np.kron(10 ** np.random.default_rng(4).uniform(-3, -1, (6, 5)), np.ones((10, 10)))
-    found = []
+    found, skills = [], []
+    flat = np.full(SHAPE, chance.mean())
     for seed in range(40):
         rng = np.random.default_rng(seed)
         squares = rng.binomial(5, chance[::10, ::10], (2, 6, 5))
         counts = np.kron(squares, np.ones((1, 10, 10))).astype(np.int32)
         few = Chances(counts=np.stack([counts, np.zeros_like(counts)], axis=1), draws=5)
         judge = expected()
-        judge.add(DAYS[0], CELLS, {"law": chance}, few, np.ones(SHAPE, bool))
+        maps = {"law": chance, "climatology": flat}
+        judge.add(DAYS[0], CELLS, maps, few, np.ones(SHAPE, bool))
+        skills.append(judge.best_brier_skill)
         share = sum(sums[4] for sums in judge.moments["law"].values())  # of all that was drawn
         found.append((judge.scores("law").ap.value * share, share))
     hits, total = np.sum(found, axis=0)
     assert hits / total == pytest.approx(expected_ap(chance, chance), rel=0.15)
+    errors = [(f * f - 2 * f * chance + chance).mean() for f in (chance, flat)]
+    assert np.mean(skills) == pytest.approx(1 - errors[0] / errors[1], abs=0.03)
 
 
 def test_a_lead_in_expected_ap_is_told_by_blocks(law: np.ndarray, draws: Chances) -> None:
@@ -367,7 +372,14 @@ def test_a_blind_ladder_says_what_sentinel2_gains(
             case(f"cnn {number}", 0.1 + gain), case(f"cnn_without_sentinel2 {number}", 0.1)
         ]  # fmt: skip
     said = blind_verdicts(
-        Ladder(rows=rows, missing=[], differences={"cnn": compared}, losses={}, best=None)
+        Ladder(
+            rows=rows,
+            missing=[],
+            differences={"cnn": compared},
+            losses={},
+            best=None,
+            best_brier_skill=None,
+        )
     )
     assert len(said) == 1
     assert said[0].startswith(words)
@@ -387,6 +399,7 @@ def test_a_terminal_shows_by_how_much_each_network_leads_and_what_that_says() ->
         differences={"cnn": [difference("boosting", 0.03, 0.01, 0.05), skill]},
         losses={"cnn": [less]},
         best=None,
+        best_brier_skill=None,
         facts=facts,
     )
     screen = Console(width=110, record=True, file=StringIO())
@@ -399,6 +412,32 @@ def test_a_terminal_shows_by_how_much_each_network_leads_and_what_that_says() ->
     assert rows[1] == ["[+0.0100,+0.0500]", "[-0.0200,-0.0050]"]
     weather = next(line.split() for line in lines if "without weather" in line)
     assert weather[4:] == ["+0.0000", "not", "told", "apart", "(few", "blocks)"]
+    assert not any("Best possible" in line for line in lines)
+
+
+def test_a_terminal_shows_expected_scores_under_their_names() -> None:
+    law = ExpectedScores(
+        ap=Estimate(0.11, 0.01, 0.19), share=0.37, ratio=1.0, slope=1.0,
+        brier_skill=Estimate(0.0312, 0.01, 0.05),
+    )  # fmt: skip
+    ladder = Ladder(
+        rows=[case("boosting", 0.2), replace(case("cnn", 0.1), expected=law)],
+        missing=[], differences={}, losses={}, best=0.29, best_brier_skill=0.2,
+        facts={
+            "days": ["2021-07-01"], "regime": "protocol", "calibrated_on": [], "sandbox": True,
+            "draws": 25, "blind": False, "elsewhere": False,
+        },
+    )  # fmt: skip
+    screen = Console(width=130, record=True, file=StringIO())
+    screen.print(summary(ladder))
+    said = screen.export_text()
+    assert "Best possible by 25 draws a half: E[AP] 0.2900, Brier skill 0.200." in said
+    lines = [line.split() for line in said.splitlines()]
+    header = next(line for line in lines if "E[AP]" in line and "model" in line)
+    row = next(line for line in lines if line[:1] == ["cnn"])
+    assert "E[skill]" in header
+    assert row[3:6] == ["0.1100", "0.37", "-"]
+    assert row[7] == "0.031"
 
 
 def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_the_shipped_config_says_what_the_protocol_says() -> None:
     assert protocol is not None
     inputs = protocol.inputs
     assert (protocol.chip, protocol.stride, protocol.issue_step) == (28, 28, 8)
+    assert protocol.growth is None
     assert (inputs.looks, inputs.frames) == (5, Frames(at_least=3, span_days=40, max_cloud=0.4))
     assert inputs.window == Window(history=64, horizon=8, day_start=0)
     assert (inputs.label, inputs.regime) == ("any_touch", "protocol")
@@ -74,7 +75,8 @@ def test_the_shipped_config_says_what_the_protocol_says() -> None:
 
 def test_frames_calendar_days_and_any_touch_stand_in_no_other_config() -> None:
     for path in CONFIGS.rglob("*.yaml"):
-        words = [w for w in ("frames:", "any_touch", "day_start", "line:") if w in path.read_text()]
+        own = ("frames:", "any_touch", "day_start", "line:", "growth: null")
+        words = [word for word in own if word in path.read_text()]
         assert bool(words) is (path.name == Path(CONFIG).name), path
 
 

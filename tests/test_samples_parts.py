@@ -1,6 +1,7 @@
 """What chips are made from, part by part, without a cube; and their settings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,5 @@ def test_settings_are_read_from_yaml() -> None:
     }.items():
         assert read.wanted(split) == dict(zip(strata, numbers, strict=True))
     assert read.order == ("train", "val")
+    fewest = replace(read, positives=2)  # of two strata, each needs one
+    assert [fewest.wanted(split)["positive"] for split in read.order] == [2, 2]

@@ -49,7 +49,7 @@ def world() -> dict[str, Facts]:
 
 
 def drawn(seed: int, hard: dict[str, str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    draw = Draw({"train": WANTED}, MATCHING, seed, 0.6, hard)
+    draw = Draw({"train": WANTED}, MATCHING, seed, growth=0.6, hard=hard)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     return draw.finish()
@@ -315,7 +315,7 @@ def test_the_same_seed_draws_the_same_chips_in_any_order() -> None:
     one, other = drawn(3)[0], drawn(4)[0]
     pd.testing.assert_frame_equal(one, drawn(3)[0])
     assert set(positions(one)) != set(positions(other))
-    draw = Draw({"train": WANTED}, MATCHING, 3, 0.6)
+    draw = Draw({"train": WANTED}, MATCHING, 3, growth=0.6)
     for day, facts in reversed(world().items()):
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     pd.testing.assert_frame_equal(one, draw.finish()[0])
@@ -350,7 +350,7 @@ def test_fewer_chips_with_fire_bring_fewer_others() -> None:
 def test_fires_that_grow_have_a_share_of_their_own(
     number: int, share: float | None, taken: tuple[int, int]
 ) -> None:
-    draw = Draw({"train": {**WANTED, "positive": number}}, MATCHING, 0, share)
+    draw = Draw({"train": {**WANTED, "positive": number}}, MATCHING, 0, growth=share)
     for day, facts in world().items():
         draw.add("train", day, 0, facts, np.ones(CHIPS, dtype=bool))
     chips, _ = draw.finish()
@@ -384,6 +384,11 @@ def test_weights_have_mean_one_and_keep_their_ratios() -> None:
     found = weights(np.array([1.0, 0.5, 0.25]))
     np.testing.assert_allclose(found, np.array([1, 2, 4]) * 3 / 7)
     assert all(b / a == pytest.approx(2) for a, b in pairwise(found))
+
+
+def test_one_chip_cannot_be_of_both_kinds() -> None:
+    with pytest.raises(SampleError, match="train: 1 chip with fire is too few"):
+        Draw({"train": {**WANTED, "positive": 1}}, MATCHING, 0)
 
 
 def test_strata_are_named_once() -> None:

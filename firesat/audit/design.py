@@ -8,7 +8,7 @@ from firesat.audit.evidence import Chip, Evidence
 from firesat.audit.result import Check, Leaks
 from firesat.errors import SampleError
 from firesat.samples import SampleSettings
-from firesat.sampling import FIRE
+from firesat.sampling import FIRE, STRATA
 
 Rates = dict[tuple[str, str, int, int], float]
 """Share taken of each bin: split, stratum, season or fire weather, land cover."""
@@ -29,9 +29,15 @@ def check_settings(evidence: Evidence, settings: SampleSettings) -> None:
     Raises
     ------
     SampleError
-        Naming the first difference.
+        Naming the first difference, or a stratum that is none today.
     """
     attrs = evidence.store.attrs
+    strange = {row["stratum"] for row in attrs["design"]} - set(STRATA)
+    if strange:
+        raise SampleError(
+            f"the chips at {evidence.store.path} were drawn by an older firesat, from the stratum "
+            f"{min(strange)}: run firesat sample again"
+        )
     wanted = {
         **{f"inputs.{key}": value for key, value in settings.inputs.record.items()},
         "chip": settings.chip,

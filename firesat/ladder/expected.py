@@ -14,7 +14,7 @@ paired differences resample blocks of space and time. A fire that burns on count
 it burns in, for none of the draws is its home.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,17 +22,16 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
+from firesat.ladder.sums import Floats, brier, expected_ap, histogram, moments
 from firesat.metrics import EvaluateSettings
 from firesat.metrics.bootstrap import Blocks, Estimate, draws, interval
 from firesat.metrics.resample import REFERENCE
 from firesat.metrics.scores import skill
-from firesat.metrics.tally import FINE, coarsen, level_of
+from firesat.metrics.tally import coarsen, level_of
 from firesat.sandbox.truth import HALVES, Chances
 
 SMOOTH = (0.0, 3.0, 10.0)
 """Cells over which the rough chance of new fires is smoothed before the oracle ranks by it."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,17 +114,17 @@ class Expected:
         for half in range(HALVES):
             for smooth in SMOOTH:
                 rank = level_of(_oracle(truth, half, smooth)[scored])
-                _add(self.levels, _name(half, smooth), _histogram(rank, halves))
+                _add(self.levels, _name(half, smooth), histogram(rank, halves))
         block = self.blocks.index(cells, day)[scored]
         for name, values in forecasts.items():
             f, level = values[scored].astype(np.float64), level_of(values[scored])
             mine, sums = self.by_block.setdefault(name, {}), self.moments.setdefault(name, {})
             for number in np.unique(block).tolist():
                 here = block == number
-                rows = _histogram(level[here], halves[:, here])
+                rows = histogram(level[here], halves[:, here])
                 _add(self.levels, name, rows)
                 _add(mine, number, np.stack([coarsen(row) for row in rows]))
-                _add(sums, number, _moments(f[here], halves[:, here]))
+                _add(sums, number, moments(f[here], halves[:, here]))
 
     @property
     def best(self) -> float:
@@ -138,7 +137,7 @@ class Expected:
             the half that weighs is multiplied by itself, which fires that burn in few draws show.
         """
         return max(
-            float(np.mean([_ap(self._other_half(half, smooth)) for half in range(HALVES)]))
+            float(np.mean([expected_ap(self._other_half(half, smooth)) for half in range(HALVES)]))
             for smooth in SMOOTH
         )
 
@@ -155,7 +154,7 @@ class Expected:
             return float("nan")
         sums = self._sums(REFERENCE)
         n, *_, p, pp = sums
-        return float(skill((p - pp) / n, _brier(sums)))
+        return float(skill((p - pp) / n, brier(sums)))
 
     def _other_half(self, half: int, smooth: float) -> Floats:
         """Levels of the oracle that ranks by one half; the other stands for both."""
@@ -187,7 +186,7 @@ class Expected:
         ExpectedScores
             By both halves.
         """
-        ap = float(_ap(self.levels[name]))
+        ap = float(expected_ap(self.levels[name]))
         n, f, ff, fp, p, _ = self._sums(name)
         spread = ff - f * f / n
         slope = (fp - f * p / n) / spread if spread > 0 else float("nan")
@@ -213,7 +212,7 @@ class Expected:
             With the interval over the same resamples of both.
         """
         gain = self._resamples(name) - self._resamples(other)
-        value = float(_ap(self.levels[name]) - _ap(self.levels[other]))
+        value = float(expected_ap(self.levels[name]) - expected_ap(self.levels[other]))
         return Estimate(value, *interval(gain, self.settings.level))
 
     def gain(self, name: str, other: str) -> Estimate:
@@ -229,9 +228,12 @@ class Expected:
         Estimate
             With the interval over the same resamples of both.
         """
-        mine, its = (self._by_draw(self.moments[each]) for each in (name, other))
-        value = float(skill(_brier(self._sums(name)), _brier(self._sums(other))))
-        return Estimate(value, *interval(skill(_brier(mine), _brier(its)), self.settings.level))
+        value = float(skill(brier(self._sums(name)), brier(self._sums(other))))
+        mine, its = (
+            np.concatenate([brier(sums) for sums in self._by_draw(self.moments[each])])
+            for each in (name, other)
+        )
+        return Estimate(value, *interval(skill(mine, its), self.settings.level))
 
     def _sums(self, name: str) -> Floats:
         """Moments of all blocks together."""
@@ -243,13 +245,13 @@ class Expected:
         """All blocks of any forecast."""
         return sorted({block for some in self.by_block.values() for block in some})
 
-    def _by_draw(self, held: Mapping[int, Floats]) -> Floats:
-        """Sums over the blocks of each resample; the seed gives all forecasts the same."""
+    def _by_draw(self, held: Mapping[int, Floats]) -> Iterator[Floats]:
+        """Sums over the blocks of some resamples at once; the seed gives all forecasts the same."""
         nothing = np.zeros_like(next(iter(held.values())))
         rows = np.stack([held.get(block, nothing) for block in self._everywhere])
         rng = np.random.default_rng(self.settings.seed)
-        some = draws(self._everywhere, self.settings.resamples, rng)
-        return np.concatenate([np.tensordot(taken, rows, axes=1) for taken in some])
+        for taken in draws(self._everywhere, self.settings.resamples, rng):
+            yield np.tensordot(taken, rows, axes=1)
 
     def _resamples(self, name: str) -> Floats:
         """Expected average precision in each resample."""
@@ -258,42 +260,15 @@ class Expected:
             used = whole[0] > 0  # without the bins that nobody uses
             held = {block: rows[:, used] for block, rows in self.by_block[name].items()}
             # what coarse bins do to a forecast that hardly varies is taken out
-            unbiased = _ap(self.levels[name]) / _ap(whole)
-            self._resampled[name] = _ap(self._by_draw(held)) * unbiased
+            unbiased = expected_ap(self.levels[name]) / expected_ap(whole)
+            found = [expected_ap(sums) for sums in self._by_draw(held)]
+            self._resampled[name] = np.concatenate(found) * unbiased
         return self._resampled[name]
 
 
 def _add[K](shelf: dict[K, Floats], key: K, values: Floats) -> None:
     """Add to what stands under a key."""
     shelf[key] = shelf[key] + values if key in shelf else values
-
-
-def _histogram(level: NDArray[np.int64], halves: Floats) -> Floats:
-    """Cells, and the chances of both halves, by fine bin."""
-    weights = (None, *halves)
-    return np.stack([np.bincount(level, w, minlength=FINE).astype(np.float64) for w in weights])
-
-
-def _moments(f: Floats, halves: Floats) -> Floats:
-    """What ratio, slope and expected Brier score are made of."""
-    one, other = halves
-    p = (one + other) / 2.0
-    return np.array([f.size, f.sum(), (f * f).sum(), (f * p).sum(), p.sum(), (one * other).sum()])
-
-
-def _brier(moments: Floats) -> Floats:
-    """Expected Brier score of moments, (..., 6)."""
-    n, _, ff, fp, p, _ = np.moveaxis(moments, -1, 0)
-    return np.asarray((ff - 2.0 * fp + p) / n)
-
-
-def _ap(levels: Floats) -> Floats:
-    """Expected average precision of (..., 3, bins); cells of a bin count as if they came last."""
-    cells, one, other = (levels[..., row, ::-1] for row in range(1 + HALVES))
-    hits = (one * other.cumsum(axis=-1) + other * one.cumsum(axis=-1)) / 2.0
-    found = (hits / np.maximum(cells.cumsum(axis=-1), 1)).sum(axis=-1)
-    total = (one + other).sum(axis=-1) / 2.0
-    return np.asarray(np.divide(found, total, out=np.full_like(total, np.nan), where=total > 0))
 
 
 def _name(half: int, smooth: float) -> str:

@@ -75,7 +75,7 @@ class Ladder:
     differences: dict[str, list[Difference]]
     losses: dict[str, list[Difference]]
     best: float | None
-    best_brier_skill: float | None = None
+    best_brier_skill: float | None
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -59,7 +59,7 @@ def _about(ladder: Ladder) -> str:
         words.append(f"Networks and trees are calibrated on maps of {len(days)} held-out days.")
     if facts["sandbox"]:
         words.append("Measured on the sandbox.")
-    if ladder.best is not None:
+    if ladder.best is not None and ladder.best_brier_skill is not None:
         words.append(
             f"Best possible by {facts['draws']} draws a half: E[AP] {ladder.best:.4f}, Brier "
             f"skill {ladder.best_brier_skill:.3f}."
@@ -153,7 +153,8 @@ def _table(title: str, rows: list[Row]) -> Table:
     )  # fmt: skip
     for column in _COLUMNS:
         justify: JustifyMethod = "left" if column == "model" else "right"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in _WHOLE)
+        # a Text: markup would take "[skill]" for a style
+        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         network, seed, how = (*row.name.split(" ", 2), "", "")[:3]
         lines = f"{network} {seed}\n{how}" if seed.isdigit() and how else row.name
@@ -164,7 +165,7 @@ def _table(title: str, rows: list[Row]) -> Table:
 def _cells(row: Row) -> list[str]:
     """One row after its name; a dash where there is nothing."""
     scores, expected = row.scores, row.expected
-    brier = scores.brier
+    brier, law = scores.brier, None if expected is None else expected.brier_skill
     return [
         _interval(scores.ap, 4),
         f"{scores.lift.value:.1f}",
@@ -172,7 +173,7 @@ def _cells(row: Row) -> list[str]:
         "-" if expected is None else f"{expected.share:.2f}",
         "-" if brier is None else f"{1000 * brier.value:.3f}",
         "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",
-        "-" if expected is None or not (law := expected.brier_skill) else f"{law.value:.3f}",
+        "-" if law is None else f"{law.value:.3f}",
         f"{row.slope:.2f}",
         "-" if scores.ratio is None else f"{scores.ratio.value:.2f}",
         "-" if row.parameters is None else f"{row.parameters}",

@@ -133,7 +133,7 @@ class Difference:
         As in :class:`CaseScores`.
     score : str
         "average precision", or "Brier skill" with the baseline as reference; of a ladder beside a
-        known truth, "expected average precision".
+        known truth, "expected average precision" and "expected Brier skill".
     estimate : Estimate
         Above 0 where the model is better.
     blocks_with_fire : int

@@ -47,6 +47,7 @@ class Draw:
         wanted: Mapping[str, Mapping[str, int]],
         matching: Matching,
         seed: int,
+        *,
         growth: float | None = None,
         hard: Mapping[str, str] | None = None,
     ) -> None:

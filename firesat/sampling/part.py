@@ -16,7 +16,8 @@ POSITIVE = "positive"
 """Chips with fire, of both kinds together: what a draw is asked for."""
 
 FIRE = ("growth", "new")
-"""Chips with fire: in which a fire of before T burns on; in which only later ones burn."""
+"""Chips with fire: in which a fire of before T burns on, among others; in which only later ones
+burn."""
 
 STRATA = (*FIRE, "near_fire", "hard", "matched", "random")
 """With fire, twice; near a known fire; of the same fire weather and land cover as chips with fire;
@@ -79,6 +80,8 @@ class Part:
     def __init__(
         self, split: str, wanted: Mapping[str, int], number: int, growth: float | None
     ) -> None:
+        if wanted[POSITIVE] < len(FIRE):
+            raise SampleError(f"{split}: {wanted[POSITIVE]} chip with fire is too few: from 2 on")
         self.split, self.number, self._wanted, self._growth = split, number, wanted, growth
         self._reservoirs: dict[tuple[str, Bin], Reservoir] = {}
         self._positives: dict[str, Counter[Bin]] = {"matched": Counter(), "hard": Counter()}
@@ -127,10 +130,10 @@ class Part:
                 f"the split {self.split} has no chip with fire: nothing burns in its periods and "
                 "places that is not of another split too; choose others, or more of them"
             )
-        number = min(sum(fires.values()), self._wanted[POSITIVE])
-        growth = _growing(number, self._growth, **fires)
-        self._taken = {("growth", _ALL): growth, ("new", _ALL): number - growth}
-        scale = number / self._wanted[POSITIVE]
+        positives = min(sum(fires.values()), self._wanted[POSITIVE])
+        growth = _growing(positives, self._growth, **fires)
+        self._taken = {("growth", _ALL): growth, ("new", _ALL): positives - growth}
+        scale = positives / self._wanted[POSITIVE]
         for stratum in STRATA[len(FIRE) :]:
             number = round(self._wanted[stratum] * scale)
             frame = self._frame(stratum)

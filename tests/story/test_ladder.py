@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firesat.ladder.result import EXPECTED_AP
+from firesat.ladder.result import EXPECTED_AP, EXPECTED_SKILL
 from tests.story.conftest import firesat
 
 LADDER = ("ladder", "--config", "small.yaml", "--networks", "cnn", "--seeds", "1")
@@ -35,11 +35,16 @@ def test_a_small_ladder_says_all_that_its_scores_must_not_be_read_without(
         value, low, high = row["expected"]["ap"]
         assert 0 < value < 1
         assert 0 < low <= high < 1
+        value, low, high = row["expected"]["brier_skill"]
+        assert low <= value <= high < found["best_brier_skill"] < 1
     by_draws = [d for d in found["differences"]["cnn"] if d["score"] == EXPECTED_AP]
     assert [d["baseline"] for d in by_draws] == list(rows)[:4]
     for each in by_draws:
         gain = rows["cnn"]["expected"]["ap"][0] - rows[each["baseline"]]["expected"]["ap"][0]
         assert np.isclose(each["estimate"][0], gain)
+    skills = [d for d in found["differences"]["cnn"] if d["score"] == EXPECTED_SKILL]
+    assert [d["baseline"] for d in skills] == list(rows)[:4]
+    assert skills[0]["estimate"] == rows["cnn"]["expected"]["brier_skill"]  # against climatology
     assert found["facts"]["calibrated_on"] == ["2021-07-21", "2021-07-29"]
     assert found["facts"]["epochs"] == 1  # as the project's training
     asked = {row["name"] for row in found["missing"]}

@@ -1,4 +1,4 @@
-"""ecCodes for one thread at a time: threads share its context, and even its first import."""
+"""ecCodes for one thread of a server at a time: they share its context, and its first import."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _LOCK = threading.Lock()
 
 @contextmanager
 def eccodes_alone() -> Iterator[ModuleType]:
-    """Keep ecCodes from all other threads of the sandbox.
+    """Keep ecCodes from all other threads that write messages.
 
     Imported here, within the lock: jobs that imported it at one moment have been seen to get a
     module without its functions.

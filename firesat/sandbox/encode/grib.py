@@ -1,6 +1,7 @@
 """GRIB edition 2 bytes: one message per parameter and time."""
 
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,14 +46,14 @@ def encode_grib(
         Messages one after the other, parameter by parameter.
     """
     with eccodes_alone() as eccodes:
-        template = _template(grid, forecast=forecast, versioned=versions is not None)
+        template = _template(eccodes, grid, forecast=forecast, versioned=versions is not None)
         told = np.zeros(len(valid_times), int) if versions is None else versions
         try:
             parts = [
                 message
                 for parameter, values in fields.items()
                 for times in [_times(valid_times, parameter, forecast=forecast)]
-                for message in _messages(template, parameter, values, (*times, told))
+                for message in _messages(eccodes, template, parameter, values, (*times, told))
             ]
         finally:
             eccodes.codes_release(template)
@@ -73,10 +74,8 @@ def _times(
     return runs, np.zeros(len(hours), int) if forecast else since, since + 1
 
 
-def _template(grid: LatLonGrid, *, forecast: bool, versioned: bool) -> int:
+def _template(eccodes: ModuleType, grid: LatLonGrid, *, forecast: bool, versioned: bool) -> int:
     """A message of the grid, without parameter, time and values."""
-    import eccodes
-
     handle: int = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
     east = grid.longitudes[-1]
     settings: dict[str, str | int | float] = {
@@ -100,14 +99,13 @@ def _template(grid: LatLonGrid, *, forecast: bool, versioned: bool) -> int:
 
 
 def _messages(
+    eccodes: ModuleType,
     template: int,
     parameter: Parameter,
     values: NDArray[np.floating],
     times: tuple[NDArray[np.datetime64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> Iterator[bytes]:
     """All messages of one parameter; keys are set only when they change, which is what costs."""
-    import eccodes
-
     handle = eccodes.codes_clone(template)
     try:
         eccodes.codes_set(handle, "paramId", parameter.number)
@@ -117,7 +115,7 @@ def _messages(
         before = None
         for run, first, step, version, field in zip(*times, filled, strict=True):
             if (run, version) != before:
-                _set_run(handle, run)
+                _set_run(eccodes, handle, run)
                 if version:
                     eccodes.codes_set(handle, "expver", f"{version:04d}")
                 before = run, version
@@ -131,10 +129,8 @@ def _messages(
         eccodes.codes_release(handle)
 
 
-def _set_run(handle: int, run: np.datetime64) -> None:
+def _set_run(eccodes: ModuleType, handle: int, run: np.datetime64) -> None:
     """Write the date and the hour of a run."""
-    import eccodes
-
     text = str(run.astype("datetime64[h]"))
     eccodes.codes_set(handle, "dataDate", int(text[:10].replace("-", "")))
     eccodes.codes_set(handle, "dataTime", int(text[11:13]) * 100)
