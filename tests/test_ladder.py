@@ -433,11 +433,12 @@ def test_a_terminal_shows_expected_scores_under_their_names() -> None:
     said = screen.export_text()
     assert "Best possible by 25 draws a half: E[AP] 0.2900, Brier skill 0.200." in said
     lines = [line.split() for line in said.splitlines()]
-    header = next(line for line in lines if "E[AP]" in line and "model" in line)
-    row = next(line for line in lines if line[:1] == ["cnn"])
-    assert "E[skill]" in header
-    assert row[3:6] == ["0.1100", "0.37", "-"]
-    assert row[7] == "0.031"
+    header = next(number for number, line in enumerate(lines) if line[:1] == ["model"])
+    assert lines[header - 1] == ["of", "Brier", "skill", "slope", "weights"]
+    assert lines[header][3:] == ["E[AP]", "best", "x1000", "E[skill]", "exp./obs.", "seconds"]
+    number = next(number for number, line in enumerate(lines) if line[:1] == ["cnn"])
+    assert lines[number][3:] == ["0.1100", "0.37", "-", "-", "1.00", "-"]
+    assert lines[number + 1][-2:] == ["0.031", "-"]
 
 
 def test_a_blind_ladder_trains_each_network_without_sentinel2_too(tmp_path: Path) -> None:

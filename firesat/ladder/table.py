@@ -13,11 +13,11 @@ from firesat.metrics.case import Difference
 from firesat.products.report.words import brackets
 
 _COLUMNS = (
-    "model", "AP", "lift", "E[AP]", "of\nbest", "Brier\nx1000", "skill", "E[skill]", "slope",
-    "exp./\nobs.", "weights", "seconds",
+    "model", "AP", "lift", "E[AP]", "of\nbest", "Brier\nx1000", "skill\nE[skill]",
+    "slope\nexp./obs.", "weights\nseconds",
 )  # fmt: skip
-_WHOLE = ("AP", "E[AP]")
-"""Columns whose intervals are never broken."""
+_WHOLE = ("model", "AP", "E[AP]")
+"""Columns whose names and intervals are never broken."""
 
 
 def summary(ladder: Ladder) -> Group:
@@ -172,13 +172,21 @@ def _cells(row: Row) -> list[str]:
         "-" if expected is None else _interval(expected.ap, 4),
         "-" if expected is None else f"{expected.share:.2f}",
         "-" if brier is None else f"{1000 * brier.value:.3f}",
-        "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",
-        "-" if law is None else f"{law.value:.3f}",
-        f"{row.slope:.2f}",
-        "-" if scores.ratio is None else f"{scores.ratio.value:.2f}",
-        "-" if row.parameters is None else f"{row.parameters}",
-        "-" if row.seconds is None else f"{row.seconds:.0f}",
+        _above(
+            "-" if scores.brier_skill is None else f"{scores.brier_skill.value:.3f}",
+            "-" if law is None else f"{law.value:.3f}",
+        ),
+        _above(f"{row.slope:.2f}", "-" if scores.ratio is None else f"{scores.ratio.value:.2f}"),
+        _above(
+            "-" if row.parameters is None else f"{row.parameters}",
+            "-" if row.seconds is None else f"{row.seconds:.0f}",
+        ),
     ]
+
+
+def _above(one: str, other: str) -> str:
+    """Two values in one cell; one dash where neither is known."""
+    return "-" if one == other == "-" else f"{one}\n{other}"
 
 
 def _interval(estimate: Estimate, digits: int) -> str:
