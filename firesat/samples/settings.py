@@ -71,8 +71,8 @@ class SampleSettings:
         Chips with fire to take for training, 2 or more.
     growth : float, optional
         Share of these in which a fire of before T burns on; in the others new fires alone burn.
-        One kind makes up for what there is too little of the other. Fires burn on in few chips,
-        and nearly all that burns, burns there. None: their natural share.
+        One kind makes up for what there is too little of the other. Fires burn on in few chips
+        that hold much of what burns. None: their natural share.
     ratio : Ratio
         Chips without fire for each of these.
     match : Matching
